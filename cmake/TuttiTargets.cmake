@@ -1,0 +1,97 @@
+# tutti_library, tutti_program, tutti_test: one way to declare a target, and the layer rule.
+#
+#   tutti_library(tutti_dp LAYER 12 SOURCES accountant.cc DEPS tutti_base tutti_maths LINKS OpenSSL::Crypto)
+#
+# LAYER is the target's place in docs/architecture.md section 3. DEPS name Tutti libraries and must all lie on a lower
+# layer: configuring stops on an upward or sideways edge. LINKS name third-party targets; they stay PRIVATE unless
+# they are listed under PUBLIC_LINKS.
+
+add_library(tutti_flags INTERFACE)
+target_compile_options(tutti_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wconversion
+  -Wsign-conversion -fstack-protector-strong -fno-omit-frame-pointer)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC 12 reports dangling and uninitialised values inside the standard library itself (GCC bugs 105562, 105329).
+  target_compile_options(tutti_flags INTERFACE -Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow)
+endif()
+if(TUTTI_WERROR)
+  target_compile_options(tutti_flags INTERFACE -Werror)
+endif()
+target_compile_definitions(tutti_flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:_GLIBCXX_ASSERTIONS>
+  TUTTI_BUILD_TYPE="$<CONFIG>" TUTTI_VERSION="${PROJECT_VERSION}")
+target_include_directories(tutti_flags INTERFACE ${PROJECT_SOURCE_DIR})
+if(TUTTI_SANITIZE)
+  target_compile_options(tutti_flags INTERFACE -fsanitize=${TUTTI_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(tutti_flags INTERFACE -fsanitize=${TUTTI_SANITIZE})
+endif()
+
+set_property(GLOBAL PROPERTY TUTTI_GRAPH "")
+
+function(tutti_check_layers name layer)
+  foreach(dep IN LISTS ARGN)
+    if(NOT TARGET ${dep})
+      message(FATAL_ERROR "${name} depends on ${dep}, which is not declared yet: add its folder before this one")
+    endif()
+    get_target_property(dep_layer ${dep} TUTTI_LAYER)
+    if(dep_layer STREQUAL "dep_layer-NOTFOUND")
+      message(FATAL_ERROR "${name}: ${dep} is not a Tutti library; list third-party targets under LINKS")
+    endif()
+    if(NOT dep_layer LESS layer)
+      message(FATAL_ERROR "layer rule: ${name} (layer ${layer}) may not use ${dep} (layer ${dep_layer}); "
+        "only lower layers may be used (docs/architecture.md section 3)")
+    endif()
+    set_property(GLOBAL APPEND PROPERTY TUTTI_GRAPH "${name} ${layer} ${dep} ${dep_layer}")
+  endforeach()
+endfunction()
+
+function(tutti_library name)
+  cmake_parse_arguments(A "" "LAYER" "SOURCES;DEPS;LINKS;PUBLIC_LINKS" ${ARGN})
+  tutti_check_layers(${name} ${A_LAYER} ${A_DEPS})
+  add_library(${name} STATIC ${A_SOURCES})
+  set_target_properties(${name} PROPERTIES TUTTI_LAYER ${A_LAYER})
+  target_link_libraries(${name} PUBLIC ${A_DEPS} ${A_PUBLIC_LINKS} PRIVATE ${A_LINKS} tutti_flags)
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
+endfunction()
+
+function(tutti_program name)
+  cmake_parse_arguments(A "" "" "SOURCES;DEPS;LINKS" ${ARGN})
+  tutti_check_layers(${name} 50 ${A_DEPS})
+  add_executable(${name} ${A_SOURCES})
+  target_link_libraries(${name} PRIVATE ${A_DEPS} ${A_LINKS} tutti_flags)
+endfunction()
+
+# One Catch2 program of unit tests. Catch2 2.13 (Debian 12) and 3.x (Debian 13): tests/catch.h hides the difference.
+function(tutti_test name)
+  if(NOT BUILD_TESTING)
+    return()
+  endif()
+  cmake_parse_arguments(A "" "TIMEOUT" "SOURCES;DEPS;LINKS;LABELS" ${ARGN})
+  if(NOT A_TIMEOUT)
+    set(A_TIMEOUT 300)
+  endif()
+  add_executable(${name} ${A_SOURCES})
+  target_link_libraries(${name} PRIVATE ${A_DEPS} ${A_LINKS} tutti_catch tutti_flags)
+  target_compile_definitions(${name} PRIVATE TUTTI_TEST_DATA="${PROJECT_SOURCE_DIR}/tests"
+    TUTTI_SOURCE_DIR="${PROJECT_SOURCE_DIR}" TUTTI_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${A_TIMEOUT} LABELS "${A_LABELS}")
+endfunction()
+
+# The Tutti libraries' edges, one "from layer to layer" line each: tests/arch compares them with the document.
+function(tutti_write_graph file)
+  get_property(graph GLOBAL PROPERTY TUTTI_GRAPH)
+  list(JOIN graph "\n" text)
+  file(WRITE ${file} "${text}\n")
+endfunction()
+
+if(BUILD_TESTING)
+  find_package(Catch2 CONFIG REQUIRED)
+  add_library(tutti_catch INTERFACE)
+  if(TARGET Catch2::Catch2WithMain)
+    target_link_libraries(tutti_catch INTERFACE Catch2::Catch2WithMain)
+  else()
+    # Catch2 2: compiling its main costs half a minute, so it is compiled once.
+    add_library(tutti_catch_main STATIC ${PROJECT_SOURCE_DIR}/tests/catch_main.cc)
+    target_link_libraries(tutti_catch_main PUBLIC Catch2::Catch2)
+    target_link_libraries(tutti_catch INTERFACE tutti_catch_main)
+  endif()
+endif()
