@@ -4,9 +4,9 @@
 // Thread safety: value types; PeerVerifier implementations say so.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
-#include <memory>
 #include <vector>
 
 #include "common/base/clock.h"

@@ -1,0 +1,85 @@
+#include "common/crypto/keys.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
+#include "common/crypto/openssl_handles.h"
+
+namespace tutti::crypto {
+namespace {
+
+Secret32 RandomKey(SecureRng& rng) {
+  Secret32 key;
+  rng.Fill(key.mutable_view());
+  return key;
+}
+
+ByteArray<32> RawPublicOf(int type, const Secret32& key) {
+  const PkeyHandle pkey = PrivatePkey(type, key.view().data());
+  ByteArray<32> raw{};
+  std::size_t size = raw.size();
+  TUTTI_CHECK(EVP_PKEY_get_raw_public_key(pkey.get(), raw.data(), &size) == 1);
+  TUTTI_CHECK(size == raw.size());
+  return raw;
+}
+
+}  // namespace
+
+X25519Private NewX25519Key(SecureRng& rng) { return RandomKey(rng); }
+
+X25519Public PublicOf(const X25519Private& key) { return RawPublicOf(EVP_PKEY_X25519, key); }
+
+StatusOr<Secret32> Agree(const X25519Private& mine, const X25519Public& theirs) {
+  const PkeyHandle key = PrivatePkey(EVP_PKEY_X25519, mine.view().data());
+  const PkeyHandle peer = PublicPkey(EVP_PKEY_X25519, theirs.data());
+  const PkeyContext context(EVP_PKEY_CTX_new(key.get(), nullptr));
+  TUTTI_CHECK(context != nullptr && EVP_PKEY_derive_init(context.get()) == 1);
+  // No validation of the peer's key: every 32-byte string is a valid X25519 public key (RFC 7748
+  // section 5), and the check that matters, the all-zero output of low-order points, is below.
+  TUTTI_CHECK(EVP_PKEY_derive_set_peer_ex(context.get(), peer.get(), 0) == 1);
+  Secret32 shared;
+  std::size_t size = 32;
+  const int derived = EVP_PKEY_derive(context.get(), shared.mutable_view().data(), &size);
+  const Secret32 zero;
+  if (derived != 1 || size != 32 || EqualInConstantTime(shared.view(), zero.view())) {
+    ERR_clear_error();
+    return InvalidArgument(
+        "x25519 public key is a point of low order, which gives the same secret "
+        "for every partner; expected a key made by x25519");
+  }
+  return shared;
+}
+
+Ed25519Private NewEd25519Key(SecureRng& rng) { return RandomKey(rng); }
+
+Ed25519Public Ed25519PublicOf(const Ed25519Private& key) {
+  return RawPublicOf(EVP_PKEY_ED25519, key);
+}
+
+Signature Sign(const Ed25519Private& key, BytesView message) {
+  const PkeyHandle pkey = PrivatePkey(EVP_PKEY_ED25519, key.view().data());
+  const DigestContext context(EVP_MD_CTX_new());
+  TUTTI_CHECK(context != nullptr);
+  TUTTI_CHECK(EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, pkey.get()) == 1);
+  Signature signature{};
+  std::size_t size = signature.size();
+  TUTTI_CHECK(
+      EVP_DigestSign(context.get(), signature.data(), &size, message.data(), message.size()) == 1);
+  TUTTI_CHECK(size == signature.size());
+  return signature;
+}
+
+bool Verify(const Ed25519Public& key, BytesView message, const Signature& signature) {
+  const PkeyHandle pkey = PublicPkey(EVP_PKEY_ED25519, key.data());
+  const DigestContext context(EVP_MD_CTX_new());
+  TUTTI_CHECK(context != nullptr);
+  TUTTI_CHECK(EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, pkey.get()) == 1);
+  const bool valid = EVP_DigestVerify(context.get(), signature.data(), signature.size(),
+                                      message.data(), message.size()) == 1;
+  if (!valid) {
+    ERR_clear_error();
+  }
+  return valid;
+}
+
+}  // namespace tutti::crypto
