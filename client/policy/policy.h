@@ -1,0 +1,64 @@
+// The device owner's decision on one round: pure, complete, and the only place where it is made.
+// The coordinator proposes a task and a round; policy.toml and what was spent before decide. Thread
+// safety: pure functions.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/status.h"
+#include "common/dp/accountant.h"
+#include "common/secagg/config.h"
+#include "tutti/v1/config.pb.h"
+#include "tutti/v1/task.pb.h"
+
+namespace tutti::policy {
+
+// What the device knows of its own data.
+struct DataFacts {
+  std::uint64_t examples = 0;
+};
+
+// What its ledger says of the data identity that would be used, and of the last day.
+struct History {
+  std::vector<dp::SubsampledGaussian> events;
+  std::uint64_t rounds_last_day = 0;  // all data identities
+};
+
+// What to train and what to charge before the update leaves.
+struct Plan {
+  bool with_privacy = false;     // per-example clipping and noise
+  double sampling_rate = 1;      // min(1, batch_size / examples)
+  double noise_multiplier = 0;   // noise stddev / clip norm; 0 without privacy
+  std::uint64_t steps = 0;       // optimiser steps this round
+  dp::SubsampledGaussian event;  // the debit; steps = 0 without privacy
+  double delta = 0;              // the policy's; every epsilon here is at it
+  double epsilon_before = 0;     // of the history
+  double epsilon_after = 0;      // with this round
+  double epsilon_round = 0;      // of this round alone
+};
+
+// OK when every rule of `policy` allows the round. Otherwise PermissionDenied, or ResourceExhausted
+// when it may be allowed another time; the text starts with a code word, ": ", and says which key,
+// what the job asks, what is allowed:
+//   POLICY            a key of policy.toml forbids it
+//   BUDGET_EXHAUSTED  max_epsilon_total: budget, spent, with this round
+//   CONFIG_MISMATCH   the round's configuration is not the task's
+//   DATA              too few examples
+// InvalidArgument only for a policy that the configuration loader would not have let through.
+StatusOr<Plan> Decide(const v1::PolicyConfig& policy, const v1::TaskSpec& task,
+                      const secagg::RoundConfig& round, const DataFacts& data,
+                      const History& history);
+
+// The code word a refusal starts with, and the rest of its text. A status without one gives
+// "POLICY" and all its text.
+std::string CodeOf(const Status& refusal);
+std::string ReasonOf(const Status& refusal);
+
+// True when `job` is allowed by the patterns: none allows any; "*" at a pattern's end matches any
+// rest.
+bool JobMatches(const std::string& job, const std::vector<std::string>& patterns);
+
+}  // namespace tutti::policy
