@@ -1,14 +1,14 @@
-// Byte strings and fixed-size digests, little-endian readers and writers, hexadecimal and base64url text.
-// Thread safety: value types and pure functions.
+// Byte strings and fixed-size digests, little-endian readers and writers, hexadecimal and base64url
+// text. Thread safety: value types and pure functions.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-#include <algorithm>
 
 #include "common/base/status.h"
 
@@ -25,12 +25,13 @@ std::string_view AsText(BytesView bytes);
 Bytes ToBytes(BytesView view);
 std::string ToString(BytesView view);
 
-std::string ToHex(BytesView bytes);                   // lower case
-StatusOr<Bytes> FromHex(std::string_view text);       // InvalidArgument on a bad digit or odd length
-std::string ToBase64Url(BytesView bytes);             // RFC 4648 section 5, no padding
-StatusOr<Bytes> FromBase64Url(std::string_view text); // InvalidArgument on a bad character
+std::string ToHex(BytesView bytes);              // lower case
+StatusOr<Bytes> FromHex(std::string_view text);  // InvalidArgument on a bad digit or odd length
+std::string ToBase64Url(BytesView bytes);        // RFC 4648 section 5, no padding
+StatusOr<Bytes> FromBase64Url(std::string_view text);  // InvalidArgument on a bad character
 
-// Copies `bytes` into an array of exactly N bytes. InvalidArgument naming `what` when the length differs.
+// Copies `bytes` into an array of exactly N bytes. InvalidArgument naming `what` when the length
+// differs.
 template <std::size_t N>
 StatusOr<ByteArray<N>> ToArray(BytesView bytes, std::string_view what) {
   if (bytes.size() != N) {
@@ -49,10 +50,10 @@ class ByteWriter {
   void U16(std::uint16_t value);
   void U32(std::uint32_t value);
   void U64(std::uint64_t value);
-  void F64(double value);              // IEEE 754 bits
-  void Raw(BytesView bytes);           // no length
-  void Sized(BytesView bytes);         // u32 length, then the bytes
-  void Text(std::string_view text);    // as Sized
+  void F64(double value);            // IEEE 754 bits
+  void Raw(BytesView bytes);         // no length
+  void Sized(BytesView bytes);       // u32 length, then the bytes
+  void Text(std::string_view text);  // as Sized
   const Bytes& bytes() const { return bytes_; }
   Bytes Take() { return std::move(bytes_); }
 
@@ -60,7 +61,8 @@ class ByteWriter {
   Bytes bytes_;
 };
 
-// Reads what ByteWriter wrote. The first short read makes the reader fail; later reads give zeros. Check ok() once.
+// Reads what ByteWriter wrote. The first short read makes the reader fail; later reads give zeros.
+// Check ok() once.
 class ByteReader {
  public:
   explicit ByteReader(BytesView bytes) : rest_(bytes) {}

@@ -1,5 +1,6 @@
 // Time as an argument: cores get instants, shells own clocks.
-// Thread safety: implementations say so; RealClock (common/platform) is safe, tests' virtual clock is confined.
+// Thread safety: implementations say so; RealClock (common/platform) is safe, tests' virtual clock
+// is confined.
 #pragma once
 
 #include <chrono>
@@ -8,7 +9,8 @@
 namespace tutti {
 
 using Milliseconds = std::chrono::milliseconds;
-// Monotonic time since an arbitrary start. Deadlines use it: a wall clock that steps moves no deadline.
+// Monotonic time since an arbitrary start. Deadlines use it: a wall clock that steps moves no
+// deadline.
 using Instant = std::chrono::milliseconds;
 // Seconds since 1970-01-01 UTC: for reports, certificates and ledger entries only.
 using WallSeconds = std::int64_t;

@@ -18,7 +18,9 @@ class StrongId {
   explicit StrongId(T value) : value_(std::move(value)) {}
   const T& value() const { return value_; }
   auto operator<=>(const StrongId&) const = default;
-  friend std::ostream& operator<<(std::ostream& out, const StrongId& id) { return out << id.value_; }
+  friend std::ostream& operator<<(std::ostream& out, const StrongId& id) {
+    return out << id.value_;
+  }
 
  private:
   T value_{};

@@ -5,9 +5,7 @@
 
 namespace tutti {
 namespace {
-Status Make(absl::StatusCode code, std::string_view text) {
-  return {code, std::string(text)};
-}
+Status Make(absl::StatusCode code, std::string_view text) { return {code, std::string(text)}; }
 }  // namespace
 
 Status InvalidArgument(std::string_view text) { return Make(StatusCode::kInvalidArgument, text); }

@@ -1,7 +1,8 @@
 // Errors as values: absl::Status under our names, with the two macros that pass errors up.
 // Thread safety: value types.
 //
-// Texts follow house-style rule 7: what was found, what was expected, what to do; lower case, no full stop.
+// Texts follow house-style rule 7: what was found, what was expected, what to do; lower case, no
+// full stop.
 #pragma once
 
 #include <string>
@@ -25,7 +26,8 @@ Status InvalidArgument(std::string_view text);     // wrong whatever the state o
 Status FailedPrecondition(std::string_view text);  // right in another state; do not just retry
 Status OutOfRange(std::string_view text);
 Status NotFound(std::string_view text);
-Status AlreadyExists(std::string_view text);  // a second, different answer where one is allowed (CONFLICT)
+Status AlreadyExists(
+    std::string_view text);  // a second, different answer where one is allowed (CONFLICT)
 Status PermissionDenied(std::string_view text);
 Status Unauthenticated(std::string_view text);
 Status ResourceExhausted(std::string_view text);
@@ -54,15 +56,15 @@ inline std::string_view MessageOf(const Status& status) {
 #define TUTTI_CONCAT(a, b) TUTTI_CONCAT_INNER(a, b)
 
 // Returns from the enclosing function when `expression` is an error.
-#define TUTTI_TRY(expression)                                            \
-  do {                                                                   \
+#define TUTTI_TRY(expression)                                                \
+  do {                                                                       \
     if (::tutti::Status tutti_status_ = (expression); !tutti_status_.ok()) { \
-      return tutti_status_;                                              \
-    }                                                                    \
+      return tutti_status_;                                                  \
+    }                                                                        \
   } while (false)
 
 // TUTTI_ASSIGN(auto model, ReadModel(path)); returns the error from the enclosing function instead.
-#define TUTTI_ASSIGN(declaration, expression)                                              \
+#define TUTTI_ASSIGN(declaration, expression) \
   TUTTI_ASSIGN_INNER(TUTTI_CONCAT(tutti_status_or_, __LINE__), declaration, expression)
 #define TUTTI_ASSIGN_INNER(name, declaration, expression) \
   auto name = (expression);                               \
@@ -72,11 +74,11 @@ inline std::string_view MessageOf(const Status& status) {
   declaration = *std::move(name)
 
 // States an invariant of our own; ends the process. Never on data from a peer, file, user or clock.
-#define TUTTI_CHECK(condition)                                             \
-  do {                                                                     \
-    if (!(condition)) {                                                    \
-      ::tutti::internal::CheckFailed(#condition, __FILE__, __LINE__);      \
-    }                                                                      \
+#define TUTTI_CHECK(condition)                                        \
+  do {                                                                \
+    if (!(condition)) {                                               \
+      ::tutti::internal::CheckFailed(#condition, __FILE__, __LINE__); \
+    }                                                                 \
   } while (false)
 
 namespace tutti::internal {

@@ -70,9 +70,8 @@ std::string NearestName(std::string_view word, std::span<const std::string> cand
 bool IsSafeName(std::string_view name) {
   const auto alnum = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
   return !name.empty() && name.size() <= 64 && alnum(name.front()) &&
-         std::all_of(name.begin(), name.end(), [&](char c) {
-           return alnum(c) || c == '.' || c == '_' || c == '-';
-         });
+         std::all_of(name.begin(), name.end(),
+                     [&](char c) { return alnum(c) || c == '.' || c == '_' || c == '-'; });
 }
 
 std::string RoundedUp(double value, int digits) {
@@ -81,7 +80,8 @@ std::string RoundedUp(double value, int digits) {
   }
   const double scale = std::pow(10.0, digits);
   const double scaled = value * scale;
-  // A value that already is a multiple of the last digit, up to the error of the product, stays as it is.
+  // A value that already is a multiple of the last digit, up to the error of the product, stays as
+  // it is.
   const double nearest = std::round(scaled);
   const double up = std::abs(scaled - nearest) <= 1e-9 * std::abs(scaled) && nearest >= scaled
                         ? nearest

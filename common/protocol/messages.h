@@ -1,6 +1,6 @@
-// The conversation between coordinator and client as values: notices down, requests up. Both cores speak these;
-// common/wire turns them into proto/tutti/v1/coordinator.proto and back, checking every bound.
-// Thread safety: value types.
+// The conversation between coordinator and client as values: notices down, requests up. Both cores
+// speak these; common/wire turns them into proto/tutti/v1/coordinator.proto and back, checking
+// every bound. Thread safety: value types.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +18,12 @@ inline constexpr std::size_t kMaxConfigBytes = 64 * 1024;
 inline constexpr std::size_t kMaxTaskBytes = 256 * 1024;
 inline constexpr std::size_t kMaxChunkBytes = 1024 * 1024;
 
-// A session is one attempt of one round, named by the hash of its configuration (secagg::ConfigHash).
+// A session is one attempt of one round, named by the hash of its configuration
+// (secagg::ConfigHash).
 using SessionHash = Digest;
 
-// What a client tells of its ledger, for the operator's reports; the coordinator never decides by it.
+// What a client tells of its ledger, for the operator's reports; the coordinator never decides by
+// it.
 struct BudgetReport {
   double epsilon_spent = 0;
   double epsilon_budget = 0;
@@ -83,8 +85,8 @@ struct EvaluationOffer {
   std::uint64_t model_bytes = 0;
   bool operator==(const EvaluationOffer&) const = default;
 };
-using Notice = std::variant<Welcome, Offer, RosterNotice, BoxesNotice, SurvivorsNotice, CertificateNotice, Closed,
-                            EvaluationOffer>;
+using Notice = std::variant<Welcome, Offer, RosterNotice, BoxesNotice, SurvivorsNotice,
+                            CertificateNotice, Closed, EvaluationOffer>;
 
 // ---- client to coordinator
 struct JoinRequest {
@@ -110,7 +112,8 @@ struct UnmaskRequest {
 };
 struct DeclineRequest {
   SessionHash session{};
-  std::string code;    // BUDGET_EXHAUSTED, POLICY, TRAINER_FAILED, DATA, MODEL_MISMATCH, ROSTER_REJECTED, ...
+  std::string
+      code;  // BUDGET_EXHAUSTED, POLICY, TRAINER_FAILED, DATA, MODEL_MISMATCH, ROSTER_REJECTED, ...
   std::string reason;  // at most 512 bytes
   BudgetReport budget;
   bool operator==(const DeclineRequest&) const = default;
@@ -123,7 +126,8 @@ struct EvaluationReport {
   double accuracy = 0;
   bool operator==(const EvaluationReport&) const = default;
 };
-using Request = std::variant<JoinRequest, ShareRequest, CommitRequest, UnmaskRequest, DeclineRequest, EvaluationReport>;
+using Request = std::variant<JoinRequest, ShareRequest, CommitRequest, UnmaskRequest,
+                             DeclineRequest, EvaluationReport>;
 
 // Opens an upload (first chunk); the vector follows as bytes.
 struct UploadHeader {
