@@ -1,0 +1,217 @@
+#include "common/wire/conversation.h"
+
+#include <string>
+
+#include "common/base/rng.h"
+#include "tests/catch.h"
+
+namespace tutti::wire {
+namespace {
+
+template <std::size_t N>
+ByteArray<N> Filled(std::uint8_t value) {
+  ByteArray<N> bytes;
+  bytes.fill(value);
+  return bytes;
+}
+
+secagg::Join AJoin() {
+  return {.box_key = Filled<32>(1),
+          .mask_key = Filled<32>(2),
+          .seed_commitment = Filled<32>(3),
+          .nonce = Filled<16>(4),
+          .certificate = Bytes(300, 5),
+          .signature = Filled<64>(6)};
+}
+
+secagg::ShareBox ABox(secagg::Index peer) {
+  return {.peer = peer, .ciphertext = Filled<80>(7), .share_hash = Filled<16>(8)};
+}
+
+std::vector<protocol::Notice> EveryNotice() {
+  const Digest session = Filled<32>(9);
+  protocol::Offer offer{.session = session,
+                        .config = Bytes(90, 1),
+                        .task = Bytes(50, 2),
+                        .model = Filled<32>(3),
+                        .model_bytes = 1234,
+                        .train_left = Milliseconds(5000)};
+  secagg::Roster roster{
+      .size = 3,
+      .root = Filled<32>(1),
+      .own_index = 1,
+      .entries = {{.index = 0, .join = AJoin(), .path = {Filled<32>(2)}},
+                  {.index = 1, .join = AJoin(), .path = {Filled<32>(3), Filled<32>(4)}}}};
+  secagg::CommitCertificate certificate{
+      .commits = {
+          {.index = 2, .join = AJoin(), .path = {Filled<32>(5)}, .signature = Filled<64>(6)}}};
+  protocol::Closed closed{.session = session,
+                          .outcome = protocol::Outcome::kDropped,
+                          .reason = "too late",
+                          .survivors = 7,
+                          .sum_hash = Filled<32>(8),
+                          .retry = Milliseconds(100)};
+  protocol::EvaluationOffer evaluation{
+      .job = "job-1", .round = 4, .task = Bytes(3, 1), .model = Filled<32>(2), .model_bytes = 77};
+  return {protocol::Welcome{.server_version = "0.1.0", .client_name = "client-1"},
+          offer,
+          protocol::RosterNotice{session, roster},
+          protocol::BoxesNotice{session, {.boxes = {ABox(0), ABox(2)}}},
+          protocol::SurvivorsNotice{session, {.bitmap = Bytes{0x05}}},
+          protocol::CertificateNotice{session, certificate},
+          closed,
+          evaluation};
+}
+
+}  // namespace
+
+TEST_CASE("every notice survives the wire", "[wire]") {
+  for (const protocol::Notice& notice : EveryNotice()) {
+    v1::Notice message;
+    ToProto(notice, &message);
+    v1::Notice received;
+    REQUIRE(received.ParseFromString(message.SerializeAsString()));
+    const StatusOr<protocol::Notice> back = FromProto(received);
+    INFO(TextOf(back.status()));
+    REQUIRE(back.ok());
+    REQUIRE(*back == notice);
+  }
+}
+
+TEST_CASE("every request survives the wire", "[wire]") {
+  const Digest session = Filled<32>(9);
+  {
+    v1::JoinRequest message;
+    const protocol::JoinRequest request{session, AJoin()};
+    ToProto(request, &message);
+    REQUIRE(FromProto(message).value() == request);
+  }
+  {
+    v1::ShareRequest message;
+    const protocol::ShareRequest request{session,
+                                         {.boxes = {ABox(0), ABox(5)}, .signature = Filled<64>(1)}};
+    ToProto(request, &message);
+    REQUIRE(FromProto(message).value() == request);
+  }
+  {
+    v1::CommitRequest message;
+    const protocol::CommitRequest request{session, {.signature = Filled<64>(2)}};
+    ToProto(request, &message);
+    REQUIRE(FromProto(message).value() == request);
+  }
+  {
+    v1::UnmaskRequest message;
+    const protocol::UnmaskRequest request{
+        session,
+        {.shares = {{.owner = 3, .is_mask_key = true, .share = Filled<32>(4)}}},
+        {.epsilon_spent = 1.5, .epsilon_budget = 4, .delta = 1e-5, .ledger_head = Bytes(32, 1)}};
+    ToProto(request, &message);
+    REQUIRE(FromProto(message).value() == request);
+  }
+  {
+    v1::DeclineRequest message;
+    const protocol::DeclineRequest request{
+        session, "BUDGET_EXHAUSTED", "spent 4 of 4", {.epsilon_spent = 4, .epsilon_budget = 4}};
+    ToProto(request, &message);
+    REQUIRE(FromProto(message).value() == request);
+  }
+  {
+    v1::EvaluationRequest message;
+    const protocol::EvaluationReport report{
+        .job = "j", .round = 3, .examples = 10, .loss = 0.5, .accuracy = 0.75};
+    ToProto(report, &message);
+    REQUIRE(FromProto(message).value() == report);
+  }
+  {
+    v1::UploadChunk message;
+    const protocol::UploadHeader header{
+        session, {.lanes = 12, .digest = Filled<32>(1), .signature = Filled<64>(2)}};
+    ToProto(header, &message);
+    REQUIRE(HeaderFromProto(message).value() == header);
+  }
+}
+
+TEST_CASE("keys, hashes and signatures of a wrong length are refused", "[wire]") {
+  v1::JoinRequest good;
+  ToProto(protocol::JoinRequest{Filled<32>(9), AJoin()}, &good);
+  const auto refuse = [&](auto change) {
+    v1::JoinRequest bad = good;
+    change(bad);
+    REQUIRE(FromProto(bad).status().code() == StatusCode::kInvalidArgument);
+  };
+  refuse([](v1::JoinRequest& m) { m.set_session("short"); });
+  refuse([](v1::JoinRequest& m) { m.mutable_join()->set_box_key(std::string(31, 'x')); });
+  refuse([](v1::JoinRequest& m) { m.mutable_join()->set_mask_key(std::string(33, 'x')); });
+  refuse([](v1::JoinRequest& m) { m.mutable_join()->clear_seed_commitment(); });
+  refuse([](v1::JoinRequest& m) { m.mutable_join()->set_nonce("n"); });
+  refuse([](v1::JoinRequest& m) { m.mutable_join()->set_certificate(std::string(5000, 'x')); });
+  refuse([](v1::JoinRequest& m) { m.mutable_join()->set_signature(std::string(63, 'x')); });
+}
+
+TEST_CASE("share boxes out of order, doubled or beyond the largest cohort are refused", "[wire]") {
+  const auto status = [](std::vector<secagg::ShareBox> boxes) {
+    v1::ShareRequest message;
+    ToProto(protocol::ShareRequest{Filled<32>(9), {.boxes = std::move(boxes), .signature = {}}},
+            &message);
+    return FromProto(message).status();
+  };
+  REQUIRE(status({ABox(1), ABox(2)}).ok());
+  REQUIRE_FALSE(status({ABox(2), ABox(1)}).ok());
+  REQUIRE_FALSE(status({ABox(1), ABox(1)}).ok());
+  REQUIRE_FALSE(status({ABox(10000)}).ok());
+}
+
+TEST_CASE("numbers no honest peer sends are refused", "[wire]") {
+  v1::EvaluationRequest message;
+  ToProto(
+      protocol::EvaluationReport{.job = "j", .round = 1, .examples = 1, .loss = 1, .accuracy = 1},
+      &message);
+  REQUIRE(FromProto(message).ok());
+  message.set_accuracy(1.5);
+  REQUIRE_FALSE(FromProto(message).ok());
+  message.set_accuracy(0.5);
+  message.set_loss(std::numeric_limits<double>::quiet_NaN());
+  REQUIRE_FALSE(FromProto(message).ok());
+  message.set_loss(1);
+  message.set_job("../escape");
+  REQUIRE_FALSE(FromProto(message).ok());
+}
+
+TEST_CASE("a wait of ten years is capped and an unknown notice is an error", "[wire]") {
+  v1::Notice notice;
+  ToProto(protocol::Notice(protocol::Closed{.session = Filled<32>(1), .sum_hash = Filled<32>(2)}),
+          &notice);
+  notice.mutable_closed()->set_retry_milliseconds(10ULL * 365 * 24 * 3600 * 1000);
+  const protocol::Notice back = FromProto(notice).value();
+  REQUIRE(std::get<protocol::Closed>(back).retry == Milliseconds(24LL * 3600 * 1000));
+  REQUIRE_FALSE(FromProto(v1::Notice()).ok());
+}
+
+TEST_CASE("random bytes never become a notice that breaks a bound", "[wire]") {
+  TestRng rng(7);
+  std::size_t parsed = 0;
+  for (int i = 0; i < 20000; ++i) {
+    std::string bytes;
+    // Start from a valid notice and damage it: pure noise hardly ever parses.
+    const auto notices = EveryNotice();
+    v1::Notice message;
+    ToProto(notices[rng.Below(notices.size())], &message);
+    bytes = message.SerializeAsString();
+    for (std::uint64_t k = rng.Below(4) + 1; k > 0; --k) {
+      bytes[rng.Below(bytes.size())] = static_cast<char>(rng.Next());
+    }
+    v1::Notice damaged;
+    if (damaged.ParseFromString(bytes)) {
+      const StatusOr<protocol::Notice> value = FromProto(damaged);
+      if (value.ok()) {
+        ++parsed;
+        if (const auto* roster = std::get_if<protocol::RosterNotice>(&*value)) {
+          REQUIRE(roster->roster.size <= secagg::kMaxCohort);
+        }
+      }
+    }
+  }
+  REQUIRE(parsed > 100);
+}
+
+}  // namespace tutti::wire
