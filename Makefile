@@ -1,0 +1,46 @@
+# Everything a newcomer needs: `make demo` and `make test`. Each installs what is missing and builds first.
+PRESET ?= release
+BUILD := build/$(PRESET)
+JOBS ?= $(shell nproc)
+
+.PHONY: help setup build demo test soak bench lint format clean
+
+help:
+	@echo "make demo    eight clients train one model on real images, privately (about 5 minutes after the build)"
+	@echo "make test    every test that fits into a few minutes"
+	@echo "make build   the programs, into $(BUILD)/bin"
+	@echo "make bench   the benchmarks, one JSON line each"
+	@echo "make soak    the long tests: more simulated worlds, fuzzing"
+	@echo "make lint    format and static checks        make format   reformat the sources"
+	@echo "make clean   remove build/ and demo-state/"
+
+setup:
+	@deploy/setup.sh
+
+build: setup
+	@deploy/build.sh $(PRESET) programs
+
+demo: setup
+	@deploy/build.sh $(PRESET) programs
+	@deploy/demo.sh $(BUILD)/bin
+
+test: setup
+	@deploy/build.sh $(PRESET) all
+	@cd $(BUILD) && ctest --output-on-failure -j $(JOBS) -LE soak
+
+soak: setup
+	@deploy/build.sh $(PRESET) all
+	@cd $(BUILD) && ctest --output-on-failure -L soak
+
+bench: setup
+	@deploy/build.sh $(PRESET) all
+	@deploy/bench.sh $(BUILD)/bin
+
+lint: setup
+	@deploy/lint.sh
+
+format:
+	@git ls-files '*.h' '*.cc' | xargs clang-format -i
+
+clean:
+	rm -rf build demo-state
