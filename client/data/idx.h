@@ -1,0 +1,13 @@
+// The IDX format of the MNIST family: two zero bytes, element type, number of dimensions,
+// big-endian 32-bit sizes, data. Only unsigned bytes (type 0x08) are read. Thread safety: pure
+// functions of the files.
+#pragma once
+
+#include "client/data/dataset.h"
+
+namespace tutti::data {
+
+// `config` with every number set, `width` and the model's classes as Load computed them.
+StatusOr<Dataset> LoadIdx(const v1::DataConfig& config, std::size_t width, std::uint32_t classes);
+
+}  // namespace tutti::data

@@ -1,0 +1,71 @@
+#include <algorithm>
+
+#include "client/data/csv.h"
+#include "client/data/dataset.h"
+#include "client/data/idx.h"
+#include "common/base/text.h"
+
+namespace tutti::data {
+namespace {
+
+constexpr std::uint64_t kMaxWidth = std::uint64_t{1} << 28;
+
+StatusOr<std::size_t> WidthOf(const v1::ModelSpec& model) {
+  std::uint64_t width = model.input_shape().empty() ? 0 : 1;
+  for (const std::uint32_t size : model.input_shape()) {
+    if (size == 0 || width > kMaxWidth / size) {
+      return InvalidArgument("model.input_shape is zero somewhere or larger than 2^28 values");
+    }
+    width *= size;
+  }
+  if (width == 0) return InvalidArgument("model.input_shape is empty");
+  return width;
+}
+
+v1::DataConfig WithDefaults(v1::DataConfig config) {
+  if (config.scale() == 0) config.set_scale(1.0 / 255.0);
+  if (config.stddev() == 0) config.set_stddev(1);
+  if (config.max_bytes() == 0) config.set_max_bytes(std::uint64_t{2} << 30);
+  if (config.csv().delimiter().empty()) config.mutable_csv()->set_delimiter(",");
+  return config;
+}
+
+void AddWarnings(Dataset& data, std::uint32_t classes) {
+  if (data.examples == 0) {
+    data.warnings.push_back("this client's slice of the data has no examples");
+    return;
+  }
+  const std::vector<std::uint64_t> counts = data.ClassCounts(classes);
+  const auto present =
+      std::count_if(counts.begin(), counts.end(), [](std::uint64_t n) { return n > 0; });
+  if (present == 1) {
+    data.warnings.push_back(Join("all ", data.examples, " examples have the one label ",
+                                 data.labels[0], "; is the file complete?"));
+  }
+}
+
+}  // namespace
+
+std::vector<std::uint64_t> Dataset::ClassCounts(std::uint32_t classes) const {
+  std::vector<std::uint64_t> counts(classes);
+  for (const std::uint32_t label : labels) {
+    if (label < classes) ++counts[label];
+  }
+  return counts;
+}
+
+StatusOr<Dataset> Load(const v1::DataConfig& given, const v1::ModelSpec& model) {
+  const v1::DataConfig config = WithDefaults(given);
+  TUTTI_ASSIGN(const std::size_t width, WidthOf(model));
+  if (model.classes() < 2) return InvalidArgument("model.classes must be at least 2");
+  if (config.format() != "idx" && config.format() != "csv") {
+    return InvalidArgument(
+        Join("data.format is \"", Escaped(config.format()), "\", expected idx or csv"));
+  }
+  TUTTI_ASSIGN(Dataset data, config.format() == "idx" ? LoadIdx(config, width, model.classes())
+                                                      : LoadCsv(config, width, model.classes()));
+  AddWarnings(data, model.classes());
+  return data;
+}
+
+}  // namespace tutti::data

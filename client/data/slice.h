@@ -1,0 +1,23 @@
+// Which examples of a shared file belong to this client, for experiments that split one data set:
+// every part is computed alone, and the parts 0 .. count-1 of one seed are disjoint and together
+// complete. Thread safety: pure functions. Source of the uneven split: Hsu, Qi, Brown 2019
+// (Dirichlet over clients within each class); gamma variates by Marsaglia and Tsang 2000, in
+// logarithms so that a small alpha does not underflow.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "common/base/status.h"
+#include "tutti/v1/config.pb.h"
+
+namespace tutti::data {
+
+// Ascending indices into `labels`. Every label is below `classes`. A part of a dirichlet slice may
+// be empty. InvalidArgument on an unknown kind or when index >= count.
+StatusOr<std::vector<std::size_t>> SliceIndices(const v1::SliceConfig& config,
+                                                std::span<const std::uint32_t> labels,
+                                                std::uint32_t classes);
+
+}  // namespace tutti::data
