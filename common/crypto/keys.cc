@@ -1,7 +1,9 @@
 #include "common/crypto/keys.h"
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 
 #include "common/crypto/openssl_handles.h"
 
@@ -23,6 +25,24 @@ ByteArray<32> RawPublicOf(int type, const Secret32& key) {
   return raw;
 }
 
+// The private half alone. Importing a raw private key multiplies the base point to learn the public
+// half, which would double the cost of each agreement and is never read by one; naming a public
+// half, here zeros, skips that. The result is good for deriving only and stays inside Agree.
+PkeyHandle AgreementKey(const X25519Private& key) {
+  static constexpr std::uint8_t kUnusedPublic[32] = {};
+  OSSL_PARAM parameters[] = {
+      OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PRIV_KEY,
+                                        const_cast<std::uint8_t*>(key.view().data()), 32),
+      OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
+                                        const_cast<std::uint8_t*>(kUnusedPublic), 32),
+      OSSL_PARAM_construct_end()};
+  const PkeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, "X25519", nullptr));
+  TUTTI_CHECK(context != nullptr && EVP_PKEY_fromdata_init(context.get()) == 1);
+  EVP_PKEY* imported = nullptr;
+  TUTTI_CHECK(EVP_PKEY_fromdata(context.get(), &imported, EVP_PKEY_KEYPAIR, parameters) == 1);
+  return PkeyHandle(imported);
+}
+
 }  // namespace
 
 X25519Private NewX25519Key(SecureRng& rng) { return RandomKey(rng); }
@@ -30,7 +50,7 @@ X25519Private NewX25519Key(SecureRng& rng) { return RandomKey(rng); }
 X25519Public PublicOf(const X25519Private& key) { return RawPublicOf(EVP_PKEY_X25519, key); }
 
 StatusOr<Secret32> Agree(const X25519Private& mine, const X25519Public& theirs) {
-  const PkeyHandle key = PrivatePkey(EVP_PKEY_X25519, mine.view().data());
+  const PkeyHandle key = AgreementKey(mine);
   const PkeyHandle peer = PublicPkey(EVP_PKEY_X25519, theirs.data());
   const PkeyContext context(EVP_PKEY_CTX_new(key.get(), nullptr));
   TUTTI_CHECK(context != nullptr && EVP_PKEY_derive_init(context.get()) == 1);
