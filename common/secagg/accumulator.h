@@ -1,6 +1,7 @@
-// The one vector the coordinator holds: the sum of masked inputs in Z_2^32, and the removal of leftover masks in
-// cache-sized ranges. Memory: 4 bytes a lane, whatever the number of clients.
-// Thread safety: Add and RemoveMasks may run on disjoint ranges from several threads; otherwise confined.
+// The one vector the coordinator holds: the sum of masked inputs in Z_2^32, and the removal of
+// leftover masks in cache-sized ranges. Memory: 4 bytes a lane, whatever the number of clients.
+// Thread safety: Add and RemoveMasks may run on disjoint ranges from several threads; otherwise
+// confined.
 #pragma once
 
 #include <cstdint>

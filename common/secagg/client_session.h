@@ -1,6 +1,7 @@
-// The client's side of one round as a pure machine: it checks everything the coordinator says before a key, share or
-// vector leaves, answers each step once, and never answers two survivor sets. Keys live here and die here.
-// Thread safety: confined to one thread. Source: docs/protocol.md (Bonawitz et al. 2017, Bell et al. 2020).
+// The client's side of one round as a pure machine: it checks everything the coordinator says
+// before a key, share or vector leaves, answers each step once, and never answers two survivor
+// sets. Keys live here and die here. Thread safety: confined to one thread. Source:
+// docs/protocol.md (Bonawitz et al. 2017, Bell et al. 2020).
 #pragma once
 
 #include <memory>
@@ -36,28 +37,33 @@ class ClientSession {
   // Step 0. The same join every time it is asked.
   const Join& JoinMessage() const;
 
-  // Step 1. Checks size, root, own entry, neighbour set (recomputed), signatures and enrolment, distinct keys; then
-  // makes the share boxes. A second, different roster is refused (FailedPrecondition); the same one again gives the
-  // same answer. Named errors start with a code word, e.g. "ROSTER_REJECTED: ...".
+  // Step 1. Checks size, root, own entry, neighbour set (recomputed), signatures and enrolment,
+  // distinct keys; then makes the share boxes. A second, different roster is refused
+  // (FailedPrecondition); the same one again gives the same answer. Named errors start with a code
+  // word, e.g. "ROSTER_REJECTED: ...".
   StatusOr<Shares> OnRoster(const Roster& roster, SecureRng& rng);
 
   // Step 2. Opens the boxes; afterwards masks can be added and the header made.
   Status OnBoxes(const Boxes& boxes);
   // Neighbours in U1 whose masks are in the vector; 0 before OnBoxes.
   std::size_t MaskingPeers() const;
-  // lanes[i] += all of this client's masks at lane first_lane + i. Call for each part of the encoded vector once.
+  // lanes[i] += all of this client's masks at lane first_lane + i. Call for each part of the
+  // encoded vector once.
   Status AddMasks(std::span<std::uint32_t> lanes, std::uint64_t first_lane) const;
-  // `digest` is the SHA-256 of the masked vector's little-endian bytes. Once per session: another digest is refused.
+  // `digest` is the SHA-256 of the masked vector's little-endian bytes. Once per session: another
+  // digest is refused.
   StatusOr<MaskedHeader> HeaderFor(const Digest& digest);
 
   // Step 3 (level malicious): checks the set and signs it. One set per session.
   StatusOr<Commit> OnSurvivors(const Survivors& survivors);
-  // Step 4. At level malicious the certificate for the set already committed to; at level curious the set itself
-  // (certificate empty). One answer per session; the same question again gives the same answer. Keys are wiped after.
+  // Step 4. At level malicious the certificate for the set already committed to; at level curious
+  // the set itself (certificate empty). One answer per session; the same question again gives the
+  // same answer. Keys are wiped after.
   StatusOr<Unmask> OnCertificate(const CommitCertificate& certificate);
   StatusOr<Unmask> OnSurvivorsCurious(const Survivors& survivors);
 
-  // The set this session answered or committed to, for the journal: SHA-256 over the bitmap, none before.
+  // The set this session answered or committed to, for the journal: SHA-256 over the bitmap, none
+  // before.
   std::optional<Digest> AnsweredSet() const;
 
  private:

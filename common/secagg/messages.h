@@ -1,5 +1,5 @@
-// The messages of one round as values. common/wire turns peers' bytes into these after checking every bound.
-// Thread safety: value types.
+// The messages of one round as values. common/wire turns peers' bytes into these after checking
+// every bound. Thread safety: value types.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace tutti::secagg {
 
-using Index = std::uint32_t;  // a client's place in the roster, 0 .. n-1
+using Index = std::uint32_t;                       // a client's place in the roster, 0 .. n-1
 inline constexpr std::size_t kShareBoxBytes = 80;  // two 32-byte shares and the tag
 
 struct Join {
@@ -18,71 +18,73 @@ struct Join {
   crypto::X25519Public mask_key{};
   Digest seed_commitment{};
   ByteArray<16> nonce{};
-  Bytes certificate;             // DER; empty at level curious
-  crypto::Signature signature{}; // zeros at level curious
+  Bytes certificate;              // DER; empty at level curious
+  crypto::Signature signature{};  // zeros at level curious
   bool operator==(const Join&) const = default;
 };
 struct RosterEntry {
   Index index = 0;
   Join join;
-  std::vector<Digest> path;      // Merkle path to the roster's root
+  std::vector<Digest> path;  // Merkle path to the roster's root
   bool operator==(const RosterEntry&) const = default;
 };
-struct Roster {                  // step 1, to one client: itself and its neighbours
-  std::uint32_t size = 0;        // n
+struct Roster {            // step 1, to one client: itself and its neighbours
+  std::uint32_t size = 0;  // n
   Digest root{};
   Index own_index = 0;
   std::vector<RosterEntry> entries;  // own entry and every neighbour, ascending index
   bool operator==(const Roster&) const = default;
 };
 struct ShareBox {
-  Index peer = 0;                // on the way up: recipient; on the way down: owner
+  Index peer = 0;  // on the way up: recipient; on the way down: owner
   ByteArray<kShareBoxBytes> ciphertext{};
   ByteArray<16> share_hash{};
   bool operator==(const ShareBox&) const = default;
 };
-struct Shares {                  // step 1, from one client
-  std::vector<ShareBox> boxes;   // one per neighbour, ascending recipient
+struct Shares {                 // step 1, from one client
+  std::vector<ShareBox> boxes;  // one per neighbour, ascending recipient
   crypto::Signature signature{};
   bool operator==(const Shares&) const = default;
 };
-struct Boxes {                   // step 2, to one client
-  std::vector<ShareBox> boxes;   // from each neighbour in U1, ascending owner
+struct Boxes {                  // step 2, to one client
+  std::vector<ShareBox> boxes;  // from each neighbour in U1, ascending owner
   bool operator==(const Boxes&) const = default;
 };
-struct MaskedHeader {            // step 2, from one client, before the vector
+struct MaskedHeader {  // step 2, from one client, before the vector
   std::uint64_t lanes = 0;
-  Digest digest{};               // SHA-256 of the vector's bytes
+  Digest digest{};  // SHA-256 of the vector's bytes
   crypto::Signature signature{};
   bool operator==(const MaskedHeader&) const = default;
 };
-struct Survivors {               // step 3, to everyone in U2
-  Bytes bitmap;                  // U2 over the roster, n bits
+struct Survivors {  // step 3, to everyone in U2
+  Bytes bitmap;     // U2 over the roster, n bits
   bool operator==(const Survivors&) const = default;
 };
-struct Commit {                  // step 3, from one client (level malicious)
+struct Commit {  // step 3, from one client (level malicious)
   crypto::Signature signature{};
   bool operator==(const Commit&) const = default;
 };
 struct CommitEntry {
   Index index = 0;
-  Join join;                     // proves with `path` that the signer is in the roster
+  Join join;  // proves with `path` that the signer is in the roster
   std::vector<Digest> path;
   crypto::Signature signature{};
   bool operator==(const CommitEntry&) const = default;
 };
-struct CommitCertificate {       // step 4, to everyone in U2 (level malicious)
+struct CommitCertificate {  // step 4, to everyone in U2 (level malicious)
   std::vector<CommitEntry> commits;
   bool operator==(const CommitCertificate&) const = default;
 };
 struct RevealedShare {
   Index owner = 0;
-  bool is_mask_key = false;      // true: the owner dropped; false: the owner survived (share of its self-mask seed)
+  bool is_mask_key =
+      false;  // true: the owner dropped; false: the owner survived (share of its self-mask seed)
   ByteArray<32> share{};
   bool operator==(const RevealedShare&) const = default;
 };
-struct Unmask {                  // step 4, from one client
-  std::vector<RevealedShare> shares;  // exactly one per neighbour in U1 (and own self-mask seed is never among them)
+struct Unmask {  // step 4, from one client
+  std::vector<RevealedShare>
+      shares;  // exactly one per neighbour in U1 (and own self-mask seed is never among them)
   bool operator==(const Unmask&) const = default;
 };
 
