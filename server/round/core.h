@@ -53,6 +53,8 @@ struct JobSettings {
 
 struct CoreSettings {
   Milliseconds reconnect_grace{5000};
+  // Once the sum can be opened, how long slower survivors may still report (their budgets go into the round's report).
+  Milliseconds unmask_linger{20};
   std::string server_version;
 };
 
@@ -64,10 +66,14 @@ struct ModelRef {
 using CallId = std::uint64_t;  // of an open RPC in the shell
 
 // ---- events
-struct JobSubmitted { JobSettings settings; std::uint64_t rounds_done = 0; ModelRef model; bool stopped = false; };
+// `last_attempt`: the highest attempt of round `rounds_done` + 1 the store knows (of PersistSurvivors and RecordFailure);
+// clients refuse an attempt they answered before, so numbering goes on after a restart. 0: none.
+struct JobSubmitted { JobSettings settings; std::uint64_t rounds_done = 0; ModelRef model; bool stopped = false;
+                      std::uint64_t last_attempt = 0; };
 struct JobStopRequested { JobId job; };
 struct JobResumeRequested { JobId job; };
 struct ClientAttached { ClientId client; Role role = Role::kTrainer; protocol::BudgetReport budget; };
+// The client's NEWEST stream ended; the end of a stream that a newer one replaced is not an event.
 struct ClientDetached { ClientId client; };
 struct ClientRevoked { ClientId client; };
 struct RequestArrived { CallId call = 0; ClientId client; protocol::Request request; };
@@ -97,7 +103,8 @@ struct RoundReport {
   std::uint32_t failures = 0;                      // attempts of this round that failed before
 };
 
-// ---- effects, to be carried out in order
+// ---- effects, to be carried out in order. Every call of RequestArrived and UploadOpened gets exactly one Reply (none
+// after UploadBroken); DropUpload of a call or DropSum of a session that holds nothing is harmless.
 struct Notify { ClientId client; protocol::Notice notice; };
 struct Reply { CallId call = 0; Status status; Milliseconds retry{0}; };
 struct BeginSum { protocol::SessionHash session{}; std::uint64_t lanes = 0; };   // one zeroed accumulator

@@ -1,0 +1,81 @@
+// The session machine's insides; only client/session's own files include this, everyone else sees
+// session.h. Thread safety: confined to the session thread.
+#pragma once
+
+#include "client/session/session.h"
+
+namespace tutti::session {
+
+// The one session a device is in: an offer, and from the join on its keys.
+struct Current {
+  protocol::Offer offer;
+  secagg::RoundConfig config;
+  Step step = Step::kDeciding;
+  std::optional<secagg::ClientSession> keys;
+  // What was asked and what was answered, for the same question asked again.
+  std::optional<protocol::JoinRequest> join;
+  std::optional<protocol::RosterNotice> roster;
+  std::optional<protocol::ShareRequest> shares;
+  std::optional<protocol::BoxesNotice> boxes;
+  std::optional<protocol::SurvivorsNotice> survivors;
+  std::optional<protocol::CommitRequest> commit;
+  std::optional<protocol::CertificateNotice> certificate;
+  std::optional<protocol::UnmaskRequest> unmask;
+};
+
+struct Session::State {
+  State(secagg::ClientIdentity own_identity, crypto::PeerVerifier& peer_verifier,
+        SecureRng& secure_rng, std::vector<LastAnswered> answered)
+      : identity(std::move(own_identity)),
+        verifier(peer_verifier),
+        rng(secure_rng),
+        journal(std::move(answered)) {}
+
+  void On(const NoticeArrived& event);
+  void On(const Allowed& event);
+  void On(const Refused& event);
+  void On(const Trained& event);
+  void On(const TrainingFailed& event);
+  void On(const Charged& event);
+  void On(const ChargeRefused& event);
+  void On(const Uploaded& event);
+  void On(const Rejected& event);
+
+  void Take(const protocol::Welcome&) {}
+  void Take(const protocol::Offer& offer);
+  void Take(const protocol::RosterNotice& notice);
+  void Take(const protocol::BoxesNotice& notice);
+  void Take(const protocol::SurvivorsNotice& notice);
+  void Take(const protocol::CertificateNotice& notice);
+  void Take(const protocol::Closed& closed);
+  void Take(const protocol::EvaluationOffer& offer);
+
+  template <typename E>
+  void Emit(E effect) {
+    effects.emplace_back(std::move(effect));
+  }
+  void Warn(std::string text) { Emit(Note{true, std::move(text)}); }
+
+  bool Is(const protocol::SessionHash& session, Step step) const;
+  // Whether a step's notice is for the running session; declines one for keys this device does not
+  // have.
+  bool IsMine(const protocol::SessionHash& session, std::string_view what);
+  StatusOr<secagg::RoundConfig> CheckOffer(const protocol::Offer& offer) const;
+  void DeclineAndFinish(std::string code, std::string reason);
+  void FailStep(const Status& status, std::string_view fallback_code);
+  void Finish(protocol::Outcome outcome, std::string reason, std::uint32_t survivors);
+  void Record(const Digest& survivor_set);
+  void AnswerSurvivorsCurious(const protocol::SurvivorsNotice& notice);
+  void AnswerSurvivorsMalicious(const protocol::SurvivorsNotice& notice);
+
+  secagg::ClientIdentity identity;
+  crypto::PeerVerifier& verifier;
+  SecureRng& rng;
+  std::vector<LastAnswered> journal;
+  protocol::BudgetReport budget;
+  std::optional<Current> current;
+  std::optional<protocol::SessionHash> declined;  // the newest one, so that it is declined once
+  std::vector<Effect> effects;
+};
+
+}  // namespace tutti::session

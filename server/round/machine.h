@@ -1,0 +1,214 @@
+// The round machine's insides: its state as a variant of phases and the steps between them. Only
+// server/round's own files include this; everyone else sees core.h. Thread safety: confined to the
+// core thread.
+//
+// jobs.cc: the queue of jobs        selection.cc: from waiting clients to offers     steps.cc:
+// closing of phases clients.cc: streams and notices   replies.cc: requests uploads.cc: masked
+// vectors outcome.cc: how an attempt ends   machine.cc: dispatch, deadlines, progress
+#pragma once
+
+#include "server/round/core.h"
+
+namespace tutti::round::internal {
+
+// An attached client. Detached ones live on in their attempt's Member only.
+struct Client {
+  Role role = Role::kTrainer;
+  protocol::BudgetReport budget;
+};
+
+// One invited client's way through an attempt.
+struct Member {
+  bool joined = false;
+  bool shared = false;
+  bool masked = false;
+  bool committed = false;
+  bool unmasked = false;
+  bool attached = true;
+  Instant detached_at{0};
+  std::string out;  // "CODE: reason": it is waited for no longer; empty: still in
+  std::optional<protocol::Closed> closed;  // told that the attempt is over for it
+  std::optional<CallId> upload;            // open call
+  protocol::UploadHeader header;           // of the open or the accepted upload
+};
+
+struct Attempt {
+  JobId job;
+  secagg::RoundConfig config;
+  protocol::SessionHash session{};
+  secagg::ServerSession secagg;
+  Instant started{0};
+  std::uint32_t failures_before = 0;
+  std::map<ClientId, Member> members;
+  std::map<ClientId, protocol::BudgetReport> budgets;
+  std::vector<ClientId> survivors;
+  bool sum_open = false;
+};
+
+struct Idle {};
+struct Selecting {
+  Instant opens{0};
+  Instant deadline{0};
+};
+struct Exchange {
+  Attempt attempt;
+  Instant deadline{0};
+};
+struct Training : Exchange {};
+struct Sharing : Exchange {};
+struct Collecting : Exchange {};
+struct Committing : Exchange {};
+struct Unmasking : Exchange {
+  std::optional<Instant> can_rebuild;  // since when the sum can be opened
+  std::optional<std::size_t>
+      asked_at;  // answers when that was asked last: the question is not cheap
+};
+struct Publishing {
+  Attempt attempt;
+};
+using PhaseState =
+    std::variant<Idle, Selecting, Training, Sharing, Collecting, Committing, Unmasking, Publishing>;
+
+struct Job {
+  JobSettings settings;
+  JobState state = JobState::kWaiting;
+  std::uint64_t rounds_done = 0;
+  ModelRef model;
+  std::uint64_t attempt = 0;  // the newest of round rounds_done + 1
+  std::uint32_t failures_in_row = 0;
+  std::uint32_t failures_of_round = 0;
+  Instant not_before{0};  // end of the pause after a failure
+  std::string last_reason;
+  std::optional<protocol::EvaluationOffer> evaluation;  // of the newest model that is due
+  // What evaluators said of the newest kEvaluationsKept rounds, to tell a repetition from a
+  // contradiction.
+  std::map<std::uint64_t, std::map<ClientId, protocol::EvaluationReport>> evaluations;
+};
+
+inline constexpr std::size_t kEvaluationsKept = 16;
+
+// Where a phase stands: who answered, who is waited for, when the next silent one counts as gone.
+struct Tally {
+  std::size_t done = 0;
+  std::size_t waiting = 0;
+  std::optional<Instant> next_gone;
+};
+
+class Machine {
+ public:
+  Machine(CoreSettings settings, crypto::PeerVerifier& verifier, SecureRng& rng)
+      : settings_(std::move(settings)), verifier_(verifier), rng_(rng) {}
+
+  std::vector<Effect> Advance(Instant now, const Event& event);
+  std::optional<Instant> NextDeadline() const;
+  Phase phase() const { return static_cast<Phase>(phase_.index()); }
+  const std::optional<JobId>& running() const { return running_; }
+  std::size_t Attached(Role role) const;
+  std::uint64_t refusals() const { return refusals_; }
+
+ private:
+  // machine.cc
+  void On(const TimePassed&) {}
+  void Settle();      // closes every phase that is due, then reports progress
+  bool CloseIfDue();  // true: a phase changed
+  void ReportProgress();
+  Tally Count() const;
+  Attempt* Current();
+  const Attempt* Current() const;
+  Instant PhaseDeadline() const;
+  template <typename E>
+  void Emit(E effect) {
+    effects_.emplace_back(std::move(effect));
+  }
+  void Say(bool warning, std::string text) { Emit(Note{warning, std::move(text)}); }
+  void Refuse(std::string text);  // an event that does not fit
+
+  // jobs.cc
+  void On(const JobSubmitted& event);
+  void On(const JobStopRequested& event);
+  void On(const JobResumeRequested& event);
+  void ChangeJob(Job& job, JobState state, std::string reason);
+  bool StartNextJob();
+  Job& Running() { return jobs_.at(*running_); }
+  void RememberEvaluation(Job& job);
+  Status RecordEvaluation(const ClientId& client, const protocol::EvaluationReport& report);
+
+  // selection.cc
+  bool SelectIfDue(const Selecting& selecting);
+  void StartAttempt();
+  StatusOr<Attempt> OpenAttempt(Job& job);
+  protocol::Offer OfferOf(const Attempt& attempt) const;
+
+  // steps.cc
+  bool CloseTrainingIfDue(Training& training);
+  bool CloseSharingIfDue(Sharing& sharing);
+  bool CloseCollectingIfDue(Collecting& collecting);
+  bool CloseCommittingIfDue(Committing& committing);
+  bool CloseUnmaskingIfDue(Unmasking& unmasking);
+  bool IsOver(const Exchange& exchange, const Tally& tally) const;
+
+  // clients.cc
+  void On(const ClientAttached& event);
+  void On(const ClientDetached& event);
+  void On(const ClientRevoked& event);
+  void SendPending(const ClientId& client);
+  std::optional<protocol::Notice> PendingNotice(const ClientId& client, const Member& member) const;
+  bool Gone(const Member& member) const;
+  void Tell(const ClientId& client, protocol::Notice notice) {
+    Emit(Notify{client, std::move(notice)});
+  }
+  void Drop(const ClientId& client, Member& member, const std::string& reason);
+
+  // replies.cc
+  void On(const RequestArrived& event);
+  Status Answer(const ClientId& client, const protocol::Request& request);
+  Status FindMember(const ClientId& client, const protocol::SessionHash& session, bool out_is_fine);
+  Status Handle(const ClientId& client, const protocol::JoinRequest& request);
+  Status Handle(const ClientId& client, const protocol::ShareRequest& request);
+  Status Handle(const ClientId& client, const protocol::CommitRequest& request);
+  Status Handle(const ClientId& client, const protocol::UnmaskRequest& request);
+  Status Handle(const ClientId& client, const protocol::DeclineRequest& request);
+  Status Handle(const ClientId& client, const protocol::EvaluationReport& request);
+  Status Judge(const ClientId& client,
+               Status status);  // a broken rule puts the client out of the attempt
+  void ReplyTo(CallId call, Status status);
+  Milliseconds RetryWindow() const;
+
+  // uploads.cc
+  void On(const UploadOpened& event);
+  void On(const UploadFinished& event);
+  void On(const UploadBroken& event);
+  Status CheckUpload(const ClientId& client, const protocol::UploadHeader& header,
+                     bool& already_in);
+  void EndUpload(Member& member, Status status);
+  void EndUploads(const std::string& reason);
+
+  // outcome.cc
+  void On(const Published& event);
+  void On(const PublishFailed& event);
+  void Publishable(Attempt attempt);
+  RoundReport ReportOf(const Attempt& attempt) const;
+  void FailAttempt(const std::string& reason);  // records, closes, pauses or gives up
+  void EndAttempt(const std::string& reason);   // records and closes only
+  void CloseMembers(Attempt& attempt, const protocol::Closed& closed);
+  void NextRound(Instant opens);
+
+  CoreSettings settings_;
+  crypto::PeerVerifier& verifier_;
+  SecureRng& rng_;
+  Instant now_{0};
+  std::vector<Effect> effects_;
+  std::map<ClientId, Client> clients_;
+  std::size_t trainers_ = 0;  // attached with role trainer
+  std::set<ClientId> revoked_;
+  std::map<JobId, Job> jobs_;
+  std::vector<JobId> order_;  // of submission
+  std::optional<JobId> running_;
+  PhaseState phase_;
+  std::map<ClientId, protocol::Closed>
+      last_closed_;  // of the attempt that ended last, for those who missed it
+  std::optional<Progress> last_progress_;
+  std::uint64_t refusals_ = 0;
+};
+
+}  // namespace tutti::round::internal

@@ -1,0 +1,92 @@
+#include <algorithm>
+#include <cmath>
+
+#include "common/base/text.h"
+#include "common/crypto/hash.h"
+#include "server/cohort/cohort.h"
+#include "server/round/machine.h"
+
+namespace tutti::round::internal {
+
+bool Machine::SelectIfDue(const Selecting& selecting) {
+  if (now_ < selecting.opens) {
+    return false;
+  }
+  const JobSettings& job = Running().settings;
+  const bool enough_at_deadline = now_ >= selecting.deadline && trainers_ >= job.config.min_cohort;
+  if (trainers_ >= job.cohort_size || enough_at_deadline) {
+    StartAttempt();
+    return true;
+  }
+  if (now_ >= selecting.deadline) {
+    // A job without clients waits; it does not fail. The window starts again, so that those who
+    // come one after the other get the time to come together.
+    Say(true, Join("job ", job.name, " waits for clients: ", trainers_, " attached, at least ",
+                   job.config.min_cohort, " needed"));
+    phase_ = Selecting{now_, now_ + job.select};
+  }
+  return false;
+}
+
+StatusOr<Attempt> Machine::OpenAttempt(Job& job) {
+  secagg::RoundConfig config = job.settings.config;
+  config.job = job.settings.name.value();
+  config.round = job.rounds_done + 1;
+  config.attempt = ++job.attempt;
+  config.model_hash = job.model.sha256;
+  config.task_hash = crypto::Sha256(job.settings.task);
+  rng_.Fill(config.server_nonce);
+  TUTTI_ASSIGN(secagg::ServerSession session, secagg::ServerSession::Open(config, &verifier_));
+  const protocol::SessionHash hash = session.config_hash();
+  return Attempt{job.settings.name,
+                 config,
+                 hash,
+                 std::move(session),
+                 now_,
+                 job.failures_of_round,
+                 {},
+                 {},
+                 {},
+                 false};
+}
+
+void Machine::StartAttempt() {
+  Job& job = Running();
+  StatusOr<Attempt> opened = OpenAttempt(job);
+  if (!opened.ok()) {
+    // No client can change this: the settings have no safe round.
+    phase_ = Idle{};
+    ChangeJob(job, JobState::kFailed, std::string(MessageOf(opened.status())));
+    running_.reset();
+    return;
+  }
+  std::vector<ClientId> available;
+  for (const auto& [name, client] : clients_) {
+    if (client.role == Role::kTrainer) {
+      available.push_back(name);
+    }
+  }
+  const auto target =
+      static_cast<std::size_t>(std::ceil(job.settings.cohort_size * job.settings.over_selection));
+  const std::vector<ClientId> invited =
+      cohort::ChooseCohort(std::move(available), revoked_, target, rng_);
+  for (const ClientId& client : invited) {
+    opened->members.emplace(client, Member{});
+  }
+  Say(false, Join("job ", job.settings.name, " round ", opened->config.round, " attempt ",
+                  opened->config.attempt, ": ", invited.size(), " clients invited"));
+  phase_ = Training{{*std::move(opened), now_ + job.settings.train}};
+  const protocol::Offer offer = OfferOf(*Current());
+  for (const ClientId& client : invited) {
+    Tell(client, offer);
+  }
+}
+
+protocol::Offer Machine::OfferOf(const Attempt& attempt) const {
+  const Job& job = jobs_.at(attempt.job);
+  return protocol::Offer{attempt.session,   secagg::Encode(attempt.config),
+                         job.settings.task, job.model.sha256,
+                         job.model.bytes,   PhaseDeadline() - now_};
+}
+
+}  // namespace tutti::round::internal
