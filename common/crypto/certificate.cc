@@ -95,7 +95,7 @@ BioHandle ReadingBio(std::string_view text) {
   return bio;
 }
 
-std::string TextOf(BIO* bio) {
+std::string WrittenText(BIO* bio) {
   char* data = nullptr;
   const long size = BIO_get_mem_data(bio, &data);
   return size <= 0 ? std::string() : std::string(data, static_cast<std::size_t>(size));
@@ -138,7 +138,7 @@ StatusOr<RequestHandle> ParseRequestPem(std::string_view pem) {
 std::string CertificatePem(X509* certificate) {
   const BioHandle bio = MemoryBio();
   TUTTI_CHECK(PEM_write_bio_X509(bio.get(), certificate) == 1);
-  return TextOf(bio.get());
+  return WrittenText(bio.get());
 }
 
 Bytes CertificateToDer(X509* certificate) {
@@ -204,7 +204,7 @@ std::string PrivateKeyPem(const Ed25519Private& key) {
   const BioHandle bio = MemoryBio();
   TUTTI_CHECK(PEM_write_bio_PKCS8PrivateKey(bio.get(), pkey.get(), nullptr, nullptr, 0, nullptr,
                                             nullptr) == 1);
-  return TextOf(bio.get());
+  return WrittenText(bio.get());
 }
 
 StatusOr<Ed25519Private> PrivateKeyFromPem(std::string_view pem) {

@@ -128,7 +128,7 @@ class Transport {
   Transport(const Socket& socket, Deadline deadline) : socket_(socket), deadline_(deadline) {}
 
   Status SendAll(BIO* from) {
-    const std::string bytes = TextOf(from);
+    const std::string bytes = WrittenText(from);
     static_cast<void>(BIO_reset(from));
     for (std::size_t sent = 0; sent < bytes.size();) {
       const ssize_t count =

@@ -202,7 +202,7 @@ StatusOr<std::string> NewRequestPem(const KeyPair& subject, std::string_view nam
   TUTTI_CHECK(X509_REQ_sign(request.get(), key.get(), nullptr) > 0);
   const BioHandle bio = MemoryBio();
   TUTTI_CHECK(PEM_write_bio_X509_REQ(bio.get(), request.get()) == 1);
-  return TextOf(bio.get());
+  return WrittenText(bio.get());
 }
 
 StatusOr<std::string> IssueFromRequest(const Ed25519Private& ca_key, std::string_view ca_pem,

@@ -23,7 +23,7 @@ std::string OpenSslReason();
 // A fresh memory buffer; one that reads `text` (borrowed); what was written to one.
 BioHandle MemoryBio();
 BioHandle ReadingBio(std::string_view text);
-std::string TextOf(BIO* bio);
+std::string WrittenText(BIO* bio);
 
 // InvalidArgument when the text holds no certificate or request, or is larger than
 // kLargestCertificate.
