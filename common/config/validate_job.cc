@@ -1,0 +1,175 @@
+#include <cmath>
+#include <cstdint>
+
+#include "common/base/text.h"
+#include "common/config/rules.h"
+#include "common/config/validate.h"
+#include "common/model/architecture.h"
+
+namespace tutti::config {
+namespace {
+
+constexpr double kMaxCohort = 10000;
+constexpr std::uint32_t kRingBits = 31;  // of a signed sum in 32-bit lanes
+
+void CheckModel(const v1::ModelSpec& model, Rules& rules) {
+  const std::string& architecture = model.architecture();
+  if (architecture == "layers" && model.layers().empty()) {
+    rules.Add({"model.layers", "model.architecture"},
+              "no layer found; write one [[model.layers]] for each, or choose architecture "
+              "\"logistic\", \"mlp\" or \"lenet5\"");
+    return;
+  }
+  if (architecture != "layers" && !model.layers().empty()) {
+    rules.Add({"model.layers", "model.architecture"},
+              Join("found layers with architecture \"", architecture,
+                   "\"; remove them, or set architecture = \"layers\""));
+  }
+  if (architecture != "mlp" && !model.hidden().empty()) {
+    rules.Add({"model.hidden", "model.architecture"},
+              Join("found with architecture \"", architecture,
+                   "\"; only \"mlp\" has hidden layers, remove it"));
+  }
+  if (architecture != "lenet5" && model.normalisation() != "none") {
+    rules.Add({"model.normalisation", "model.architecture"},
+              Join("found with architecture \"", architecture,
+                   "\"; only \"lenet5\" reads it, remove it"));
+  }
+  v1::ModelSpec sized = model;
+  if (architecture != "layers") {
+    sized.clear_layers();  // reported above
+  }
+  if (architecture != "mlp") {
+    sized.clear_hidden();
+  }
+  if (architecture != "lenet5") {
+    sized.set_normalisation("none");
+  }
+  if (const auto layout = model::LayoutOf(sized); !layout.ok()) {
+    rules.Add(
+        {architecture == "layers" ? "model.layers" : "model.input_shape", "model.architecture",
+         "model.classes", "model.hidden", "model.layers", "model.input_shape"},
+        "the model does not fit together: " + std::string(MessageOf(layout.status())));
+  }
+}
+
+void CheckTraining(const v1::TrainingSpec& training, Rules& rules) {
+  if (training.local_steps() > 0 && training.local_epochs() > 0) {
+    rules.Add({"training.local_epochs", "training.local_steps"},
+              Join("found ", training.local_epochs(),
+                   " beside local_steps = ", training.local_steps(), "; keep one of the two"));
+  }
+  if (training.local_steps() == 0 && training.local_epochs() == 0) {
+    rules.Add({"training.local_steps", "training.local_epochs"},
+              "found neither local_steps nor local_epochs; set one of the two");
+  }
+  if (training.optimiser() == "adam" && training.momentum() > 0) {
+    rules.Add({"training.momentum", "training.optimiser"},
+              "found with optimiser = \"adam\", which has its own; remove it, or use \"sgd\"");
+  }
+}
+
+void CheckPrivacy(const v1::JobConfig& job, Rules& rules) {
+  const v1::PrivacySpec& privacy = job.privacy();
+  const bool noise = privacy.noise_multiplier() > 0;
+  const bool target = privacy.target_epsilon() > 0;
+  if (privacy.unit() == "example" && noise && target) {
+    rules.Add({"privacy.noise_multiplier", "privacy.target_epsilon", "privacy.unit"},
+              "found beside target_epsilon; keep one: the noise gives the epsilon, or the epsilon "
+              "the noise");
+  }
+  if (privacy.unit() == "example" && !noise && !target) {
+    rules.Add({"privacy.target_epsilon", "privacy.noise_multiplier", "privacy.unit"},
+              "found neither target_epsilon nor noise_multiplier; set one, or unit = \"none\" for "
+              "training without privacy");
+  }
+  if (privacy.unit() == "none" && noise) {
+    rules.Add({"privacy.noise_multiplier", "privacy.unit"},
+              "found with unit = \"none\"; remove it, or set unit = \"example\"");
+  }
+  if (privacy.unit() == "none" && target) {
+    rules.Add({"privacy.target_epsilon", "privacy.unit"},
+              "found with unit = \"none\"; remove it, or set unit = \"example\"");
+  }
+  if (privacy.planned_rounds() > job.rounds()) {
+    rules.Add({"privacy.planned_rounds", "rounds"},
+              Join("found ", privacy.planned_rounds(), ", but the job has ", job.rounds(),
+                   " rounds; lower it, or 0 for all of them"));
+  }
+}
+
+void CheckCohort(const v1::JobConfig& job, Rules& rules) {
+  const v1::CohortSpec& cohort = job.cohort();
+  if (cohort.min_clients() > cohort.size()) {
+    rules.Add({"cohort.min_clients", "cohort.size"},
+              Join("found ", cohort.min_clients(), ", more than size = ", cohort.size(),
+                   "; lower it, or raise size"));
+  }
+  const double invited = std::ceil(cohort.size() * cohort.over_selection());
+  if (invited > kMaxCohort) {
+    rules.Add({"cohort.over_selection", "cohort.size"},
+              Join("size * over_selection is ", static_cast<std::uint64_t>(invited),
+                   " clients, expected at most 10000; lower one of the two"));
+    return;
+  }
+  const v1::SecureAggregationSpec& secagg = job.secure_aggregation();
+  std::uint32_t cohort_bits = 0;
+  while ((std::uint64_t{1} << cohort_bits) < static_cast<std::uint64_t>(invited)) {
+    ++cohort_bits;
+  }
+  if (secagg.value_bits() + cohort_bits > kRingBits) {
+    rules.Add({"secure_aggregation.value_bits", "cohort.size", "cohort.over_selection"},
+              Join("a sum of ", static_cast<std::uint64_t>(invited), " clients needs ", cohort_bits,
+                   " bits beside value_bits = ", secagg.value_bits(), ", together at most ",
+                   kRingBits, "; set value_bits to at most ", kRingBits - cohort_bits));
+  }
+}
+
+void CheckSecureAggregation(const v1::JobConfig& job, Rules& rules) {
+  const v1::SecureAggregationSpec& secagg = job.secure_aggregation();
+  const bool malicious = secagg.level() == "malicious";
+  const double lost = secagg.corrupt_fraction() + (malicious ? 2 : 1) * secagg.dropout_fraction();
+  if (lost >= 1) {
+    rules.Add({"secure_aggregation.dropout_fraction", "secure_aggregation.corrupt_fraction",
+               "secure_aggregation.level"},
+              Join("corrupt_fraction + ", malicious ? "2 * " : "", "dropout_fraction is ", lost,
+                   ", expected less than 1 at level \"", secagg.level(),
+                   "\": too few honest clients would stay to open the sum; lower one of the two"));
+  }
+  if (secagg.weighting() == "examples" && job.privacy().unit() != "none") {
+    rules.Add({"secure_aggregation.weighting", "privacy.unit"},
+              "found \"examples\" with privacy on: the weights would reveal data that no noise "
+              "protects; use \"uniform\", or privacy.unit = \"none\"");
+  }
+}
+
+}  // namespace
+
+void Validate(const v1::JobConfig& config, LoadResult& result) {
+  Rules rules(result);
+  if (!config.name().empty() && !IsSafeName(config.name())) {
+    rules.Add({"name"}, Join("found \"", Escaped(config.name(), 80),
+                             "\", expected 1 to 64 characters of a-z 0-9 . _ - that start with a "
+                             "letter or digit"));
+  }
+  CheckModel(config.model(), rules);
+  CheckTraining(config.training(), rules);
+  CheckPrivacy(config, rules);
+  CheckCohort(config, rules);
+  CheckSecureAggregation(config, rules);
+}
+
+Status CheckJob(const v1::JobConfig& config) {
+  LoadResult result{.file = "message", .readable = true, .problems = CheckRanges(config)};
+  Validate(config, result);
+  if (result.problems.empty()) {
+    return OkStatus();
+  }
+  std::vector<std::string> lines;
+  for (const Problem& problem : result.problems) {
+    lines.push_back(problem.key + ": " + problem.text);
+  }
+  return InvalidArgument(JoinWith(lines, "\n"));
+}
+
+}  // namespace tutti::config
