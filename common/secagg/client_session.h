@@ -21,6 +21,13 @@ struct ClientIdentity {
   Bytes certificate;  // DER
 };
 
+// Errors start with a code word. A refused message of the coordinator ends the session: its keys
+// are wiped and every later call says SESSION_ENDED (FailedPrecondition).
+// - ROSTER_REJECTED, BOXES_REJECTED, SURVIVORS_REJECTED, CERTIFICATE_REJECTED: a check failed
+//   (InvalidArgument)
+// - CONFLICT: a second, different message for an answered step (FailedPrecondition)
+// - OUT_OF_ORDER: a message for a step that is not due (FailedPrecondition)
+// Mistakes of the caller in AddMasks and HeaderFor are refused without ending the session.
 class ClientSession {
  public:
   // Makes this round's keys. `verifier` (may be null at level curious) must outlive the session.
@@ -39,8 +46,7 @@ class ClientSession {
 
   // Step 1. Checks size, root, own entry, neighbour set (recomputed), signatures and enrolment,
   // distinct keys; then makes the share boxes. A second, different roster is refused
-  // (FailedPrecondition); the same one again gives the same answer. Named errors start with a code
-  // word, e.g. "ROSTER_REJECTED: ...".
+  // (FailedPrecondition); the same one again gives the same answer.
   StatusOr<Shares> OnRoster(const Roster& roster, SecureRng& rng);
 
   // Step 2. Opens the boxes; afterwards masks can be added and the header made.
@@ -57,7 +63,7 @@ class ClientSession {
   // Step 3 (level malicious): checks the set and signs it. One set per session.
   StatusOr<Commit> OnSurvivors(const Survivors& survivors);
   // Step 4. At level malicious the certificate for the set already committed to; at level curious
-  // the set itself (certificate empty). One answer per session; the same question again gives the
+  // the set itself. One answer per session; the same question again gives the
   // same answer. Keys are wiped after.
   StatusOr<Unmask> OnCertificate(const CommitCertificate& certificate);
   StatusOr<Unmask> OnSurvivorsCurious(const Survivors& survivors);

@@ -38,6 +38,8 @@ struct Roster {            // step 1, to one client: itself and its neighbours
 struct ShareBox {
   Index peer = 0;  // on the way up: recipient; on the way down: owner
   ByteArray<kShareBoxBytes> ciphertext{};
+  // Two 8-byte hashes, of the seed's share and of the mask key's: only one of the shares is ever
+  // opened to the coordinator, so each is checked alone.
   ByteArray<16> share_hash{};
   bool operator==(const ShareBox&) const = default;
 };
@@ -66,7 +68,9 @@ struct Commit {  // step 3, from one client (level malicious)
 };
 struct CommitEntry {
   Index index = 0;
-  Join join;  // proves with `path` that the signer is in the roster
+  // Proof that the signer is in the roster. Both empty when the receiver knows the signer: itself
+  // or a neighbour.
+  Join join;
   std::vector<Digest> path;
   crypto::Signature signature{};
   bool operator==(const CommitEntry&) const = default;
@@ -77,14 +81,15 @@ struct CommitCertificate {  // step 4, to everyone in U2 (level malicious)
 };
 struct RevealedShare {
   Index owner = 0;
-  bool is_mask_key =
-      false;  // true: the owner dropped; false: the owner survived (share of its self-mask seed)
+  // true: the owner dropped. false: the owner survived, and the share is of its self-mask seed.
+  bool is_mask_key = false;
   ByteArray<32> share{};
   bool operator==(const RevealedShare&) const = default;
 };
 struct Unmask {  // step 4, from one client
-  std::vector<RevealedShare>
-      shares;  // exactly one per neighbour in U1 (and own self-mask seed is never among them)
+  // One for each neighbour in U1 whose box was good, ascending owner; never both kinds of one
+  // owner.
+  std::vector<RevealedShare> shares;
   bool operator==(const Unmask&) const = default;
 };
 

@@ -80,9 +80,9 @@ class ServerSession {
   Status AddUnmask(const ClientId& client, const Unmask& unmask);
   std::size_t unmasked() const;
   bool CanRebuild() const;  // every needed secret has at least t shares
-  // Every mask left in the sum, each rebuilt secret checked against its advertised key or
-  // commitment. Aborted naming the culprit when a secret cannot be rebuilt to what its owner
-  // advertised.
+  // As soon as CanRebuild holds. Every mask left in the sum, each rebuilt secret checked against
+  // its advertised key or commitment. Aborted naming the culprit when a secret cannot be rebuilt to
+  // what its owner advertised.
   StatusOr<std::vector<LeftoverMask>> Rebuild();
 
  private:

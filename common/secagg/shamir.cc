@@ -2,9 +2,8 @@
 
 #include <array>
 #include <cstring>
-#include <set>
 
-#include "common/base/bytes.h"
+#include "common/base/text.h"
 
 namespace tutti::secagg {
 namespace {
@@ -113,12 +112,14 @@ StatusOr<Secret32> RebuildSecret(std::span<const SecretShare> shares) {
   if (shares.empty()) {
     return InvalidArgument("no share to rebuild a secret from, expected at least 1");
   }
-  std::set<std::uint8_t> points;
+  std::array<bool, 256> seen{};
   for (const SecretShare& share : shares) {
-    if (share.point == 0 || !points.insert(share.point).second) {
+    if (share.point == 0 || seen[share.point]) {
       return InvalidArgument(
-          "a share's point is 0 or appears twice, expected distinct points from 1 to 255");
+          Join("a share's point ", unsigned{share.point},
+               " is 0 or appears twice, expected distinct points from 1 to 255"));
     }
+    seen[share.point] = true;
   }
   Elements secret;
   for (std::size_t i = 0; i < shares.size(); ++i) {

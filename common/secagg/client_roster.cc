@@ -1,0 +1,158 @@
+// Step 1 of ClientSession: the roster is checked in full before a share is made.
+#include <algorithm>
+#include <set>
+
+#include "common/base/text.h"
+#include "common/crypto/box.h"
+#include "common/secagg/client_state.h"
+#include "common/secagg/merkle.h"
+#include "common/secagg/shamir.h"
+
+namespace tutti::secagg {
+
+StatusOr<Shares> ClientSession::OnRoster(const Roster& roster, SecureRng& rng) {
+  State& state = *state_;
+  TUTTI_TRY(state.Alive());
+  if (state.shares.has_value()) {
+    if (roster == *state.roster) {
+      return *state.shares;
+    }
+    return state.Conflict("a second roster differs from the one already answered");
+  }
+  if (Status checked = state.CheckRoster(roster); !checked.ok()) {
+    return state.Reject("ROSTER_REJECTED", checked);
+  }
+  state.roster = roster;
+  state.shares = state.MakeShares(rng);
+  return *state.shares;
+}
+
+Status ClientSession::State::CheckRoster(const Roster& candidate) {
+  const std::uint32_t n = candidate.size;
+  if (n < config.min_cohort || n > config.max_cohort) {
+    return InvalidArgument(tutti::Join("roster of ", n,
+                                       " clients, the round's configuration allows ",
+                                       config.min_cohort, " to ", config.max_cohort));
+  }
+  if (candidate.own_index >= n) {
+    return InvalidArgument(
+        tutti::Join("own index ", candidate.own_index, " lies outside the roster of ", n));
+  }
+  TUTTI_ASSIGN(graph, ChooseGraph(n, config.level, config.corrupt_fraction, config.dropout_fraction,
+                                  config.privacy_bits, config.liveness_bits));
+  session = SessionId(config_hash, candidate.root, n);
+  index = candidate.own_index;
+  std::vector<Index> expected = NeighboursInGraph(n, graph.neighbours, session, index);
+  expected.insert(std::lower_bound(expected.begin(), expected.end(), index), index);
+  const bool same_places = std::equal(
+      candidate.entries.begin(), candidate.entries.end(), expected.begin(), expected.end(),
+      [](const RosterEntry& entry, Index place) { return entry.index == place; });
+  if (!same_places) {
+    return InvalidArgument(tutti::Join("roster's ", candidate.entries.size(),
+                                       " entries are not this client and its ", graph.neighbours,
+                                       " neighbours in the graph of the session"));
+  }
+  std::set<crypto::X25519Public> keys;
+  for (const RosterEntry& entry : candidate.entries) {
+    if (!MerklePathFits(candidate.root, n, entry.index, JoinLeaf(entry.index, entry.join),
+                        entry.path)) {
+      return InvalidArgument(tutti::Join("entry ", entry.index, " is not in the roster's tree"));
+    }
+    if (entry.index == index && entry.join != join) {
+      return InvalidArgument("own entry differs from the join this client sent");
+    }
+    if (!keys.insert(entry.join.box_key).second || !keys.insert(entry.join.mask_key).second) {
+      return InvalidArgument(tutti::Join("entry ", entry.index, " repeats a key of another entry"));
+    }
+  }
+  neighbours.clear();
+  neighbours.resize(graph.neighbours);
+  if (IsMalicious()) {
+    TUTTI_TRY(CheckSigners(candidate));
+  }
+  return AgreeWithNeighbours(candidate);
+}
+
+Status ClientSession::State::CheckSigners(const Roster& candidate) {
+  DistinctSigners distinct;
+  distinct.Add(self);
+  std::size_t place = 0;
+  for (const RosterEntry& entry : candidate.entries) {
+    if (entry.index == index) {
+      continue;
+    }
+    StatusOr<Signer> signer = VerifySigner(*verifier, entry.join.certificate);
+    if (!signer.ok()) {
+      return Annotate(signer.status(), tutti::Join("entry ", entry.index));
+    }
+    if (!distinct.Add(*signer)) {
+      return InvalidArgument(tutti::Join("entry ", entry.index, " is of ",
+                                         Escaped(signer->name, 64),
+                                         ", who is in the roster already"));
+    }
+    if (!crypto::Verify(signer->key, JoinStatement(config_hash, entry.join),
+                        entry.join.signature)) {
+      return InvalidArgument(tutti::Join("entry ", entry.index, " of ", Escaped(signer->name, 64),
+                                         " is not signed by its certificate's key for this round"));
+    }
+    neighbours[place++].signer = *std::move(signer);
+  }
+  return OkStatus();
+}
+
+Status ClientSession::State::AgreeWithNeighbours(const Roster& candidate) {
+  std::size_t place = 0;
+  for (const RosterEntry& entry : candidate.entries) {
+    if (entry.index == index) {
+      continue;
+    }
+    Neighbour& neighbour = neighbours[place++];
+    neighbour.index = entry.index;
+    const StatusOr<Secret32> boxes_agreed = crypto::Agree(box_key, entry.join.box_key);
+    const StatusOr<Secret32> masks_agreed = crypto::Agree(mask_key, entry.join.mask_key);
+    if (!boxes_agreed.ok() || !masks_agreed.ok()) {
+      return InvalidArgument(
+          tutti::Join("entry ", entry.index, " has a key that gives no secret (low order)"));
+    }
+    neighbour.box_secret = PairSecret(session, *boxes_agreed);
+    neighbour.mask_seed = PairMaskSeed(PairSecret(session, *masks_agreed), index, entry.index);
+  }
+  self_mask_seed = SelfMaskSeed(session, seed, index);
+  return OkStatus();
+}
+
+// Splits the seed and the mask key among the neighbours. Afterwards neither is needed here again,
+// and both go.
+Shares ClientSession::State::MakeShares(SecureRng& rng) {
+  const std::vector<Secret32> seed_shares =
+      SplitSecret(seed, graph.threshold, graph.neighbours, rng);
+  const std::vector<Secret32> key_shares =
+      SplitSecret(mask_key, graph.threshold, graph.neighbours, rng);
+  Shares made;
+  made.boxes.resize(neighbours.size());
+  for (std::size_t place = 0; place < neighbours.size(); ++place) {
+    const Neighbour& holder = neighbours[place];
+    Secret<64> plain;
+    const auto seed_view = seed_shares[place].view();
+    const auto key_view = key_shares[place].view();
+    std::copy(seed_view.begin(), seed_view.end(), plain.mutable_view().begin());
+    std::copy(key_view.begin(), key_view.end(), plain.mutable_view().begin() + 32);
+    ShareBox& box = made.boxes[place];
+    box.peer = holder.index;
+    box.share_hash = ShareHash(session, index, holder.index, seed_view, key_view);
+    const Bytes sealed =
+        crypto::Seal(BoxKey(holder.box_secret, index, holder.index),
+                     BoxAssociatedData(session, index, holder.index), plain.view());
+    TUTTI_CHECK(sealed.size() == box.ciphertext.size());
+    std::copy(sealed.begin(), sealed.end(), box.ciphertext.begin());
+  }
+  if (IsMalicious()) {
+    made.signature = crypto::Sign(signing_key, SharesStatement(session, index, made.boxes));
+  }
+  box_key.Clear();
+  mask_key.Clear();
+  seed.Clear();
+  return made;
+}
+
+}  // namespace tutti::secagg
