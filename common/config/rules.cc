@@ -7,6 +7,8 @@ namespace tutti::config {
 namespace {
 
 void Place(const Origin& origin, Problem& problem) {
+  problem.line = 0;
+  problem.column = 0;
   switch (origin.source) {
     case Source::kFile:
       problem.file = origin.where;

@@ -1,0 +1,92 @@
+#include <regex>
+
+#include "tests/catch.h"
+#include "tests/unit/config/texts.h"
+#include "tutti/v1/config.pb.h"
+
+namespace tutti::config {
+namespace {
+
+const std::string kConfigs = std::string(TUTTI_SOURCE_DIR) + "/configs/";
+
+// The sample loads without a problem and sets every key of the schema.
+template <typename Message>
+Message RequireCompleteSample(const std::string& name) {
+  INFO(name);
+  const Loaded<Message> loaded = Load<Message>(kConfigs + name);
+  REQUIRE(ToText(loaded.problems).empty());
+  std::string missing;
+  for (const std::string& key : KeysOf(*Message::descriptor())) {
+    const std::string first = std::regex_replace(key, std::regex("\\[\\]"), "[0]");
+    missing += loaded.origins.count(first) == 0 ? key + " " : "";
+  }
+  REQUIRE(missing.empty());
+  return loaded.value;
+}
+
+TEST_CASE("the shipped server.toml is complete and right", "[config]") {
+  const auto server = RequireCompleteSample<v1::ServerConfig>("server.toml");
+  // Apart from the required key the sample shows the defaults.
+  v1::ServerConfig expected;
+  SetDefaults(expected);
+  expected.set_state_directory(server.state_directory());
+  REQUIRE(server.SerializeAsString() == expected.SerializeAsString());
+}
+
+TEST_CASE("the shipped client.toml is complete and right", "[config]") {
+  const auto client = RequireCompleteSample<v1::ClientConfig>("client.toml");
+  REQUIRE(client.policy_file() == kConfigs + "policy.toml");
+}
+
+TEST_CASE("the shipped policy.toml is complete and right", "[config]") {
+  RequireCompleteSample<v1::PolicyConfig>("policy.toml");
+}
+
+TEST_CASE("the shipped jobs are complete and right", "[config]") {
+  const auto job = RequireCompleteSample<v1::JobConfig>("jobs/fashion-mnist.toml");
+  REQUIRE(CheckJob(job).ok());
+  REQUIRE(job.privacy().unit() == "example");
+  const auto plain = RequireCompleteSample<v1::JobConfig>("jobs/fashion-mnist-plain.toml");
+  REQUIRE(CheckJob(plain).ok());
+  REQUIRE(plain.privacy().unit() == "none");
+  // A twin differs in privacy and training, not in the network or the number of clients.
+  REQUIRE(job.model().SerializeAsString() == plain.model().SerializeAsString());
+  REQUIRE(job.cohort().SerializeAsString() == plain.cohort().SerializeAsString());
+}
+
+TEST_CASE("every key of a sample has a comment above it or beside it", "[config]") {
+  for (const std::string name : {"server.toml", "client.toml", "policy.toml",
+                                 "jobs/fashion-mnist.toml", "jobs/fashion-mnist-plain.toml"}) {
+    std::istringstream text(ReadAll(kConfigs + name));
+    bool explained = false;
+    for (std::string line; std::getline(text, line);) {
+      if (line.rfind("[[", 0) == 0) {
+        break;  // the layers: one comment stands above all of them
+      }
+      if (line.rfind('#', 0) == 0) {
+        explained = true;
+      } else if (line.empty() || line.rfind('[', 0) == 0) {
+        explained = false;
+      } else {
+        INFO(name << ": " << line);
+        // A key may share the comment of the key right above it.
+        REQUIRE((explained || line.find(" #") != std::string::npos));
+      }
+    }
+  }
+}
+
+TEST_CASE("docs/configuration.md names every key of every file", "[config]") {
+  const std::string document = ReadAll(std::string(TUTTI_SOURCE_DIR) + "/docs/configuration.md");
+  std::string missing;
+  for (const auto* schema : {v1::ServerConfig::descriptor(), v1::ClientConfig::descriptor(),
+                             v1::PolicyConfig::descriptor(), v1::JobConfig::descriptor()}) {
+    for (const std::string& key : KeysOf(*schema)) {
+      missing += document.find("`" + key + "`") == std::string::npos ? key + " " : "";
+    }
+  }
+  REQUIRE(missing.empty());
+}
+
+}  // namespace
+}  // namespace tutti::config

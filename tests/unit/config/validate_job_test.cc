@@ -1,0 +1,159 @@
+#include "tests/catch.h"
+#include "tests/unit/config/texts.h"
+#include "tutti/v1/config.pb.h"
+
+namespace tutti::config {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+Lines With(const std::string& from, const std::string& to) {
+  return Problems<v1::JobConfig>(Replaced(kJob, from, to));
+}
+
+TEST_CASE("a small job has no contradiction", "[config]") {
+  REQUIRE(Problems<v1::JobConfig>(kJob).empty());
+}
+
+TEST_CASE("a job's name has to be usable in paths", "[config]") {
+  REQUIRE(With("\"digits\"", "\"../Digits\"") ==
+          Lines{"job.toml:1:1: name: found \"../Digits\", expected 1 to 64 characters of a-z 0-9 "
+                ". _ - that start with a letter or digit"});
+}
+
+TEST_CASE("local steps and local epochs exclude each other", "[config]") {
+  REQUIRE(With("local_steps = 2", "local_steps = 2\nlocal_epochs = 1") ==
+          Lines{"job.toml:13:1: training.local_epochs: found 1 beside local_steps = 2; keep one "
+                "of the two"});
+  REQUIRE(With("local_steps = 2", "") ==
+          Lines{"job.toml:9:2: training.local_steps: found neither local_steps nor local_epochs; "
+                "set one of the two"});
+  REQUIRE(With("local_steps = 2", "local_epochs = 2").empty());
+}
+
+TEST_CASE("adam has no momentum of the user's", "[config]") {
+  REQUIRE(With("local_steps = 2", "local_steps = 2\noptimiser = \"adam\"\nmomentum = 0.9").size() ==
+          1);
+}
+
+TEST_CASE("privacy needs noise or a target, not both", "[config]") {
+  REQUIRE(With("target_epsilon = 2", "target_epsilon = 2\nnoise_multiplier = 1") ==
+          Lines{"job.toml:16:1: privacy.noise_multiplier: found beside target_epsilon; keep one: "
+                "the noise gives the epsilon, or the epsilon the noise"});
+  REQUIRE(With("target_epsilon = 2", "") ==
+          Lines{"job.toml:14:2: privacy.target_epsilon: found neither target_epsilon nor "
+                "noise_multiplier; set one, or unit = \"none\" for training without privacy"});
+  REQUIRE(With("target_epsilon = 2", "noise_multiplier = 0.8").empty());
+}
+
+TEST_CASE("a job without privacy has neither noise nor target", "[config]") {
+  REQUIRE(With("target_epsilon = 2", "unit = \"none\"").empty());
+  REQUIRE(With("target_epsilon = 2", "unit = \"none\"\ntarget_epsilon = 2").size() == 1);
+  REQUIRE(With("target_epsilon = 2", "unit = \"none\"\nnoise_multiplier = 2").size() == 1);
+}
+
+TEST_CASE("a client is not planned for more rounds than the job has", "[config]") {
+  REQUIRE(With("target_epsilon = 2", "target_epsilon = 2\nplanned_rounds = 4") ==
+          Lines{"job.toml:16:1: privacy.planned_rounds: found 4, but the job has 3 rounds; lower "
+                "it, or 0 for all of them"});
+  REQUIRE(With("target_epsilon = 2", "target_epsilon = 2\nplanned_rounds = 3").empty());
+}
+
+TEST_CASE("the cohort holds its smallest number and stays below ten thousand", "[config]") {
+  REQUIRE(With("size = 4", "size = 4\nmin_clients = 5").size() == 1);
+  REQUIRE(With("size = 4", "size = 4\nmin_clients = 4").empty());
+  REQUIRE(With("size = 4", "size = 9000\nover_selection = 1.2") ==
+          Lines{"job.toml:19:1: cohort.over_selection: size * over_selection is 10800 clients, "
+                "expected at most 10000; lower one of the two"});
+}
+
+TEST_CASE("the sum of the cohort has to fit into the ring", "[config]") {
+  const auto bits = [](const std::string& cohort, int value_bits) {
+    return Problems<v1::JobConfig>(
+        Replaced(kJob, "size = 4", cohort) +
+        "[secure_aggregation]\nvalue_bits = " + std::to_string(value_bits) + "\n");
+  };
+  REQUIRE(bits("size = 4", 29).empty());
+  REQUIRE(bits("size = 4", 30) ==
+          Lines{"job.toml:20:1: secure_aggregation.value_bits: a sum of 4 clients needs 2 bits "
+                "beside value_bits = 30, together at most 31; set value_bits to at most 29"});
+  REQUIRE(bits("size = 5", 29).size() == 1);
+  REQUIRE(bits("size = 4\nover_selection = 1.01", 29).size() == 1);
+  REQUIRE(bits("size = 10000", 17).empty());
+  REQUIRE(bits("size = 10000", 18).size() == 1);
+}
+
+TEST_CASE("enough honest clients have to stay to open the sum", "[config]") {
+  const auto fractions = [](const std::string& text) {
+    return Problems<v1::JobConfig>(kJob + "[secure_aggregation]\n" + text);
+  };
+  REQUIRE(fractions("corrupt_fraction = 0.4\ndropout_fraction = 0.3\n").size() == 1);
+  REQUIRE(fractions("corrupt_fraction = 0.4\ndropout_fraction = 0.29\n").empty());
+  REQUIRE(
+      fractions("level = \"curious\"\ncorrupt_fraction = 0.4\ndropout_fraction = 0.5\n").empty());
+  REQUIRE(
+      fractions("level = \"curious\"\ncorrupt_fraction = 0.4\ndropout_fraction = 0.6\n").size() ==
+      1);
+}
+
+TEST_CASE("weights by examples would reveal data that no noise protects", "[config]") {
+  const std::string weighting = "[secure_aggregation]\nweighting = \"examples\"\n";
+  REQUIRE(Problems<v1::JobConfig>(kJob + weighting).size() == 1);
+  REQUIRE(
+      Problems<v1::JobConfig>(Replaced(kJob, "target_epsilon = 2", "unit = \"none\"") + weighting)
+          .empty());
+}
+
+TEST_CASE("keys of another architecture are contradictions", "[config]") {
+  REQUIRE(With("classes = 2", "classes = 2\nhidden = [8]") ==
+          Lines{"job.toml:8:1: model.hidden: found with architecture \"logistic\"; only \"mlp\" "
+                "has hidden layers, remove it"});
+  REQUIRE(With("classes = 2", "classes = 2\nnormalisation = \"group\"").size() == 1);
+  REQUIRE(Problems<v1::JobConfig>(kJob + "[[model.layers]]\ntype = \"relu\"\n") ==
+          Lines{"job.toml:19:9: model.layers: found layers with architecture \"logistic\"; remove "
+                "them, or set architecture = \"layers\""});
+  REQUIRE(With("\"logistic\"", "\"layers\"").size() == 1);
+  REQUIRE(With("\"logistic\"", "\"mlp\"").size() <= 1);
+}
+
+TEST_CASE("a model that does not fit together is refused before anything starts", "[config]") {
+  REQUIRE(With("\"logistic\"", "\"lenet5\"")
+              .front()
+              .find("job.toml:6:1: model.input_shape: the model does not fit together: ") == 0);
+  const std::string layers = Replaced(kJob, "\"logistic\"", "\"layers\"");
+  REQUIRE(Problems<v1::JobConfig>(layers + "[[model.layers]]\ntype = \"linear\"\noutputs = 2\n")
+              .empty());
+  REQUIRE(Problems<v1::JobConfig>(layers + "[[model.layers]]\ntype = \"linear\"\noutputs = 3\n")
+              .front()
+              .find("model.layers: the model does not fit together: ") != std::string::npos);
+}
+
+TEST_CASE("a rule is silent about a key that already has a problem", "[config]") {
+  REQUIRE(With("size = 4", "size = \"4\"\nmin_clients = 5").size() == 1);
+  REQUIRE(With("target_epsilon = 2", "target_epsilon = \"2\"").size() == 1);
+  REQUIRE(With("input_shape = [4]", "input_shape = [0]").size() == 1);
+}
+
+TEST_CASE("a job from the wire is checked like one from a file", "[config]") {
+  v1::JobConfig job;
+  REQUIRE(LoadText(kJob, "job.toml", job).problems.empty());
+  REQUIRE(CheckJob(job).ok());
+
+  v1::JobConfig wrong = job;
+  wrong.set_name("A b");
+  wrong.mutable_cohort()->set_min_clients(9);
+  wrong.mutable_training()->set_learning_rate(-1);
+  wrong.mutable_model()->set_architecture("resnet");
+  const Status status = CheckJob(wrong);
+  REQUIRE(status.code() == StatusCode::kInvalidArgument);
+  const std::string text(MessageOf(status));
+  for (const char* key :
+       {"name: ", "cohort.min_clients: ", "training.learning_rate: ", "model.architecture: "}) {
+    INFO(text);
+    REQUIRE(text.find(key) != std::string::npos);
+  }
+  REQUIRE_FALSE(CheckJob(v1::JobConfig()).ok());
+}
+
+}  // namespace
+}  // namespace tutti::config
