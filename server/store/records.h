@@ -1,0 +1,118 @@
+// What the coordinator keeps: values as they stand in the store.
+// Thread safety: value types.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/base/clock.h"
+#include "common/protocol/messages.h"
+#include "server/round/core.h"
+
+namespace tutti::store {
+
+struct ClientRecord {
+  std::string name;
+  std::string role;  // trainer | evaluator | operator
+  Digest spki{};     // SHA-256 of the public key: the identity
+  WallSeconds certificate_expires_at = 0;
+  WallSeconds enrolled_at = 0;
+  WallSeconds last_seen_at = 0;  // 0: never
+  bool revoked = false;
+  double epsilon_spent = 0;  // as the client reported it
+  double epsilon_budget = 0;
+  std::uint64_t rounds = 0;    // published rounds in whose sum it was
+  std::uint64_t dropouts = 0;  // attempts it was invited to without being in the sum
+  std::string software;
+  std::string last_refusal;
+};
+
+// What a running coordinator learns of a client between two writes.
+struct ClientActivity {
+  std::string name;
+  WallSeconds last_seen_at = 0;
+  protocol::BudgetReport budget;
+  std::string software;      // empty: unchanged
+  std::string last_refusal;  // empty: unchanged
+};
+
+struct TokenRecord {
+  Digest secret_hash{};
+  std::string name;  // empty: the client chooses
+  std::string role;
+  WallSeconds created_at = 0;
+  WallSeconds expires_at = 0;
+  bool used = false;
+  Digest used_by{};  // key it enrolled
+};
+
+struct JobRecord {
+  std::string name;
+  Bytes config;  // serialised v1::JobConfig
+  round::JobState state = round::JobState::kWaiting;
+  std::string reason;
+  std::uint64_t rounds_done = 0;
+  WallSeconds submitted_at = 0;
+  double accuracy = -1;    // newest evaluation; negative: none yet
+  double max_epsilon = 0;  // over all published rounds
+};
+
+// One attempt. `published` attempts are the job's rounds; the others say why they failed.
+struct RoundRecord {
+  std::string job;
+  std::uint64_t round = 0;
+  std::uint64_t attempt = 0;
+  bool published = false;
+  std::string reason;  // of a failure
+  Digest session{};
+  std::uint32_t invited = 0;
+  std::uint32_t survivors = 0;
+  std::uint32_t declined = 0;
+  double seconds = 0;
+  std::uint64_t bytes_up = 0;
+  std::uint64_t bytes_down = 0;
+  double accuracy = -1;
+  double loss = 0;
+  double max_epsilon = 0;
+  double delta = 0;
+  std::string privacy_unit;
+  std::string mechanism;
+  std::string accountant;
+  Digest model_sha256{};
+  Digest sum_sha256{};
+  WallSeconds finished_at = 0;
+  std::vector<std::string> refusals;  // "name: CODE: reason"
+  std::uint32_t failures = 0;
+};
+
+struct ModelRecord {
+  std::string job;
+  std::uint64_t round = 0;  // 0: the first weights
+  Digest sha256{};
+  std::uint64_t bytes = 0;
+  double accuracy = -1;
+  WallSeconds created_at = 0;
+  std::string path;  // relative to the state directory
+};
+
+// Everything one published round changes.
+struct Publication {
+  RoundRecord round;
+  ModelRecord model;
+  std::vector<std::string> survivors;
+  std::vector<std::string> dropouts;
+  std::map<std::string, protocol::BudgetReport> budgets;
+};
+
+struct SurvivorRecord {
+  Digest session{};
+  std::string job;
+  std::uint64_t round = 0;
+  std::uint64_t attempt = 0;
+  std::vector<std::string> clients;
+};
+
+}  // namespace tutti::store

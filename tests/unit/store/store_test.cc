@@ -1,0 +1,268 @@
+#include "server/store/sqlite_store.h"
+
+#include "tests/catch.h"
+#include "tests/unit/store/temporary_directory.h"
+
+namespace tutti::store {
+namespace {
+
+Digest Hash(std::uint8_t value) {
+  Digest digest{};
+  digest.fill(value);
+  return digest;
+}
+
+ClientRecord Client(const std::string& name, std::uint8_t key) {
+  ClientRecord client;
+  client.name = name;
+  client.role = "trainer";
+  client.spki = Hash(key);
+  client.certificate_expires_at = 5000;
+  client.enrolled_at = 100;
+  return client;
+}
+
+ModelRecord Model(std::uint64_t round) {
+  return {.job = "j",
+          .round = round,
+          .sha256 = Hash(static_cast<std::uint8_t>(round)),
+          .bytes = 400,
+          .accuracy = -1,
+          .created_at = 7,
+          .path = "models/j/" + std::to_string(round) + "-x.safetensors"};
+}
+
+void AddJob(Store& store) {
+  JobRecord job;
+  job.name = "j";
+  job.config = {1, 2, 3};
+  job.submitted_at = 50;
+  REQUIRE(store.AddJob(job, Model(0)).ok());
+}
+
+Publication Round(std::uint64_t round, std::uint64_t attempt) {
+  Publication publication;
+  publication.round.job = "j";
+  publication.round.round = round;
+  publication.round.attempt = attempt;
+  publication.round.published = true;
+  publication.round.session = Hash(static_cast<std::uint8_t>(100 + 10 * round + attempt));
+  publication.round.invited = 3;
+  publication.round.survivors = 2;
+  publication.round.max_epsilon = 0.5 * static_cast<double>(round);
+  publication.round.refusals = {"c: POLICY: too much", "d: DATA: none"};
+  publication.round.finished_at = 900;
+  publication.model = Model(round);
+  publication.survivors = {"a", "b"};
+  publication.dropouts = {"c"};
+  protocol::BudgetReport budget{
+      .epsilon_spent = 0.5, .epsilon_budget = 4, .delta = 1e-5, .ledger_head = Bytes(32, 9)};
+  publication.budgets = {{"a", budget}};
+  return publication;
+}
+
+std::unique_ptr<SqliteStore> Opened(const std::string& path) {
+  StatusOr<std::unique_ptr<SqliteStore>> store = SqliteStore::Open(path);
+  REQUIRE(store.ok());
+  return *std::move(store);
+}
+
+}  // namespace
+
+TEST_CASE("what was stored is there after opening again", "[store]") {
+  const test::TemporaryDirectory folder;
+  {
+    auto store = Opened(folder / "db");
+    REQUIRE(store->AddClient(Client("a", 1)).ok());
+    AddJob(*store);
+    REQUIRE(store->Publish(Round(1, 1)).ok());
+    REQUIRE(store->SetJobState("j", round::JobState::kStopped, "asked to").ok());
+  }
+  auto store = Opened(folder / "db");
+  const auto job = store->Job("j");
+  REQUIRE(job->rounds_done == 1);
+  REQUIRE(job->state == round::JobState::kStopped);
+  REQUIRE(job->reason == "asked to");
+  REQUIRE(job->config == Bytes{1, 2, 3});
+  REQUIRE(job->max_epsilon == Approx(0.5));
+  const auto clients = store->Clients();
+  REQUIRE(clients->size() == 1);
+  REQUIRE((*clients)[0].rounds == 1);
+  REQUIRE((*clients)[0].epsilon_budget == Approx(4));
+  REQUIRE((*clients)[0].last_seen_at == 900);
+  const auto rounds = store->Rounds("j");
+  REQUIRE(rounds->size() == 1);
+  REQUIRE((*rounds)[0].refusals.size() == 2);
+  REQUIRE((*rounds)[0].accuracy < 0);
+  REQUIRE((*rounds)[0].session == Round(1, 1).round.session);
+}
+
+TEST_CASE("publishing twice counts once", "[store]") {
+  const test::TemporaryDirectory folder;
+  auto store = Opened(folder / "db");
+  REQUIRE(store->AddClient(Client("a", 1)).ok());
+  REQUIRE(store->AddClient(Client("c", 2)).ok());
+  AddJob(*store);
+  REQUIRE(store->Publish(Round(1, 1)).ok());
+  REQUIRE(store->Publish(Round(1, 1)).ok());
+  const auto clients = store->Clients();
+  REQUIRE((*clients)[0].rounds == 1);
+  REQUIRE((*clients)[1].dropouts == 1);
+}
+
+TEST_CASE("a publication that fails in the middle changes nothing", "[store]") {
+  const test::TemporaryDirectory folder;
+  auto store = Opened(folder / "db");
+  REQUIRE(store->AddClient(Client("a", 1)).ok());
+  AddJob(*store);
+  Publication broken = Round(1, 1);
+  broken.model.job =
+      "unknown";  // the model's row breaks the foreign key after the round's row was written
+  REQUIRE(!store->Publish(broken).ok());
+  REQUIRE(store->Rounds("j")->empty());
+  REQUIRE(store->Job("j")->rounds_done == 0);
+  REQUIRE((*store->Clients())[0].rounds == 0);
+  REQUIRE(store->Publish(Round(1, 1)).ok());
+}
+
+TEST_CASE("a name belongs to its key until it is revoked and handed on by a bound token",
+          "[store]") {
+  const test::TemporaryDirectory folder;
+  auto store = Opened(folder / "db");
+  REQUIRE(store->AddClient(Client("a", 1)).ok());
+  REQUIRE(store->AddClient(Client("a", 1)).ok());
+  REQUIRE(store->AddClient(Client("a", 2)).code() == StatusCode::kAlreadyExists);
+  REQUIRE(store->RevokeClient("nobody").code() == StatusCode::kNotFound);
+  REQUIRE(store->RevokeClient("a").ok());
+  REQUIRE((*store->Clients())[0].revoked);
+  REQUIRE(store->AddClient(Client("a", 2)).code() == StatusCode::kAlreadyExists);
+  REQUIRE(store
+              ->AddToken({.secret_hash = Hash(50),
+                          .name = "a",
+                          .role = "trainer",
+                          .created_at = 0,
+                          .expires_at = 100})
+              .ok());
+  REQUIRE(store->Enrol(Hash(50), Client("a", 2), 10).ok());
+  REQUIRE(!(*store->Clients())[0].revoked);
+  REQUIRE((*store->Clients())[0].spki == Hash(2));
+}
+
+TEST_CASE("a token enrols one key, before it expires", "[store]") {
+  const test::TemporaryDirectory folder;
+  auto store = Opened(folder / "db");
+  REQUIRE(store
+              ->AddToken({.secret_hash = Hash(1),
+                          .name = "",
+                          .role = "trainer",
+                          .created_at = 0,
+                          .expires_at = 100})
+              .ok());
+  REQUIRE(store->FindToken(Hash(2)).status().code() == StatusCode::kNotFound);
+  REQUIRE(store->Enrol(Hash(2), Client("a", 1), 10).code() == StatusCode::kUnauthenticated);
+  REQUIRE(store->Enrol(Hash(1), Client("a", 1), 100).code() == StatusCode::kUnauthenticated);
+  REQUIRE(store->Clients()->empty());
+  REQUIRE(store->Enrol(Hash(1), Client("a", 1), 99).ok());
+  REQUIRE(
+      store->Enrol(Hash(1), Client("a", 1), 99).ok());  // the answer was lost: the same key again
+  REQUIRE(store->Enrol(Hash(1), Client("b", 2), 99).code() == StatusCode::kUnauthenticated);
+  REQUIRE(store->Clients()->size() == 1);
+}
+
+TEST_CASE("a name taken by another key leaves the token unused", "[store]") {
+  const test::TemporaryDirectory folder;
+  auto store = Opened(folder / "db");
+  REQUIRE(store->AddClient(Client("a", 1)).ok());
+  REQUIRE(store
+              ->AddToken({.secret_hash = Hash(1),
+                          .name = "",
+                          .role = "trainer",
+                          .created_at = 0,
+                          .expires_at = 100})
+              .ok());
+  REQUIRE(store->Enrol(Hash(1), Client("a", 2), 10).code() == StatusCode::kAlreadyExists);
+  REQUIRE(!store->FindToken(Hash(1))->used);
+  REQUIRE(store->Enrol(Hash(1), Client("b", 2), 10).ok());
+}
+
+TEST_CASE("evaluations are averaged over evaluators by their examples", "[store]") {
+  const test::TemporaryDirectory folder;
+  auto store = Opened(folder / "db");
+  AddJob(*store);
+  REQUIRE(store->Publish(Round(1, 1)).ok());
+  REQUIRE(store
+              ->RecordEvaluation(
+                  {.job = "j", .round = 1, .examples = 100, .loss = 1.0, .accuracy = 0.5}, "e1")
+              .ok());
+  REQUIRE(store
+              ->RecordEvaluation(
+                  {.job = "j", .round = 1, .examples = 300, .loss = 2.0, .accuracy = 0.9}, "e2")
+              .ok());
+  REQUIRE(store
+              ->RecordEvaluation(
+                  {.job = "j", .round = 1, .examples = 300, .loss = 2.0, .accuracy = 0.9}, "e2")
+              .ok());
+  REQUIRE((*store->Rounds("j"))[0].accuracy == Approx(0.8));
+  REQUIRE((*store->Rounds("j"))[0].loss == Approx(1.75));
+  REQUIRE(store->Job("j")->accuracy == Approx(0.8));
+  REQUIRE((*store->Models("j"))[0].accuracy == Approx(0.8));
+}
+
+TEST_CASE("attempts are remembered from survivor sets and failures", "[store]") {
+  const test::TemporaryDirectory folder;
+  auto store = Opened(folder / "db");
+  AddJob(*store);
+  REQUIRE(*store->LastAttempt("j", 1) == 0);
+  RoundRecord failed = Round(1, 2).round;
+  failed.published = false;
+  const std::vector<std::string> nobody;
+  REQUIRE(store->RecordFailure(failed, nobody).ok());
+  REQUIRE(*store->LastAttempt("j", 1) == 2);
+  REQUIRE(store
+              ->RecordSurvivors(
+                  {.session = Hash(3), .job = "j", .round = 1, .attempt = 5, .clients = {"a", "b"}})
+              .ok());
+  REQUIRE(*store->LastAttempt("j", 1) == 5);
+  REQUIRE(store->Rounds("j")->empty());
+}
+
+TEST_CASE("old checkpoints are forgotten and a roll-back opens their rounds again", "[store]") {
+  const test::TemporaryDirectory folder;
+  auto store = Opened(folder / "db");
+  AddJob(*store);
+  for (std::uint64_t round = 1; round <= 5; ++round) {
+    REQUIRE(store->Publish(Round(round, 1)).ok());
+  }
+  const auto old = store->ForgetOldModels("j", 3);
+  REQUIRE(old->size() == 3);
+  REQUIRE((*old)[0].round == 2);
+  REQUIRE(store->Models("j")->size() == 3);
+  REQUIRE(store->RollBackTo("j", 3).ok());
+  REQUIRE(store->Job("j")->rounds_done == 3);
+  REQUIRE((*store->Models("j"))[0].round == 3);
+  REQUIRE(store->Rounds("j")->size() == 3);
+  REQUIRE(*store->LastAttempt("j", 4) == 1);
+  REQUIRE(store->Publish(Round(4, 2)).ok());
+  REQUIRE(store->Rounds("j")->size() == 4);
+}
+
+TEST_CASE("activity never moves last seen back and keeps what is empty", "[store]") {
+  const test::TemporaryDirectory folder;
+  auto store = Opened(folder / "db");
+  REQUIRE(store->AddClient(Client("a", 1)).ok());
+  std::vector<ClientActivity> activity(1);
+  activity[0].name = "a";
+  activity[0].last_seen_at = 500;
+  activity[0].software = "tutti 1";
+  activity[0].last_refusal = "POLICY: no";
+  REQUIRE(store->RecordActivity(activity).ok());
+  activity[0] = {
+      .name = "a", .last_seen_at = 400, .budget = {}, .software = "", .last_refusal = ""};
+  REQUIRE(store->RecordActivity(activity).ok());
+  const ClientRecord client = (*store->Clients())[0];
+  REQUIRE(client.last_seen_at == 500);
+  REQUIRE(client.software == "tutti 1");
+  REQUIRE(client.last_refusal == "POLICY: no");
+}
+
+}  // namespace tutti::store
