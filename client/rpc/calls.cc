@@ -1,0 +1,130 @@
+// One try of each call. Retrying is grpc_link.cc's business.
+#include <algorithm>
+#include <bit>
+#include <chrono>
+
+#include "client/rpc/link_state.h"
+#include "common/base/text.h"
+#include "common/crypto/hash.h"
+#include "common/wire/conversation.h"
+
+namespace tutti::client_rpc {
+namespace {
+
+constexpr std::chrono::seconds kUnaryDeadline{15};
+constexpr std::chrono::hours kTransferDeadline{1};  // the round's own deadlines come first
+constexpr std::size_t kUploadChunk = 512 * 1024;
+
+static_assert(std::endian::native == std::endian::little, "lanes are sent as little-endian memory");
+
+using Stub = v1::Coordinator::Stub;
+template <typename Message>
+using Method = grpc::Status (Stub::*)(grpc::ClientContext*, const Message&, v1::StepReply*);
+
+struct UnaryCall {
+  Stub& stub;
+  grpc::ClientContext& context;
+  std::atomic<std::uint64_t>& bytes_sent;
+
+  template <typename Message, typename Request>
+  Status Run(Method<Message> method, const Request& request) const {
+    Message message;
+    wire::ToProto(request, &message);
+    bytes_sent += message.ByteSizeLong();
+    v1::StepReply reply;
+    return FromGrpc((stub.*method)(&context, message, &reply));
+  }
+  Status operator()(const protocol::JoinRequest& request) const {
+    return Run<v1::JoinRequest>(&Stub::Join, request);
+  }
+  Status operator()(const protocol::ShareRequest& request) const {
+    return Run<v1::ShareRequest>(&Stub::Share, request);
+  }
+  Status operator()(const protocol::CommitRequest& request) const {
+    return Run<v1::CommitRequest>(&Stub::Commit, request);
+  }
+  Status operator()(const protocol::UnmaskRequest& request) const {
+    return Run<v1::UnmaskRequest>(&Stub::Unmask, request);
+  }
+  Status operator()(const protocol::DeclineRequest& request) const {
+    return Run<v1::DeclineRequest>(&Stub::Decline, request);
+  }
+  Status operator()(const protocol::EvaluationReport& request) const {
+    return Run<v1::EvaluationRequest>(&Stub::ReportEvaluation, request);
+  }
+};
+
+}  // namespace
+
+Status GrpcLink::State::SendOnce(const protocol::Request& request, const std::stop_token& stop) {
+  grpc::ClientContext context;
+  Prepare(context);
+  context.set_deadline(std::chrono::system_clock::now() + kUnaryDeadline);
+  const CancelOnStop cancel(context, stop, all);
+  return std::visit(UnaryCall{*stub, context, bytes_sent}, request);
+}
+
+Status GrpcLink::State::FetchOnce(const Digest& sha256, std::uint64_t bytes, Bytes& model,
+                                  const std::stop_token& stop) {
+  grpc::ClientContext context;
+  Prepare(context);
+  context.set_deadline(std::chrono::system_clock::now() + kTransferDeadline);
+  const CancelOnStop cancel(context, stop, all);
+  v1::FetchModelRequest request;
+  request.set_model_sha256(sha256.data(), sha256.size());
+  request.set_offset(model.size());
+  const auto stream = stub->FetchModel(&context, request);
+  const auto give_up = [&](std::string_view text) {
+    context.TryCancel();
+    stream->Finish();
+    return DataLoss(text);
+  };
+  v1::ModelChunk chunk;
+  while (stream->Read(&chunk)) {
+    bytes_received += chunk.data().size();
+    if (chunk.offset() != model.size()) {
+      return give_up(
+          Join("model chunk starts at byte ", chunk.offset(), ", expected ", model.size()));
+    }
+    if (chunk.data().empty() || chunk.data().size() > bytes - model.size()) {
+      return give_up(Join("the coordinator sends more than the ", bytes,
+                          " bytes it announced, or empty chunks"));
+    }
+    model.insert(model.end(), chunk.data().begin(), chunk.data().end());
+  }
+  TUTTI_TRY(FromGrpc(stream->Finish()));
+  if (model.size() != bytes) {
+    return DataLoss(Join("the model has ", model.size(), " bytes, ", bytes, " were announced"));
+  }
+  if (crypto::Sha256(model) != sha256) {
+    return DataLoss("the model's SHA-256 is not the one the round's configuration names");
+  }
+  return OkStatus();
+}
+
+Status GrpcLink::State::UploadOnce(const protocol::UploadHeader& header,
+                                   std::span<const std::uint32_t> lanes,
+                                   const std::stop_token& stop) {
+  grpc::ClientContext context;
+  Prepare(context);
+  context.set_deadline(std::chrono::system_clock::now() + kTransferDeadline);
+  const CancelOnStop cancel(context, stop, all);
+  v1::StepReply reply;
+  const auto stream = stub->Upload(&context, &reply);
+  const auto bytes = std::as_bytes(lanes);
+  v1::UploadChunk chunk;
+  wire::ToProto(header, &chunk);
+  for (std::size_t offset = 0; offset < bytes.size(); offset += kUploadChunk) {
+    const auto part = bytes.subspan(offset, std::min(kUploadChunk, bytes.size() - offset));
+    chunk.set_offset(offset);
+    chunk.set_data(part.data(), part.size());
+    bytes_sent += part.size();
+    if (!stream->Write(chunk)) break;  // Finish says why
+    chunk.clear_session();
+    chunk.clear_header();
+  }
+  stream->WritesDone();
+  return FromGrpc(stream->Finish());
+}
+
+}  // namespace tutti::client_rpc

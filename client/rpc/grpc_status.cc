@@ -1,0 +1,53 @@
+#include "client/rpc/grpc_status.h"
+
+#include <cstdlib>
+
+#include "client/rpc/grpc_link.h"
+#include "common/base/text.h"
+
+namespace tutti::client_rpc {
+namespace {
+
+constexpr int kMaxMessageBytes = 16 * 1024 * 1024;  // a commit certificate of a large cohort
+
+bool IsLoopbackAddress(const std::string& address) {
+  return address.rfind("127.", 0) == 0 || address.rfind("localhost:", 0) == 0 ||
+         address.rfind("[::1]:", 0) == 0;
+}
+
+}  // namespace
+
+void DemandTls13() { ::setenv("GRPC_SSL_CIPHER_SUITES", "PSK-AES128-GCM-SHA256", 1); }
+
+Status FromGrpc(const grpc::Status& status) {
+  if (status.ok()) return OkStatus();
+  return Status(static_cast<StatusCode>(status.error_code()), Escaped(status.error_message(), 512));
+}
+
+bool MayWorkLater(StatusCode code) {
+  switch (code) {
+    case StatusCode::kUnavailable:
+    case StatusCode::kResourceExhausted:
+    case StatusCode::kDeadlineExceeded:
+    case StatusCode::kCancelled:  // by a server that shuts down
+    case StatusCode::kUnknown:    // "stream removed"
+      return true;
+    default:
+      return false;
+  }
+}
+
+grpc::ChannelArguments ChannelOptions(const std::string& address) {
+  grpc::ChannelArguments options;
+  options.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  options.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);  // we retry ourselves
+  options.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  options.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);  // the pace is ours (Backoff)
+  options.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
+  options.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+  options.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  if (IsLoopbackAddress(address)) options.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return options;
+}
+
+}  // namespace tutti::client_rpc

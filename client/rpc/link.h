@@ -1,0 +1,34 @@
+// The client's line to its coordinator as the runtime sees it. GrpcLink is the real one.
+// Every call waits, retrying what may work later, until it has an answer or `stop` is requested
+// (then: Aborted). Any other error is the coordinator's final word. Thread safety: implementations
+// are safe.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <stop_token>
+
+#include "common/base/bytes.h"
+#include "common/base/status.h"
+#include "common/protocol/messages.h"
+
+namespace tutti::client_rpc {
+
+class Link {
+ public:
+  virtual ~Link() = default;
+
+  virtual Status Send(const protocol::Request& request, std::stop_token stop) = 0;
+  // The checkpoint with this hash; resumed where it broke off. DataLoss when what came has another
+  // hash or length.
+  virtual StatusOr<Bytes> FetchModel(const Digest& sha256, std::uint64_t bytes,
+                                     std::stop_token stop) = 0;
+  // The masked vector in chunks; from the start again when the connection breaks. `lanes` is
+  // borrowed.
+  virtual Status Upload(const protocol::UploadHeader& header, std::span<const std::uint32_t> lanes,
+                        std::stop_token stop) = 0;
+  // What the next attach tells of the ledger.
+  virtual void SetBudget(const protocol::BudgetReport& budget) = 0;
+};
+
+}  // namespace tutti::client_rpc
