@@ -22,8 +22,9 @@ constexpr std::uint8_t kZeros[kPiece] = {};
 std::uint8_t Multiply(std::uint8_t a, std::uint8_t b) {
   unsigned product = 0;
   unsigned power = a;
+  const unsigned factor = b;
   for (unsigned bit = 0; bit < 8; ++bit) {
-    product ^= power & (0u - ((b >> bit) & 1u));
+    product ^= power & (0u - ((factor >> bit) & 1u));
     power = ((power << 1) ^ (0x11bu & (0u - (power >> 7)))) & 0xffu;
   }
   return static_cast<std::uint8_t>(product);
