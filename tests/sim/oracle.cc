@@ -1,0 +1,111 @@
+#include "tests/sim/oracle.h"
+
+#include <algorithm>
+
+#include "common/secagg/encoding.h"
+
+namespace tutti::sim {
+
+void Oracle::Encoded(const ClientId& client, const protocol::SessionHash& session,
+                     std::span<const std::uint32_t> lanes) {
+  plain_[{client, session}].assign(lanes.begin(), lanes.end());
+}
+
+void Oracle::Charged(const ClientId& client, const protocol::SessionHash& session) {
+  charged_.insert({client, session});
+}
+
+void Oracle::Leaves(const ClientId& client, const protocol::UploadHeader& header) {
+  if (!charged_.contains({client, header.session})) {
+    world_.Violation(Join("the vector of ", client, " leaves before the ledger was debited"));
+  }
+  const auto [left, first] = left_.emplace(Key{client, header.session}, header.header.digest);
+  if (!first && left->second != header.header.digest) {
+    world_.Violation(Join("device ", client, " sends two different vectors in one session"));
+  }
+}
+
+void Oracle::Recorded(const ClientId& client, const protocol::SessionHash& session,
+                      std::uint64_t round, std::uint64_t attempt, const Digest& survivor_set) {
+  const auto [answered, first] = answered_.emplace(Key{client, session}, survivor_set);
+  if (!first && answered->second != survivor_set) {
+    world_.Violation(Join("device ", client, " answers two survivor sets of one session"));
+  }
+  auto& newest = newest_[client];
+  if (std::pair(round, attempt) <= newest) {
+    world_.Violation(Join("device ", client, " answers round ", round, " attempt ", attempt,
+                          " after round ", newest.first, " attempt ", newest.second));
+  }
+  newest = {round, attempt};
+}
+
+void Oracle::Says(const ClientId& client, const protocol::Request& request) {
+  if (const auto* commit = std::get_if<protocol::CommitRequest>(&request)) {
+    if (!answered_.contains({client, commit->session})) {
+      world_.Violation(Join("device ", client, " commits to a survivor set it did not record"));
+    }
+    const auto [said, first] =
+        committed_.emplace(Key{client, commit->session}, commit->commit.signature);
+    if (!first && said->second != commit->commit.signature) {
+      world_.Violation(Join("device ", client, " commits twice in one session"));
+    }
+  } else if (const auto* unmask = std::get_if<protocol::UnmaskRequest>(&request)) {
+    if (!answered_.contains({client, unmask->session})) {
+      world_.Violation(Join("device ", client, " unmasks a survivor set it did not record"));
+    }
+    const auto [said, first] =
+        revealed_.emplace(Key{client, unmask->session}, unmask->unmask.shares);
+    if (!first && said->second != unmask->unmask.shares) {
+      world_.Violation(Join("device ", client, " reveals two sets of shares in one session"));
+    }
+  }
+}
+
+void Oracle::Persisted(const protocol::SessionHash& session,
+                       const std::vector<ClientId>& survivors) {
+  if (!persisted_.emplace(session, survivors).second) {
+    world_.Violation("the survivor set of one session is written down twice");
+  }
+}
+
+void Oracle::AsksAbout(const protocol::SessionHash& session) {
+  if (!persisted_.contains(session)) {
+    world_.Violation("clients are asked about a survivor set that is not durable");
+  }
+}
+
+void Oracle::Opened(const secagg::RoundConfig& config, const protocol::SessionHash& session,
+                    const std::vector<ClientId>& survivors, std::span<const std::uint32_t> sum) {
+  if (const auto kept = persisted_.find(session);
+      kept == persisted_.end() || kept->second != survivors) {
+    world_.Violation("the sum is not of the survivor set that was written down");
+  }
+  if (survivors.size() < config.min_survivors) {
+    world_.Violation(Join("a sum of ", survivors.size(), " clients was opened, at least ",
+                          config.min_survivors, " are needed"));
+  }
+  if (!rounds_.insert(config.round).second) {
+    world_.Violation(Join("round ", config.round, " was published twice"));
+  }
+  ++published_;
+  std::vector<std::uint32_t> expected(config.lanes(), 0);
+  for (const ClientId& client : survivors) {
+    const auto plain = plain_.find({client, session});
+    if (plain == plain_.end()) {
+      return world_.Violation(Join("client ", client, " is called a survivor but encoded nothing"));
+    }
+    std::transform(expected.begin(), expected.end(), plain->second.begin(), expected.begin(),
+                   std::plus<>());
+  }
+  if (!std::equal(expected.begin(), expected.end(), sum.begin(), sum.end())) {
+    world_.Violation(Join("the released sum of round ", config.round,
+                          " is not the sum of its survivors' vectors"));
+  }
+  if (const auto decoded =
+          secagg::DecodeSum(config, sum, static_cast<std::uint32_t>(survivors.size()));
+      !decoded.ok()) {
+    world_.Violation(Join("an exact sum does not decode: ", MessageOf(decoded.status())));
+  }
+}
+
+}  // namespace tutti::sim

@@ -1,0 +1,322 @@
+#include "tests/sim/server_node.h"
+
+#include <algorithm>
+
+#include "common/crypto/hash.h"
+#include "tests/sim/test_identity.h"
+
+namespace tutti::sim {
+namespace {
+
+Digest DigestOf(std::span<const std::uint32_t> lanes) {
+  return crypto::Sha256({reinterpret_cast<const std::uint8_t*>(lanes.data()), lanes.size() * 4});
+}
+
+}  // namespace
+
+ServerNode::ServerNode(World& world, Oracle& oracle, crypto::PeerVerifier& verifier,
+                       std::uint64_t seed, Store store)
+    : world_(world),
+      oracle_(oracle),
+      verifier_(verifier),
+      rng_(testing::SeededRng(seed, "server")),
+      store_(std::move(store)) {}
+
+void ServerNode::Start() {
+  ++process_;
+  core_ = std::make_unique<round::Core>(
+      round::CoreSettings{Milliseconds{400}, Milliseconds{20}, "sim"}, verifier_, rng_);
+  world_.Trace("server starts");
+  for (const ClientId& client : revoked_) {
+    Post(round::ClientRevoked{client});
+  }
+  const std::uint64_t attempt =
+      world_.sabotage == Sabotage::kReuseAttempts ? 0 : store_.last_attempt;
+  Post(round::JobSubmitted{store_.settings, store_.rounds_done, store_.model, store_.stopped,
+                           attempt});
+}
+
+void ServerNode::Crash() {
+  world_.Trace("server dies");
+  ++crashes_;
+  ++process_;
+  core_.reset();
+  armed_.reset();
+  calls_.clear();
+  incoming_.clear();
+  sums_.clear();
+  auto streams = std::move(streams_);
+  streams_.clear();
+  for (auto& [client, stream] : streams) {
+    world_.After(world_.Between(1, 50), stream.broken);
+  }
+  world_.After(world_.Between(20, 2000), [this] { Start(); });
+}
+
+void ServerNode::AfterHere(Milliseconds delay, std::function<void()> what) {
+  world_.After(delay, [this, process = process_, what = std::move(what)] {
+    if (process == process_) {
+      what();
+    }
+  });
+}
+
+void ServerNode::Post(const round::Event& event) {
+  if (core_ == nullptr) {
+    return;
+  }
+  world_.Trace(Join("server event ", event.index()));
+  const std::vector<round::Effect> effects = core_->Advance(world_.now(), event);
+  for (const round::Effect& effect : effects) {
+    if (world_.Happens(world_.faults.server_crash)) {
+      return Crash();
+    }
+    std::visit([this](const auto& e) { Carry(e); }, effect);
+  }
+  if (const auto* request = std::get_if<round::RequestArrived>(&event);
+      request != nullptr && calls_.contains(request->call)) {
+    world_.Violation("a request was not answered");
+  }
+  ArmTimer();
+}
+
+void ServerNode::ArmTimer() {
+  const std::optional<Instant> due = core_->NextDeadline();
+  if (due && *due <= world_.now()) {
+    return world_.Violation(
+        Join("a deadline of ", due->count(), " ms is still due at ", world_.now().count(), " ms"));
+  }
+  if (!due || (armed_ && *armed_ > world_.now() && *armed_ <= *due) ||
+      world_.sabotage == Sabotage::kLoseTimer) {
+    return;
+  }
+  armed_ = due;
+  AfterHere(*due - world_.now(), [this] {
+    armed_.reset();
+    Post(round::TimePassed{});
+  });
+}
+
+void ServerNode::Attach(const ClientId& client, round::Role role,
+                        const protocol::BudgetReport& budget, NoticeSink notices,
+                        BrokenSink broken) {
+  if (!up() || revoked_.contains(client)) {
+    world_.After(world_.Between(1, 20), broken);
+    return;
+  }
+  streams_[client] = Stream{++streams_made_, std::move(notices), std::move(broken), world_.now()};
+  Post(round::ClientAttached{client, role, budget});
+}
+
+void ServerNode::Break(const ClientId& client) {
+  const auto found = streams_.find(client);
+  if (found == streams_.end()) {
+    return;
+  }
+  world_.Trace(Join("stream of ", client, " breaks"));
+  world_.After(world_.Between(1, 300), found->second.broken);
+  // Each side notices in its own time; the end of a stream that a newer one replaced is not an
+  // event.
+  AfterHere(world_.Between(1, 300), [this, client, number = found->second.number] {
+    const auto now = streams_.find(client);
+    if (now != streams_.end() && now->second.number == number) {
+      streams_.erase(now);
+      Post(round::ClientDetached{client});
+    }
+  });
+  found->second.notices = [](const protocol::Notice&) {};
+}
+
+void ServerNode::Request(const ClientId& client, const protocol::Request& request,
+                         ReplySink reply) {
+  if (!up()) {
+    return;
+  }
+  const round::CallId call = world_.NextCall();
+  calls_.emplace(call, std::move(reply));
+  Post(round::RequestArrived{call, client, request});
+}
+
+void ServerNode::Upload(const ClientId& client, const protocol::UploadHeader& header,
+                        std::vector<std::uint32_t> lanes, std::function<bool()> alive,
+                        ReplySink reply) {
+  if (!up()) {
+    return;
+  }
+  const round::CallId call = world_.NextCall();
+  calls_.emplace(call, std::move(reply));
+  incoming_.emplace(call, Incoming{client, header, std::move(lanes), std::move(alive)});
+  Post(round::UploadOpened{call, client, header});
+}
+
+void ServerNode::FinishUpload(round::CallId call) {
+  const auto found = incoming_.find(call);
+  if (found == incoming_.end()) {
+    return;  // dropped while it came in
+  }
+  Incoming& incoming = found->second;
+  const ClientId client = incoming.client;
+  const bool broken = !incoming.alive() || world_.Happens(world_.faults.upload_break);
+  if (broken && world_.sabotage != Sabotage::kAddBeforeComplete) {
+    calls_.erase(call);
+    return Post(round::UploadBroken{call, client});
+  }
+  if (broken) {
+    std::fill(incoming.lanes.begin() + 1, incoming.lanes.end(), 0U);
+  } else if (DigestOf(incoming.lanes) != incoming.header.header.digest) {
+    return world_.Violation("a vector does not have its header's digest");
+  }
+  incoming.complete = true;
+  Post(round::UploadFinished{call, client, protocol::UploadHeader(incoming.header)});
+}
+
+void ServerNode::Revoke(const ClientId& client) {
+  revoked_.insert(client);
+  Post(round::ClientRevoked{client});
+  Break(client);
+}
+
+void ServerNode::Stop() { Post(round::JobStopRequested{store_.settings.name}); }
+void ServerNode::Resume() { Post(round::JobResumeRequested{store_.settings.name}); }
+
+void ServerNode::Carry(const round::Notify& effect) {
+  if (const auto* survivors = std::get_if<protocol::SurvivorsNotice>(&effect.notice)) {
+    oracle_.AsksAbout(survivors->session);
+  }
+  const auto found = streams_.find(effect.client);
+  if (found == streams_.end()) {
+    return;
+  }
+  Stream& stream = found->second;
+  if (world_.Happens(world_.faults.stream_break)) {
+    return Break(effect.client);
+  }
+  const int copies = world_.Happens(world_.faults.duplicate) ? 2 : 1;
+  for (int i = 0; i < copies; ++i) {
+    Instant arrival = world_.now() + world_.Between(1, 30);
+    if (!world_.Happens(world_.faults.overtake)) {
+      arrival = std::max(arrival, stream.last_arrival);
+      stream.last_arrival = arrival;
+    }
+    AfterHere(arrival - world_.now(),
+              [this, client = effect.client, number = stream.number, notice = effect.notice] {
+                const auto now = streams_.find(client);
+                if (now != streams_.end() && now->second.number == number) {
+                  now->second.notices(notice);
+                }
+              });
+  }
+}
+
+void ServerNode::Carry(const round::Reply& effect) {
+  const auto call = calls_.find(effect.call);
+  if (call == calls_.end()) {
+    return world_.Violation(Join("call ", effect.call, " is answered though it is not open"));
+  }
+  world_.Trace(Join("  reply ", effect.call, " ", TextOf(effect.status)));
+  if (!world_.Happens(world_.faults.drop)) {
+    world_.After(world_.Between(1, 30),
+                 [sink = call->second, status = effect.status] { sink(status); });
+  }
+  if (world_.sabotage == Sabotage::kReplyTwice && world_.chance().Below(16) == 0) {
+    calls_.erase(call);
+    return Carry(effect);
+  }
+  calls_.erase(call);
+}
+
+void ServerNode::Carry(const round::BeginSum& effect) {
+  if (!sums_.emplace(effect.session, secagg::Accumulator(effect.lanes)).second) {
+    world_.Violation("a sum of one session begins twice");
+  }
+}
+
+void ServerNode::Carry(const round::AcceptUpload& effect) {
+  AfterHere(world_.Between(2, 60), [this, call = effect.call] { FinishUpload(call); });
+}
+
+void ServerNode::Carry(const round::Accumulate& effect) {
+  const auto found = incoming_.find(effect.call);
+  if (found == incoming_.end() || !found->second.complete) {
+    return world_.Violation("a vector that did not arrive is to be added");
+  }
+  const auto sum = sums_.find(found->second.header.session);
+  if (sum == sums_.end()) {
+    return world_.Violation("there is no sum to add a vector to");
+  }
+  std::vector<std::uint32_t>& lanes = found->second.lanes;
+  lanes[0] += world_.sabotage == Sabotage::kWrongLane ? 1U : 0U;
+  const int times = world_.sabotage == Sabotage::kAccumulateTwice    ? 2
+                    : world_.sabotage == Sabotage::kForgetAccumulate ? 0
+                                                                     : 1;
+  for (int i = 0; i < times; ++i) {
+    if (const Status status = sum->second.Add(lanes, 0); !status.ok()) {
+      world_.Violation(TextOf(status));
+    }
+  }
+  incoming_.erase(found);
+}
+
+void ServerNode::Carry(const round::PersistSurvivors& effect) {
+  if (world_.sabotage != Sabotage::kSkipPersist) {
+    oracle_.Persisted(effect.session, effect.survivors);
+    store_.last_attempt = std::max(store_.last_attempt, effect.attempt);
+  }
+}
+
+void ServerNode::Carry(const round::Publish& effect) {
+  ++attempts_;
+  const auto sum = sums_.find(effect.session);
+  if (sum == sums_.end()) {
+    return world_.Violation("there is no sum to publish");
+  }
+  // The other thread's work takes a while; until the transaction is done a crash undoes all of it.
+  AfterHere(world_.Between(1, 80), [this, effect] {
+    auto node = sums_.extract(effect.session);
+    if (node.empty()) {
+      return world_.Violation("the sum was dropped while it was being published");
+    }
+    if (world_.Happens(world_.faults.publish_fails)) {
+      return Post(round::PublishFailed{effect.session, "the store is full"});
+    }
+    std::vector<secagg::LeftoverMask> masks = effect.masks;
+    if (world_.sabotage == Sabotage::kKeepMask) {
+      masks.pop_back();
+    }
+    if (const Status status = node.mapped().RemoveMasks(masks, 0, node.mapped().lanes());
+        !status.ok()) {
+      return world_.Violation(TextOf(status));
+    }
+    oracle_.Opened(effect.config, effect.session, effect.report.survivors, node.mapped().sum());
+    const Digest sum_hash = DigestOf(node.mapped().sum());
+    const round::ModelRef model{sum_hash, node.mapped().lanes() * 4};
+    if (world_.sabotage != Sabotage::kForgetPublished) {
+      store_.rounds_done = effect.config.round;
+      store_.last_attempt = 0;
+      store_.model = model;
+    }
+    AfterHere(world_.Between(1, 10), [this, session = effect.session, model, sum_hash] {
+      Post(round::Published{session, model, sum_hash});
+    });
+  });
+}
+
+void ServerNode::Carry(const round::RecordFailure& effect) {
+  ++attempts_;
+  ++store_.failures;
+  world_.Trace(Join("  attempt failed: ", effect.reason));
+  if (effect.report.round == store_.rounds_done + 1) {
+    store_.last_attempt = std::max(store_.last_attempt, effect.report.attempt);
+  }
+}
+
+void ServerNode::Carry(const round::JobChanged& effect) {
+  world_.Trace(Join("  job is ", round::JobStateName(effect.state), " ", effect.reason));
+  store_.stopped = effect.state == round::JobState::kStopped;
+  store_.done = effect.state == round::JobState::kDone;
+  if (effect.state == round::JobState::kFailed) {
+    world_.Violation(Join("the job failed: ", effect.reason));
+  }
+}
+
+}  // namespace tutti::sim
