@@ -1,0 +1,56 @@
+// A model ready to compute: weights as one flat vector, gradients of a batch, predictions. The only
+// door to LibTorch for the rest of common/learn; torch-free. Thread safety: confined to one thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "common/base/status.h"
+#include "common/model/architecture.h"
+
+namespace tutti::learn {
+
+// Some examples, row major: labels.size() rows of the architecture's input values each.
+struct Batch {
+  std::span<const float> features;
+  std::span<const std::uint32_t> labels;  // each below the architecture's classes
+};
+
+struct BatchLoss {
+  double loss_sum = 0;      // over the examples with a finite loss
+  std::size_t counted = 0;  // those examples
+  std::size_t clipped = 0;  // examples above the clip norm; 0 without clipping
+};
+
+struct BatchScore {
+  double loss_sum = 0;
+  std::size_t correct = 0;
+};
+
+class Network {
+ public:
+  // Weights start at zero. ResourceExhausted or Internal with LibTorch's own text when it fails.
+  static StatusOr<Network> Create(const model::Architecture& architecture);
+  Network(Network&&) noexcept;
+  Network& operator=(Network&&) noexcept;
+  ~Network();
+
+  std::span<float> weights();  // in layout order; write here to set or step
+
+  // Adds the sum over the batch of the gradients of each example's loss to `sum` (layout order).
+  StatusOr<BatchLoss> AddGradients(const Batch& batch, std::span<float> sum);
+
+  // The same with each example's gradient clipped to `clip_norm` first (book_keeping.h).
+  StatusOr<BatchLoss> AddClippedGradients(const Batch& batch, double clip_norm,
+                                          std::span<float> sum);
+
+  StatusOr<BatchScore> Score(const Batch& batch);
+
+ private:
+  struct State;
+  explicit Network(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace tutti::learn

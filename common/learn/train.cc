@@ -1,0 +1,240 @@
+#include "common/learn/train.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "common/base/text.h"
+#include "common/crypto/random.h"
+#include "common/learn/gaussian.h"
+#include "common/learn/network.h"
+#include "common/learn/optimiser.h"
+#include "common/learn/sampling.h"
+#include "common/model/safetensors.h"
+#include "common/model/training_plan.h"
+
+namespace tutti::learn {
+namespace {
+
+// Examples computed at once: larger batches are summed from parts, so memory does not grow with the
+// batch.
+constexpr std::size_t kPartExamples = 256;
+
+Status CheckData(const model::Architecture& architecture, const DataView& data,
+                 std::size_t weights) {
+  std::uint64_t width = 1;
+  for (const std::uint64_t size : architecture.input) {
+    width *= size;
+  }
+  if (data.features.size() != data.labels.size() * width) {
+    return InvalidArgument(Join("the data has ", data.features.size(), " feature values for ",
+                                data.labels.size(), " examples, the model reads ", width, " each"));
+  }
+  if (data.labels.size() > std::numeric_limits<std::uint32_t>::max()) {
+    return InvalidArgument(
+        Join("the data has ", data.labels.size(), " examples, expected fewer than 2^32"));
+  }
+  if (weights != architecture.layout.values) {
+    return InvalidArgument(
+        Join("received ", weights, " weights, the model has ", architecture.layout.values));
+  }
+  const auto label = std::find_if(data.labels.begin(), data.labels.end(), [&](std::uint32_t value) {
+    return value >= architecture.classes;
+  });
+  if (label != data.labels.end()) {
+    return InvalidArgument(Join("example ", label - data.labels.begin(), " has label ", *label,
+                                ", expected below model.classes = ", architecture.classes));
+  }
+  return OkStatus();
+}
+
+// Rows of the data copied side by side.
+class Gathered {
+ public:
+  Gathered(const DataView& data, std::span<const std::uint32_t> rows) {
+    const std::size_t width = data.features.size() / data.labels.size();
+    features_.reserve(rows.size() * width);
+    labels_.reserve(rows.size());
+    for (const std::uint32_t row : rows) {
+      const auto from = data.features.begin() + static_cast<std::ptrdiff_t>(row * width);
+      features_.insert(features_.end(), from, from + static_cast<std::ptrdiff_t>(width));
+      labels_.push_back(data.labels[row]);
+    }
+  }
+  Batch batch() const { return {.features = features_, .labels = labels_}; }
+
+ private:
+  std::vector<float> features_;
+  std::vector<std::uint32_t> labels_;
+};
+
+// Sums of one round of training.
+struct Totals {
+  double loss_sum = 0;
+  std::size_t counted = 0;
+  std::size_t clipped = 0;
+};
+
+class Trainer {
+ public:
+  Trainer(Network& network, const DataView& data, model::TrainingPlan plan,
+          std::optional<NoisePlan> privacy, SecureRng& rng, const Progress& progress)
+      : network_(network),
+        data_(data),
+        plan_(plan),
+        privacy_(privacy),
+        rng_(rng),
+        progress_(progress) {}
+
+  Status Run(Optimiser& optimiser, std::uint32_t batch_size) {
+    const auto examples = static_cast<std::uint32_t>(data_.labels.size());
+    ShuffledBatches shuffled(rng_, examples, batch_size);
+    std::vector<float> gradient(network_.weights().size());
+    for (step_ = 0; step_ < plan_.steps; ++step_) {
+      std::fill(gradient.begin(), gradient.end(), 0.0F);
+      double divisor =
+          plan_.sampling_rate * examples;  // the EXPECTED batch: the real size is private
+      if (privacy_) {
+        TUTTI_TRY(AddExamples(PoissonBatch(rng_, examples, plan_.sampling_rate), gradient));
+        AddNoise(gradient);
+      } else {
+        const std::vector<std::uint32_t> rows = shuffled.Next();
+        TUTTI_TRY(AddExamples(rows, gradient));
+        divisor = static_cast<double>(rows.size());
+      }
+      const auto scale = static_cast<float>(1.0 / divisor);
+      for (float& value : gradient) {
+        value *= scale;
+      }
+      optimiser.Step(gradient, network_.weights());
+      progress_(step_ + 1, plan_.steps);
+    }
+    return OkStatus();
+  }
+
+  const Totals& totals() const { return totals_; }
+
+ private:
+  Status AddExamples(std::span<const std::uint32_t> rows, std::span<float> gradient) {
+    for (std::size_t start = 0; start < rows.size(); start += kPartExamples) {
+      const Gathered part(data_, rows.subspan(start, std::min(kPartExamples, rows.size() - start)));
+      TUTTI_ASSIGN(const BatchLoss loss,
+                   privacy_
+                       ? network_.AddClippedGradients(part.batch(), privacy_->inner_clip, gradient)
+                       : network_.AddGradients(part.batch(), gradient));
+      totals_.loss_sum += loss.loss_sum;
+      totals_.counted += loss.counted;
+      totals_.clipped += loss.clipped;
+      progress_(step_, plan_.steps);
+    }
+    if (!privacy_ && !std::isfinite(totals_.loss_sum)) {
+      return FailedPrecondition(
+          Join("training diverged at step ", step_ + 1,
+               ": the loss is not finite; lower "
+               "training.learning_rate or check the data for extreme values"));
+    }
+    return OkStatus();
+  }
+
+  // A fresh key each step: no state of an earlier step tells anything about this one's noise.
+  void AddNoise(std::span<float> gradient) {
+    Secret32 key;
+    rng_.Fill(key.mutable_view());
+    crypto::AesCtrStream stream(key);
+    Gaussian gaussian(stream);
+    AddGridNoise(privacy_->noise, gaussian, gradient);
+  }
+
+  Network& network_;
+  const DataView& data_;
+  model::TrainingPlan plan_;
+  std::optional<NoisePlan> privacy_;
+  SecureRng& rng_;
+  const Progress& progress_;
+  Totals totals_;
+  std::uint64_t step_ = 0;
+};
+
+}  // namespace
+
+StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& training,
+                            const v1::PrivacySpec& privacy, const DataView& data,
+                            std::span<float> weights, SecureRng& rng, const Progress& progress) {
+  TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(model));
+  TUTTI_TRY(CheckData(architecture, data, weights.size()));
+  const bool with_privacy = privacy.unit() != "none";
+  if (with_privacy && !privacy.unit().empty() && privacy.unit() != "example") {
+    return InvalidArgument(
+        Join("privacy.unit is \"", Escaped(privacy.unit(), 40), "\", expected none or example"));
+  }
+  if (!training.loss().empty() && training.loss() != "cross_entropy") {
+    return InvalidArgument(
+        Join("training.loss is \"", Escaped(training.loss(), 40), "\", expected cross_entropy"));
+  }
+  TUTTI_ASSIGN(const model::TrainingPlan plan,
+               model::PlanOf(training, with_privacy, data.labels.size()));
+  std::optional<NoisePlan> noise;
+  if (with_privacy) {
+    TUTTI_ASSIGN(noise, PlanNoise(privacy.clip_norm(), privacy.noise_multiplier(), weights.size()));
+  }
+  TUTTI_ASSIGN(Optimiser optimiser, Optimiser::Create(training, weights.size()));
+  TUTTI_ASSIGN(Network network, Network::Create(architecture));
+  std::copy(weights.begin(), weights.end(), network.weights().begin());
+
+  Trainer trainer(network, data, plan, noise, rng, progress);
+  TUTTI_TRY(trainer.Run(optimiser, training.batch_size()));
+  if (!model::AllFinite(network.weights())) {
+    return FailedPrecondition(
+        "training diverged: a weight is not finite; lower training.learning_rate");
+  }
+
+  TrainResult result{.examples = data.labels.size(),
+                     .steps = plan.steps,
+                     .sampling_rate = plan.sampling_rate,
+                     .noise_multiplier = with_privacy ? privacy.noise_multiplier() : 0,
+                     .method = with_privacy ? "book-keeping" : "plain"};
+  const Totals& totals = trainer.totals();
+  if (totals.counted > 0) {
+    result.loss = totals.loss_sum / static_cast<double>(totals.counted);
+    result.clipped_fraction =
+        static_cast<double>(totals.clipped) / static_cast<double>(totals.counted);
+  }
+  const std::span<const float> trained = network.weights();
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    weights[i] = trained[i] - weights[i];
+    result.max_abs_update = std::max(result.max_abs_update, std::abs(weights[i]));
+  }
+  return result;
+}
+
+StatusOr<EvaluateResult> Evaluate(const v1::ModelSpec& model, const DataView& data,
+                                  std::span<const float> weights, const Progress& progress) {
+  TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(model));
+  TUTTI_TRY(CheckData(architecture, data, weights.size()));
+  if (data.labels.empty()) {
+    return FailedPrecondition("there are no examples to evaluate on, expected at least one");
+  }
+  TUTTI_ASSIGN(Network network, Network::Create(architecture));
+  std::copy(weights.begin(), weights.end(), network.weights().begin());
+  const std::size_t examples = data.labels.size();
+  const std::size_t width = data.features.size() / examples;
+  const std::uint64_t parts = (examples + kPartExamples - 1) / kPartExamples;
+  BatchScore total;
+  for (std::size_t start = 0; start < examples; start += kPartExamples) {
+    const std::size_t count = std::min(kPartExamples, examples - start);
+    TUTTI_ASSIGN(const BatchScore part,
+                 network.Score({.features = data.features.subspan(start * width, count * width),
+                                .labels = data.labels.subspan(start, count)}));
+    total.loss_sum += part.loss_sum;
+    total.correct += part.correct;
+    progress(start / kPartExamples + 1, parts);
+  }
+  const auto count = static_cast<double>(examples);
+  return EvaluateResult{.examples = examples,
+                        .loss = total.loss_sum / count,
+                        .accuracy = static_cast<double>(total.correct) / count};
+}
+
+}  // namespace tutti::learn

@@ -1,0 +1,55 @@
+// Local training and evaluation: what a client does between receiving a model and sending its
+// update. Thread safety: confined to one thread. Torch-free. With privacy: DP-SGD (Abadi et al.
+// 2016) with Poisson batches; per-example clipping by book-keeping.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+
+#include "common/base/rng.h"
+#include "common/base/status.h"
+#include "tutti/v1/task.pb.h"
+
+namespace tutti::learn {
+
+struct DataView {
+  std::span<const float> features;        // row major, labels.size() rows
+  std::span<const std::uint32_t> labels;  // below model.classes
+};
+
+struct TrainResult {
+  std::uint64_t examples = 0;
+  std::uint64_t steps = 0;      // taken; with privacy each one is a noisy release
+  double sampling_rate = 0;     // 0 without privacy
+  double noise_multiplier = 0;  // really used
+  double loss =
+      0;  // mean over the examples seen; without noise: must stay on the device with privacy
+  double clipped_fraction = 0;  // of the examples seen; the same holds
+  float max_abs_update = 0;     // largest absolute value of the update
+  std::string method;           // "book-keeping" or "plain"
+};
+
+struct EvaluateResult {
+  std::uint64_t examples = 0;
+  double loss = 0;
+  double accuracy = 0;
+};
+
+// Called after every part of a step: at least once a step.
+using Progress = std::function<void(std::uint64_t steps_done, std::uint64_t steps_total)>;
+
+// `weights` holds the received weights and afterwards the update (trained minus received). `rng`
+// draws the batches and keys the noise: crypto::SystemRng outside tests. privacy.noise_multiplier
+// is used as it is (0: no noise, clipping alone); calibration is the caller's. On an error
+// `weights` is as received. InvalidArgument: specs, shapes or labels do not fit.
+// FailedPrecondition: no examples, or training diverged.
+StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& training,
+                            const v1::PrivacySpec& privacy, const DataView& data,
+                            std::span<float> weights, SecureRng& rng, const Progress& progress);
+
+StatusOr<EvaluateResult> Evaluate(const v1::ModelSpec& model, const DataView& data,
+                                  std::span<const float> weights, const Progress& progress);
+
+}  // namespace tutti::learn
