@@ -1,5 +1,5 @@
-// AES-256-GCM with a fixed zero nonce: one message per key, ever. Keys come from HKDF with a fresh context each.
-// Thread safety: pure functions. Source: NIST SP 800-38D.
+// AES-256-GCM with a fixed zero nonce: one message per key, ever. Keys come from HKDF with a fresh
+// context each. Thread safety: pure functions. Source: NIST SP 800-38D.
 #pragma once
 
 #include "common/base/bytes.h"

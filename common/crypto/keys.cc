@@ -39,7 +39,10 @@ PkeyHandle AgreementKey(const X25519Private& key) {
   const PkeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, "X25519", nullptr));
   TUTTI_CHECK(context != nullptr && EVP_PKEY_fromdata_init(context.get()) == 1);
   EVP_PKEY* imported = nullptr;
-  TUTTI_CHECK(EVP_PKEY_fromdata(context.get(), &imported, EVP_PKEY_KEYPAIR, parameters) == 1);
+  if (EVP_PKEY_fromdata(context.get(), &imported, EVP_PKEY_KEYPAIR, parameters) != 1) {
+    ERR_clear_error();  // a provider may check that the halves belong together
+    return PrivatePkey(EVP_PKEY_X25519, key.view().data());
+  }
   return PkeyHandle(imported);
 }
 

@@ -9,13 +9,15 @@
 
 namespace tutti::crypto {
 
-// RAND_priv_bytes. Ends the process when the system has no randomness: nothing may continue without it.
+// RAND_priv_bytes. Ends the process when the system has no randomness: nothing may continue without
+// it.
 class SystemRng final : public SecureRng {
  public:
   void Fill(std::span<std::uint8_t> out) override;
 };
 
-// AES-256-CTR keystream from `key`, IV 0 (NIST SP 800-38A). One key gives one stream: key it from SystemRng for noise.
+// AES-256-CTR keystream from `key`, IV 0 (NIST SP 800-38A). One key gives one stream: key it from
+// SystemRng for noise.
 class AesCtrStream final : public SecureRng {
  public:
   explicit AesCtrStream(const Secret32& key);

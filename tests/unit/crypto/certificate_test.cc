@@ -217,6 +217,21 @@ TEST_CASE("the CA's own certificate is no client's", "[certificate]") {
           StatusCode::kInvalidArgument);
 }
 
+TEST_CASE("the CA's own certificate is no client's, also when its usages would allow it",
+          "[certificate]") {
+  // A CA made elsewhere may have no key usage, which allows everything.
+  const Authority ca(79);
+  const StatusOr<X509Handle> open = ParseCertificatePem(ca.pem);
+  X509_EXTENSION_free(
+      X509_delete_ext(open->get(), X509_get_ext_by_NID(open->get(), NID_key_usage, -1)));
+  const PkeyHandle key = PrivatePkey(EVP_PKEY_ED25519, ca.keys.key.view().data());
+  REQUIRE(X509_sign(open->get(), key.get(), nullptr) > 0);
+  const std::string pem = CertificatePem(open->get());
+  REQUIRE(CodeOf(VerifyCertificate(pem, *CertificateDer(pem), kNow)) ==
+          StatusCode::kUnauthenticated);
+  REQUIRE(VerifyCertificate(pem, ca.Leaf(Keys(80), "phone", "trainer"), kNow).ok());
+}
+
 TEST_CASE("a client cannot issue certificates", "[certificate]") {
   const Authority ca(58);
   const KeyPair client = Keys(59), friend_keys = Keys(60);
