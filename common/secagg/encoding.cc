@@ -98,17 +98,10 @@ StatusOr<DecodedSum> DecodeSum(const RoundConfig& config, std::span<const std::u
                         static_cast<double>(weight_sum);
   DecodedSum decoded;
   decoded.mean.resize(config.values);
-  std::int64_t least = 0;
-  std::int64_t most = 0;
-  for (std::size_t i = 0; i < config.values; ++i) {
-    const auto lane = static_cast<std::int32_t>(sum[i]);
-    least = std::min<std::int64_t>(least, lane);
-    most = std::max<std::int64_t>(most, lane);
-    decoded.mean[i] = static_cast<float>(lane * factor);
-  }
-  if (least < -lane_limit || most > lane_limit) {
-    return DataLoss(Join("sum has lanes from ", least, " to ", most, ", ", survivors, " clients' ",
-                         config.value_bits, "-bit values lie within ", lane_limit,
+  const LaneRange range = ScaleLanes(sum.first(config.values), factor, decoded.mean);
+  if (range.least < -lane_limit || range.most > lane_limit) {
+    return DataLoss(Join("sum has lanes from ", range.least, " to ", range.most, ", ", survivors,
+                         " clients' ", config.value_bits, "-bit values lie within ", lane_limit,
                          "; a client sent a wrong vector, the sum is discarded"));
   }
   decoded.weight_sum = weight_sum;

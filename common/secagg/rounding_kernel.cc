@@ -1,15 +1,76 @@
 #include "common/secagg/rounding_kernel.h"
 
-#include <algorithm>
 #include <bit>
+#include <cstddef>
 
 namespace tutti::secagg {
+namespace {
+
+#define TUTTI_INLINE inline __attribute__((always_inline))
+
+// Written as comparisons that the processor's minimum and maximum instructions compute exactly.
+TUTTI_INLINE double Limited(double value, double bound) {
+  const double below = value < bound ? value : bound;
+  return below > -bound ? below : -bound;
+}
+
+TUTTI_INLINE std::uint64_t RoundLoop(const float* values, const std::uint32_t* random,
+                                     std::size_t count, const RoundingScale& scale,
+                                     std::uint32_t* lanes) {
+  const double clip = scale.clip;
+  const double factor = scale.scale;
+  const double bound = scale.bound;
+  std::int32_t clipped = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const double value = static_cast<double>(values[i]);
+    const double limited = Limited(value, clip);
+    clipped += limited != value ? 1 : 0;
+    const auto fraction =
+        static_cast<double>(static_cast<std::int32_t>(random[i] >> 8)) * 0x1.0p-24;
+    // |product| <= 2^29 and 24 fractional bits: the sum is exact in a double.
+    const double moved = Limited(limited * factor, bound) + fraction;
+    const auto towards_zero = static_cast<std::int32_t>(moved);
+    const std::int32_t above = static_cast<double>(towards_zero) > moved ? 1 : 0;
+    lanes[i] = static_cast<std::uint32_t>(towards_zero - above);
+  }
+  return static_cast<std::uint64_t>(clipped);
+}
+
+TUTTI_INLINE LaneRange ScaleLoop(const std::uint32_t* lanes, std::size_t count, double factor,
+                                 float* out) {
+  std::int32_t least = 0;
+  std::int32_t most = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto lane = static_cast<std::int32_t>(lanes[i]);
+    least = lane < least ? lane : least;
+    most = lane > most ? lane : most;
+    out[i] = static_cast<float>(static_cast<double>(lane) * factor);
+  }
+  return {.least = least, .most = most};
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) std::uint64_t RoundAvx2(const float* values,
+                                                        const std::uint32_t* random,
+                                                        std::size_t count,
+                                                        const RoundingScale& scale,
+                                                        std::uint32_t* lanes) {
+  return RoundLoop(values, random, count, scale, lanes);
+}
+__attribute__((target("avx2"))) LaneRange ScaleAvx2(const std::uint32_t* lanes, std::size_t count,
+                                                    double factor, float* out) {
+  return ScaleLoop(lanes, count, factor, out);
+}
+bool HasAvx2() { return __builtin_cpu_supports("avx2") != 0; }
+#endif
+
+}  // namespace
 
 bool AllFinite(std::span<const float> values) {
   std::uint32_t bad = 0;
   for (const float value : values) {
     const auto exponent = std::bit_cast<std::uint32_t>(value) & 0x7f800000U;
-    bad |= static_cast<std::uint32_t>(exponent == 0x7f800000U);
+    bad |= exponent == 0x7f800000U ? 1U : 0U;
   }
   return bad == 0;
 }
@@ -17,29 +78,21 @@ bool AllFinite(std::span<const float> values) {
 std::uint64_t RoundStochastically(std::span<const float> values,
                                   std::span<const std::uint32_t> random, const RoundingScale& scale,
                                   std::span<std::uint32_t> lanes) {
-  const double clip = scale.clip;
-  const double factor = scale.scale;
-  const double bound = scale.bound;
-  const std::size_t count = values.size();
-  const float* in = values.data();
-  const std::uint32_t* uniform = random.data();
-  std::uint32_t* out = lanes.data();
-  std::uint32_t clipped = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    const double value = static_cast<double>(in[i]);
-    const double limited = value > clip ? clip : (value < -clip ? -clip : value);
-    clipped += static_cast<std::uint32_t>(limited != value);
-    double scaled = limited * factor;
-    scaled = scaled > bound ? bound : (scaled < -bound ? -bound : scaled);
-    // |scaled| < 2^29 and 24 fractional bits: the sum is exact in a double.
-    const double moved =
-        scaled + static_cast<double>(static_cast<std::int32_t>(uniform[i] >> 8)) * 0x1.0p-24;
-    const auto towards_zero = static_cast<std::int32_t>(moved);
-    const std::int32_t floor =
-        towards_zero - static_cast<std::int32_t>(static_cast<double>(towards_zero) > moved);
-    out[i] = static_cast<std::uint32_t>(floor);
+#if defined(__x86_64__)
+  if (HasAvx2()) {
+    return RoundAvx2(values.data(), random.data(), values.size(), scale, lanes.data());
   }
-  return clipped;
+#endif
+  return RoundLoop(values.data(), random.data(), values.size(), scale, lanes.data());
+}
+
+LaneRange ScaleLanes(std::span<const std::uint32_t> lanes, double factor, std::span<float> out) {
+#if defined(__x86_64__)
+  if (HasAvx2()) {
+    return ScaleAvx2(lanes.data(), lanes.size(), factor, out.data());
+  }
+#endif
+  return ScaleLoop(lanes.data(), lanes.size(), factor, out.data());
 }
 
 }  // namespace tutti::secagg

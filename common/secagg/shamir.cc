@@ -8,10 +8,10 @@
 namespace tutti::secagg {
 namespace {
 
-// 32 field elements in four words.
+// 32 field elements in four words. Plain, so that it stays in registers; what lies in memory longer
+// is wiped by hand.
 struct Elements {
   std::array<std::uint64_t, 4> words{};
-  ~Elements() { Wipe(words.data(), sizeof words); }
 };
 
 Elements Load(const Secret32& secret) {
@@ -105,6 +105,7 @@ std::vector<Secret32> SplitSecret(const Secret32& secret, std::uint32_t threshol
     }
     shares.push_back(Store(value));
   }
+  Wipe(coefficients.data(), coefficients.size() * sizeof(Elements));
   return shares;
 }
 
@@ -125,7 +126,9 @@ StatusOr<Secret32> RebuildSecret(std::span<const SecretShare> shares) {
   for (std::size_t i = 0; i < shares.size(); ++i) {
     Add(secret, Times(Load(shares[i].value), FactorAtZero(shares, i)));
   }
-  return Store(secret);
+  Secret32 rebuilt = Store(secret);
+  Wipe(&secret, sizeof secret);
+  return rebuilt;
 }
 
 }  // namespace tutti::secagg
