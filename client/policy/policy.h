@@ -30,7 +30,7 @@ struct History {
 // What to train and what to charge before the update leaves.
 struct Plan {
   bool with_privacy = false;     // per-example clipping and noise
-  double sampling_rate = 1;      // min(1, batch_size / examples)
+  double sampling_rate = 1;      // min(1, batch_size / examples); 1 without privacy
   double noise_multiplier = 0;   // noise stddev / clip norm; 0 without privacy
   std::uint64_t steps = 0;       // optimiser steps this round
   dp::SubsampledGaussian event;  // the debit; steps = 0 without privacy

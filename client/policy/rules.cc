@@ -1,0 +1,177 @@
+#include "client/policy/rules.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "client/policy/policy.h"
+#include "common/base/text.h"
+
+namespace tutti::policy {
+namespace {
+
+// OK when the round's setting is the task's.
+template <typename A, typename B>
+Status Same(std::string_view what, const A& in_round, const B& in_task) {
+  if (in_round == in_task) return OkStatus();
+  return Mismatch(Join("the round has ", what, " ", in_round, ", its task has ", in_task));
+}
+
+std::string_view LevelName(secagg::ThreatLevel level) {
+  return level == secagg::ThreatLevel::kMalicious ? "malicious" : "curious";
+}
+
+Status CheckWeighting(const v1::TaskSpec& task, const secagg::RoundConfig& round) {
+  const std::string& weighting = task.secure_aggregation().weighting();
+  if (weighting != "uniform" && weighting != "examples") {
+    return Mismatch(
+        Join("the task has weighting \"", Escaped(weighting), "\", expected uniform or examples"));
+  }
+  if ((weighting == "examples") != (round.weight_bits > 0)) {
+    return Mismatch(Join("the task has weighting \"", weighting,
+                         "\", but the round has weight_bits ", round.weight_bits));
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
+Status Forbidden(std::string_view text) { return PermissionDenied(Join("POLICY: ", text)); }
+Status Mismatch(std::string_view text) { return PermissionDenied(Join("CONFIG_MISMATCH: ", text)); }
+
+bool JobMatches(const std::string& job, const std::vector<std::string>& patterns) {
+  if (patterns.empty()) return true;
+  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+    if (pattern.empty() || pattern.back() != '*') return job == pattern;
+    const std::string_view prefix = std::string_view(pattern).substr(0, pattern.size() - 1);
+    return std::string_view(job).substr(0, prefix.size()) == prefix;
+  });
+}
+
+Status CheckPolicy(const v1::PolicyConfig& policy) {
+  if (!(policy.max_epsilon_total() > 0) || !(policy.max_epsilon_round() > 0)) {
+    return InvalidArgument(Join("policy has max_epsilon_total ", policy.max_epsilon_total(),
+                                " and max_epsilon_round ", policy.max_epsilon_round(),
+                                ", expected numbers above 0"));
+  }
+  if (!(policy.delta() > 0 && policy.delta() < 1)) {
+    return InvalidArgument(
+        Join("policy has delta ", policy.delta(), ", expected a number above 0 and below 1"));
+  }
+  return OkStatus();
+}
+
+Status CheckJob(const v1::PolicyConfig& policy, const v1::TaskSpec& task) {
+  if (!IsSafeName(task.job())) {
+    return Mismatch(
+        Join("job name \"", Escaped(task.job(), 64), "\" is not 1 to 64 of a-z 0-9 . _ -"));
+  }
+  if (!JobMatches(task.job(), {policy.jobs().begin(), policy.jobs().end()})) {
+    return Forbidden(Join("job \"", task.job(), "\" matches none of the names in jobs"));
+  }
+  const std::string& architecture = task.model().architecture();
+  const auto& allowed = policy.architectures();
+  if (!allowed.empty() &&
+      std::find(allowed.begin(), allowed.end(), architecture) == allowed.end()) {
+    return Forbidden(
+        Join("the job's architecture \"", Escaped(architecture, 64), "\" is not in architectures"));
+  }
+  if (task.values() == 0 || task.values() > policy.max_model_values()) {
+    return Forbidden(Join("the job's model has ", task.values(), " values, max_model_values is ",
+                          policy.max_model_values()));
+  }
+  return OkStatus();
+}
+
+Status CheckRoundMatchesTask(const v1::TaskSpec& task, const secagg::RoundConfig& round) {
+  const v1::SecureAggregationSpec& wanted = task.secure_aggregation();
+  if (round.job != task.job()) {
+    return Mismatch(Join("the round is of job \"", Escaped(round.job, 64), "\", its task of job \"",
+                         task.job(), "\""));
+  }
+  if (round.round == 0 || round.round > task.rounds()) {
+    return Mismatch(
+        Join("the round has number ", round.round, ", the job has rounds 1 to ", task.rounds()));
+  }
+  TUTTI_TRY(Same("level", LevelName(round.level), Escaped(wanted.level(), 32)));
+  TUTTI_TRY(Same("values", round.values, task.values()));
+  TUTTI_TRY(Same("value_bits", round.value_bits, wanted.value_bits()));
+  TUTTI_TRY(Same("value_clip", round.value_clip, wanted.value_clip()));
+  TUTTI_TRY(Same("corrupt_fraction", round.corrupt_fraction, wanted.corrupt_fraction()));
+  TUTTI_TRY(Same("dropout_fraction", round.dropout_fraction, wanted.dropout_fraction()));
+  TUTTI_TRY(Same("privacy_bits", round.privacy_bits, wanted.privacy_bits()));
+  TUTTI_TRY(Same("liveness_bits", round.liveness_bits, wanted.liveness_bits()));
+  TUTTI_TRY(CheckWeighting(task, round));
+  if (task.privacy().unit() != "none") {
+    if (round.weight_bits > 0) {
+      return Mismatch(
+          "weighting = \"examples\" with privacy on would reveal how many examples a device has, "
+          "without noise");
+    }
+    if (round.extra_lanes != 1) {
+      return Mismatch(Join("the round has ", round.extra_lanes,
+                           " extra lanes; with privacy on only 1 is allowed, for metrics of "
+                           "private data carry no noise"));
+    }
+  }
+  return OkStatus();
+}
+
+Status CheckCohort(const v1::PolicyConfig& policy, const secagg::RoundConfig& round) {
+  if (round.min_cohort < policy.min_cohort() || round.min_survivors < policy.min_cohort()) {
+    return Forbidden(Join("the round would open the sum of ", round.min_survivors,
+                          " survivors of a cohort of ", round.min_cohort, ", min_cohort is ",
+                          policy.min_cohort()));
+  }
+  if (policy.require_malicious_level() && round.level != secagg::ThreatLevel::kMalicious) {
+    return Forbidden("the job asks for level = \"curious\", require_malicious_level is set");
+  }
+  return OkStatus();
+}
+
+Status CheckQuota(const v1::PolicyConfig& policy, std::uint64_t rounds_last_day) {
+  if (rounds_last_day < policy.max_rounds_per_day()) return OkStatus();
+  return ResourceExhausted(Join("POLICY: this device took part in ", rounds_last_day,
+                                " rounds in the last 24 hours, max_rounds_per_day is ",
+                                policy.max_rounds_per_day()));
+}
+
+Status CheckData(const v1::PolicyConfig& policy, std::uint64_t examples) {
+  const std::uint64_t fewest = std::max<std::uint64_t>(policy.min_local_examples(), 1);
+  if (examples >= fewest && examples <= kMaxExamples) return OkStatus();
+  return PermissionDenied(Join("DATA: this device has ", examples,
+                               " examples, min_local_examples is ", fewest, "; at most ",
+                               kMaxExamples, " are supported"));
+}
+
+StatusOr<bool> WithPrivacy(const v1::PolicyConfig& policy, const v1::TaskSpec& task) {
+  const std::string& unit = task.privacy().unit();
+  if (unit == "example") return true;
+  if (unit != "none") {
+    return Mismatch(
+        Join("the task has privacy.unit \"", Escaped(unit, 32), "\", expected example or none"));
+  }
+  if (!policy.allow_without_privacy()) {
+    return Forbidden("the job asks for privacy.unit = \"none\", allow_without_privacy is not set");
+  }
+  return false;
+}
+
+StatusOr<model::TrainingPlan> TrainingOfRound(const v1::PolicyConfig& policy,
+                                              const v1::TrainingSpec& training, bool with_privacy,
+                                              std::uint64_t examples) {
+  StatusOr<model::TrainingPlan> plan = model::PlanOf(training, with_privacy, examples);
+  if (!plan.ok()) return Mismatch("the task's " + TextOf(plan.status()));
+  if (plan->steps > policy.max_local_steps()) {
+    return Forbidden(Join("the job asks for ", plan->steps, " local steps, max_local_steps is ",
+                          policy.max_local_steps()));
+  }
+  return plan;
+}
+
+Status CheckClip(const v1::PolicyConfig& policy, const v1::PrivacySpec& privacy) {
+  if (privacy.clip_norm() > 0 && privacy.clip_norm() <= policy.max_clip_norm()) return OkStatus();
+  return Forbidden(Join("the job's clip_norm is ", privacy.clip_norm(), ", max_clip_norm is ",
+                        policy.max_clip_norm()));
+}
+
+}  // namespace tutti::policy
