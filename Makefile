@@ -22,7 +22,7 @@ build: setup
 
 demo: setup
 	@deploy/build.sh $(PRESET) programs
-	@deploy/demo.sh $(BUILD)/bin
+	@deploy/demo.sh $(BUILD)/bin $(JOB)
 
 test: setup
 	@deploy/build.sh $(PRESET) all
