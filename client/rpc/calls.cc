@@ -27,36 +27,36 @@ struct UnaryCall {
   std::atomic<std::uint64_t>& bytes_sent;
 
   template <typename Message, typename Request>
-  Status Run(Method<Message> method, const Request& request) const {
+  Try Run(Method<Message> method, const Request& request) const {
     Message message;
     wire::ToProto(request, &message);
     bytes_sent += message.ByteSizeLong();
     v1::StepReply reply;
-    return FromGrpc((stub.*method)(&context, message, &reply));
+    return EndOf((stub.*method)(&context, message, &reply), context);
   }
-  Status operator()(const protocol::JoinRequest& request) const {
+  Try operator()(const protocol::JoinRequest& request) const {
     return Run<v1::JoinRequest>(&Stub::Join, request);
   }
-  Status operator()(const protocol::ShareRequest& request) const {
+  Try operator()(const protocol::ShareRequest& request) const {
     return Run<v1::ShareRequest>(&Stub::Share, request);
   }
-  Status operator()(const protocol::CommitRequest& request) const {
+  Try operator()(const protocol::CommitRequest& request) const {
     return Run<v1::CommitRequest>(&Stub::Commit, request);
   }
-  Status operator()(const protocol::UnmaskRequest& request) const {
+  Try operator()(const protocol::UnmaskRequest& request) const {
     return Run<v1::UnmaskRequest>(&Stub::Unmask, request);
   }
-  Status operator()(const protocol::DeclineRequest& request) const {
+  Try operator()(const protocol::DeclineRequest& request) const {
     return Run<v1::DeclineRequest>(&Stub::Decline, request);
   }
-  Status operator()(const protocol::EvaluationReport& request) const {
+  Try operator()(const protocol::EvaluationReport& request) const {
     return Run<v1::EvaluationRequest>(&Stub::ReportEvaluation, request);
   }
 };
 
 }  // namespace
 
-Status GrpcLink::State::SendOnce(const protocol::Request& request, const std::stop_token& stop) {
+Try GrpcLink::State::SendOnce(const protocol::Request& request, const std::stop_token& stop) {
   grpc::ClientContext context;
   Prepare(context);
   context.set_deadline(std::chrono::system_clock::now() + kUnaryDeadline);
@@ -64,8 +64,8 @@ Status GrpcLink::State::SendOnce(const protocol::Request& request, const std::st
   return std::visit(UnaryCall{*stub, context, bytes_sent}, request);
 }
 
-Status GrpcLink::State::FetchOnce(const Digest& sha256, std::uint64_t bytes, Bytes& model,
-                                  const std::stop_token& stop) {
+Try GrpcLink::State::FetchOnce(const Digest& sha256, std::uint64_t bytes, Bytes& model,
+                               const std::stop_token& stop) {
   grpc::ClientContext context;
   Prepare(context);
   context.set_deadline(std::chrono::system_clock::now() + kTransferDeadline);
@@ -77,7 +77,7 @@ Status GrpcLink::State::FetchOnce(const Digest& sha256, std::uint64_t bytes, Byt
   const auto give_up = [&](std::string_view text) {
     context.TryCancel();
     stream->Finish();
-    return DataLoss(text);
+    return Try{DataLoss(text), std::nullopt};
   };
   v1::ModelChunk chunk;
   while (stream->Read(&chunk)) {
@@ -92,19 +92,20 @@ Status GrpcLink::State::FetchOnce(const Digest& sha256, std::uint64_t bytes, Byt
     }
     model.insert(model.end(), chunk.data().begin(), chunk.data().end());
   }
-  TUTTI_TRY(FromGrpc(stream->Finish()));
+  if (Try ended = EndOf(stream->Finish(), context); !ended.status.ok()) return ended;
   if (model.size() != bytes) {
-    return DataLoss(Join("the model has ", model.size(), " bytes, ", bytes, " were announced"));
+    return {DataLoss(Join("the model has ", model.size(), " bytes, ", bytes, " were announced")),
+            std::nullopt};
   }
   if (crypto::Sha256(model) != sha256) {
-    return DataLoss("the model's SHA-256 is not the one the round's configuration names");
+    return {DataLoss("the model's SHA-256 is not the one the round's configuration names"),
+            std::nullopt};
   }
-  return OkStatus();
+  return {OkStatus(), std::nullopt};
 }
 
-Status GrpcLink::State::UploadOnce(const protocol::UploadHeader& header,
-                                   std::span<const std::uint32_t> lanes,
-                                   const std::stop_token& stop) {
+Try GrpcLink::State::UploadOnce(const protocol::UploadHeader& header,
+                                std::span<const std::uint32_t> lanes, const std::stop_token& stop) {
   grpc::ClientContext context;
   Prepare(context);
   context.set_deadline(std::chrono::system_clock::now() + kTransferDeadline);
@@ -124,7 +125,7 @@ Status GrpcLink::State::UploadOnce(const protocol::UploadHeader& header,
     chunk.clear_header();
   }
   stream->WritesDone();
-  return FromGrpc(stream->Finish());
+  return EndOf(stream->Finish(), context);
 }
 
 }  // namespace tutti::client_rpc

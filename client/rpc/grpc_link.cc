@@ -71,7 +71,7 @@ void GrpcLink::State::ReportAway(const Status& why) {
   }
 }
 
-Status GrpcLink::State::HoldStream(const NoticeSink& sink) {
+Try GrpcLink::State::HoldStream(const NoticeSink& sink) {
   grpc::ClientContext context;
   Prepare(context);
   const CancelOnStop cancel(context, {}, all);
@@ -83,8 +83,9 @@ Status GrpcLink::State::HoldStream(const NoticeSink& sink) {
     if (!notice.ok()) {
       context.TryCancel();
       stream->Finish();
-      return InvalidArgument("the coordinator sent a notice that breaks the protocol: " +
-                             TextOf(notice.status()));
+      return {InvalidArgument("the coordinator sent a notice that breaks the protocol: " +
+                              TextOf(notice.status())),
+              std::nullopt};
     }
     if (std::holds_alternative<protocol::Welcome>(*notice)) {
       away_told.reset();
@@ -99,15 +100,16 @@ Status GrpcLink::State::HoldStream(const NoticeSink& sink) {
     }
     sink(*std::move(notice));
   }
-  Status status = FromGrpc(stream->Finish());
-  return status.ok() ? Unavailable("the coordinator closed the notice stream") : status;
+  Try ended = EndOf(stream->Finish(), context);
+  if (ended.status.ok()) ended.status = Unavailable("the coordinator closed the notice stream");
+  return ended;
 }
 
 void GrpcLink::State::RunStream(const NoticeSink& sink) {
   Backoff backoff(rng);
   while (!Stopping()) {
     const auto begun = std::chrono::steady_clock::now();
-    const Status ended = HoldStream(sink);
+    const auto [ended, asked] = HoldStream(sink);
     {
       const std::lock_guard lock(mutex);
       attached = false;
@@ -117,7 +119,7 @@ void GrpcLink::State::RunStream(const NoticeSink& sink) {
     if (std::chrono::steady_clock::now() - begun > kGoodStream) backoff.Reset();
     if (NeedsOperator(ended.code()) || ended.code() == StatusCode::kInvalidArgument) backoff.Slow();
     std::unique_lock lock(mutex);
-    changed.wait_for(lock, backoff.Next(), [this] { return stopping; });
+    changed.wait_for(lock, backoff.Next(asked), [this] { return stopping; });
   }
 }
 
@@ -139,10 +141,10 @@ Status GrpcLink::State::Retry(const std::stop_token& stop, const Attempt& attemp
   while (true) {
     if (stop.stop_requested() || Stopping()) return Aborted("the request was stopped");
     const std::uint64_t seen = AttachesSeen();
-    const Status status = attempt();
+    const auto [status, asked] = attempt();
     if (status.ok() || !MayWorkLater(status.code())) return status;
     log::Debug("request_retried", {{"reason", status}});
-    if (Pause(backoff.Next(), seen, stop)) backoff.Reset();
+    if (Pause(backoff.Next(asked), seen, stop)) backoff.Reset();
   }
 }
 

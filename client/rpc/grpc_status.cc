@@ -1,5 +1,6 @@
 #include "client/rpc/grpc_status.h"
 
+#include <charconv>
 #include <cstdlib>
 
 #include "client/rpc/grpc_link.h"
@@ -8,6 +9,7 @@
 namespace tutti::client_rpc {
 namespace {
 
+constexpr char kRetryMetadata[] = "tutti-retry-ms";
 constexpr int kMaxMessageBytes = 16 * 1024 * 1024;  // a commit certificate of a large cohort
 
 bool IsLoopbackAddress(const std::string& address) {
@@ -22,6 +24,19 @@ void DemandTls13() { ::setenv("GRPC_SSL_CIPHER_SUITES", "PSK-AES128-GCM-SHA256",
 Status FromGrpc(const grpc::Status& status) {
   if (status.ok()) return OkStatus();
   return Status(static_cast<StatusCode>(status.error_code()), Escaped(status.error_message(), 512));
+}
+
+Try EndOf(const grpc::Status& status, const grpc::ClientContext& context) {
+  Try result{.status = FromGrpc(status), .asked = std::nullopt};
+  if (status.ok()) return result;
+  const auto& metadata = context.GetServerTrailingMetadata();
+  if (const auto found = metadata.find(kRetryMetadata); found != metadata.end()) {
+    std::uint32_t milliseconds = 0;
+    const char* const end = found->second.data() + found->second.size();
+    const auto [at, error] = std::from_chars(found->second.data(), end, milliseconds);
+    if (error == std::errc() && at == end) result.asked = Milliseconds(milliseconds);
+  }
+  return result;
 }
 
 bool MayWorkLater(StatusCode code) {

@@ -29,15 +29,15 @@ struct GrpcLink::State {
   void Prepare(grpc::ClientContext& context) const;
 
   void RunStream(const NoticeSink& sink);
-  Status HoldStream(const NoticeSink& sink);
+  Try HoldStream(const NoticeSink& sink);
   v1::AttachRequest NewAttachRequest();
   void ReportAway(const Status& why);
 
-  Status SendOnce(const protocol::Request& request, const std::stop_token& stop);
-  Status FetchOnce(const Digest& sha256, std::uint64_t bytes, Bytes& model,
-                   const std::stop_token& stop);
-  Status UploadOnce(const protocol::UploadHeader& header, std::span<const std::uint32_t> lanes,
-                    const std::stop_token& stop);
+  Try SendOnce(const protocol::Request& request, const std::stop_token& stop);
+  Try FetchOnce(const Digest& sha256, std::uint64_t bytes, Bytes& model,
+                const std::stop_token& stop);
+  Try UploadOnce(const protocol::UploadHeader& header, std::span<const std::uint32_t> lanes,
+                 const std::stop_token& stop);
 
   const LinkSettings settings;
   crypto::SystemRng rng;  // safe

@@ -1,0 +1,77 @@
+// What this device must never forget: its privacy ledger and its journal, with the owner's policy
+// that reads them. Everything here is durable when it returns OK. Thread safety: confined to the
+// session thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/policy/policy.h"
+#include "client/session/session.h"
+#include "client/store/journal.h"
+#include "client/store/ledger.h"
+#include "common/base/clock.h"
+#include "common/base/status.h"
+#include "common/protocol/messages.h"
+#include "tutti/v1/config.pb.h"
+#include "tutti/v1/trainer.pb.h"
+
+namespace tutti::client {
+
+struct BooksSettings {
+  std::string state_directory;
+  std::string coordinator;    // CA fingerprint, for the entries
+  std::string data_identity;  // what is spent under one name adds up
+  v1::PolicyConfig policy;
+  Digest policy_hash{};  // of policy.toml as it is in force
+};
+
+// What one round costs: `planned` by the policy, at least what the trainer says it did.
+struct Cost {
+  bool with_privacy = false;
+  dp::SubsampledGaussian event;
+  bool above_plan = false;
+};
+Cost CostOf(const policy::Plan& plan, const v1::TrainReply& trained);
+
+class Books {
+ public:
+  // `clock` is borrowed. Errors as client_store::Ledger::Open and Journal::Open.
+  static StatusOr<Books> Open(BooksSettings settings, const Clock& clock);
+
+  std::vector<session::LastAnswered> Answered() const;
+  const std::vector<std::string>& warnings() const { return ledger_->warnings(); }
+
+  // policy::Decide with this ledger's history. Unavailable "LEDGER: ..." while the ledger cannot be
+  // written.
+  StatusOr<policy::Plan> Decide(const v1::TaskSpec& task, const secagg::RoundConfig& round,
+                                std::uint64_t examples);
+
+  // Debits the round before its vector leaves; a session that was charged already is not charged
+  // twice. Starts with a code word like policy's refusals: BUDGET_EXHAUSTED when the trainer did
+  // more than planned and that passes the budget, LEDGER when it could not be made durable.
+  Status Charge(const protocol::SessionHash& session, const secagg::RoundConfig& round,
+                const Cost& cost);
+
+  // Any error means that this process must not answer anything more.
+  Status Record(const session::RecordAnswer& answer);
+
+  // Smallest epsilon at the policy's delta for all entries of the data identity; infinite when
+  // unknown.
+  protocol::BudgetReport Budget() const;
+  std::uint64_t Entries() const { return ledger_ ? ledger_->Entries().size() : 0; }
+
+ private:
+  Books(BooksSettings settings, const Clock& clock)
+      : settings_(std::move(settings)), clock_(&clock) {}
+  Status OpenLedger();
+
+  BooksSettings settings_;
+  const Clock* clock_;
+  std::optional<client_store::Ledger>
+      ledger_;  // empty after a write error, until it can be opened again
+  std::optional<client_store::Journal> journal_;
+};
+
+}  // namespace tutti::client

@@ -1,0 +1,83 @@
+// The client's work: fetch a model, have the trainer train or evaluate it, encode the update for
+// the ring. Thread safety: confined to the work thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "client/policy/policy.h"
+#include "client/rpc/link.h"
+#include "client/trainer/supervisor.h"
+#include "common/base/rng.h"
+#include "common/base/status.h"
+#include "common/secagg/config.h"
+#include "tutti/v1/config.pb.h"
+#include "tutti/v1/task.pb.h"
+
+namespace tutti::client {
+
+// A model to fetch: what an offer names.
+struct ModelRef {
+  Digest sha256{};
+  std::uint64_t bytes = 0;
+};
+
+struct Prepared {
+  v1::TrainReply trained;
+  std::vector<std::uint32_t> lanes;  // encoded, not yet masked
+};
+
+// Why a task failed: `code` and `reason` may go to the coordinator, so they tell nothing of the
+// data; `detail` is for this device's log.
+struct Failure {
+  std::string code;
+  std::string reason;
+  Status detail;
+};
+template <typename T>
+struct Attempted {
+  std::optional<T> value;
+  Failure failure;
+};
+
+class Learner {
+ public:
+  // `link` and `rng` are borrowed.
+  Learner(const v1::ClientConfig& config, client_rpc::Link& link, SecureRng& rng);
+
+  // Examples this client has for models of this input shape; asked of the trainer once.
+  Attempted<std::uint64_t> CountExamples(const v1::ModelSpec& model, std::stop_token stop);
+  Attempted<Prepared> Prepare(const ModelRef& model, const v1::TaskSpec& task,
+                              const secagg::RoundConfig& round, const policy::Plan& plan,
+                              std::stop_token stop);
+  Attempted<v1::EvaluateReply> Evaluate(const ModelRef& model, const v1::TaskSpec& task,
+                                        std::stop_token stop);
+
+  trainer::Supervisor& supervisor() { return supervisor_; }
+
+ private:
+  Attempted<std::vector<float>> FetchWeights(const ModelRef& model, const v1::ModelSpec& spec,
+                                             std::stop_token stop);
+
+  v1::DataConfig data_;
+  client_rpc::Link& link_;
+  SecureRng& rng_;
+  trainer::Supervisor supervisor_;
+  std::map<std::string, std::uint64_t> examples_;  // by input shape and classes
+};
+
+// Lanes of `update`; the weight is 1, or the number of examples when the job weighs by it.
+StatusOr<std::vector<std::uint32_t>> EncodeForRing(const secagg::RoundConfig& round,
+                                                   const v1::TaskSpec& task,
+                                                   std::span<const float> update,
+                                                   std::uint64_t examples, SecureRng& rng);
+
+// True when `blas` (DescribeReply.blas) is the slow reference implementation.
+bool IsReferenceBlas(const std::string& blas);
+
+}  // namespace tutti::client

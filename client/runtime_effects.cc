@@ -1,0 +1,289 @@
+// What each effect of the session machine does to the world.
+#include <cmath>
+
+#include "client/runtime_state.h"
+#include "common/base/text.h"
+#include "common/failpoint/failpoint.h"
+#include "common/log/log.h"
+#include "common/platform/memory.h"
+
+namespace tutti::client {
+namespace {
+
+std::string_view OutcomeName(protocol::Outcome outcome) {
+  switch (outcome) {
+    case protocol::Outcome::kPublished:
+      return "published";
+    case protocol::Outcome::kFailed:
+      return "failed";
+    case protocol::Outcome::kDropped:
+      return "dropped";
+  }
+  return "unknown";
+}
+
+std::string ShortHash(const Digest& hash) { return ToHex(BytesView(hash).first(6)); }
+
+// Session of a request that belongs to one; nullopt for those that stand alone.
+struct SessionOf {
+  std::optional<protocol::SessionHash> operator()(const protocol::DeclineRequest&) const {
+    return std::nullopt;
+  }
+  std::optional<protocol::SessionHash> operator()(const protocol::EvaluationReport&) const {
+    return std::nullopt;
+  }
+  template <typename Request>
+  std::optional<protocol::SessionHash> operator()(const Request& request) const {
+    return request.session;
+  }
+};
+
+// The owner's rules that make sense for a model that is only measured.
+Status EvaluationAllowed(const v1::PolicyConfig& policy, const std::string& job,
+                         const v1::TaskSpec& task) {
+  const std::vector<std::string> patterns(policy.jobs().begin(), policy.jobs().end());
+  if (!policy::JobMatches(job, patterns))
+    return PermissionDenied("policy.toml allows no job of this name");
+  if (task.values() > policy.max_model_values()) {
+    return PermissionDenied(Join("the model has ", task.values(), " values, max_model_values is ",
+                                 policy.max_model_values()));
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
+void Runtime::State::Refuse(const protocol::SessionHash& refused, std::string code,
+                            std::string reason) {
+  ++counters.refusals;
+  log::Info("round_refused", {{"session", ShortHash(refused)}, {"code", code}, {"reason", reason}});
+  events.push_back(session::Refused{refused, std::move(code), std::move(reason)});
+}
+
+void Runtime::State::Carry(session::Decide& effect) {
+  round.emplace();
+  round->session = effect.offer.session;
+  round->model = {.sha256 = effect.offer.model, .bytes = effect.offer.model_bytes};
+  round->config = effect.config;
+  round->started = clock.Now();
+  if (settings.config.role() != "trainer") {
+    return Refuse(round->session, "POLICY", "this client is an evaluator and does not train");
+  }
+  if (!round->task.ParseFromArray(effect.offer.task.data(),
+                                  static_cast<int>(effect.offer.task.size()))) {
+    return Refuse(round->session, "CONFIG_MISMATCH", "the task cannot be parsed");
+  }
+  // Reading the data may take a while: the work thread does it and the decision follows here.
+  work_queue.Push(
+      [this, hash = round->session, model = round->task.model(), stop = round->stop.get_token()] {
+        if (stop.stop_requested()) return;
+        Attempted<std::uint64_t> examples = learner.CountExamples(model, stop);
+        Post([this, hash, examples = std::move(examples)] {
+          if (!InRound(hash)) return;
+          if (examples.value) return DecideWith(hash, *examples.value);
+          log::Warn("data_not_usable", {{"reason", examples.failure.detail}});
+          ++counters.refusals;
+          Feed(session::Refused{hash, examples.failure.code, examples.failure.reason});
+        });
+      });
+}
+
+void Runtime::State::DecideWith(const protocol::SessionHash& hash, std::uint64_t examples) {
+  StatusOr<policy::Plan> plan = books.Decide(round->task, round->config, examples);
+  if (!plan.ok()) {
+    ++counters.refusals;
+    const std::string code = policy::CodeOf(plan.status());
+    const std::string reason = policy::ReasonOf(plan.status());
+    log::Info("round_refused", {{"session", ShortHash(hash)},
+                                {"job", round->config.job},
+                                {"round", round->config.round},
+                                {"code", code},
+                                {"reason", reason}});
+    return Feed(session::Refused{hash, code, reason});
+  }
+  round->plan = *plan;
+  log::Debug("round_accepted", {{"job", round->config.job},
+                                {"round", round->config.round},
+                                {"epsilon_after", plan->epsilon_after}});
+  Feed(session::Allowed{hash});
+}
+
+void Runtime::State::Carry(session::Train& effect) {
+  const protocol::SessionHash hash = effect.offer.session;
+  work_queue.Push([this, hash, model = round->model, task = round->task, config = round->config,
+                   plan = round->plan, stop = round->stop.get_token()] {
+    if (stop.stop_requested()) return;
+    Attempted<Prepared> attempted = learner.Prepare(model, task, config, plan, stop);
+    if (stop.stop_requested()) return;  // the session is over: nobody asks for the result
+    auto result = std::make_shared<Attempted<Prepared>>(std::move(attempted));
+    Post([this, hash, result] { AfterTraining(hash, std::move(*result)); });
+  });
+}
+
+void Runtime::State::AfterTraining(const protocol::SessionHash& hash,
+                                   Attempted<Prepared> attempted) {
+  if (!InRound(hash)) return;
+  if (!attempted.value) {
+    log::Warn("training_failed", {{"job", round->config.job},
+                                  {"round", round->config.round},
+                                  {"code", attempted.failure.code},
+                                  {"reason", attempted.failure.detail}});
+    return Feed(session::TrainingFailed{hash, attempted.failure.code, attempted.failure.reason});
+  }
+  round->trained = std::move(attempted.value->trained);
+  round->lanes = std::make_shared<std::vector<std::uint32_t>>(std::move(attempted.value->lanes));
+  log::Debug("trained", {{"job", round->config.job},
+                         {"round", round->config.round},
+                         {"examples", round->trained.examples()},
+                         {"seconds", round->trained.seconds()}});
+  Feed(session::Trained{hash});
+}
+
+void Runtime::State::Carry(session::StopTraining& effect) {
+  if (InRound(effect.session)) round->stop.request_stop();
+}
+
+void Runtime::State::Carry(session::Charge& effect) {
+  if (!InRound(effect.session) || !round->lanes) return;
+  const Cost cost = CostOf(round->plan, round->trained);
+  if (cost.above_plan) {
+    log::Error("training_spent_more_than_planned",
+               {{"planned_steps", round->plan.event.steps},
+                {"steps", round->trained.steps()},
+                {"planned_rate", round->plan.event.sampling_rate},
+                {"rate", round->trained.sampling_rate()},
+                {"planned_noise", round->plan.event.noise_multiplier},
+                {"noise", round->trained.noise_multiplier()}});
+  }
+  Failpoint("client.before_charge");
+  if (const Status charged = books.Charge(effect.session, effect.config, cost); !charged.ok()) {
+    events.push_back(
+        session::ChargeRefused{effect.session, policy::CodeOf(charged), policy::ReasonOf(charged)});
+    return TellBudget();
+  }
+  Failpoint("client.charged");
+  TellBudget();
+  events.push_back(session::Charged{effect.session});
+}
+
+void Runtime::State::Carry(session::Upload& effect) {
+  if (!InRound(effect.session) || !round->lanes) return;
+  StatusOr<protocol::UploadHeader> header = machine.PrepareUpload(*round->lanes);
+  if (!header.ok()) {
+    log::Error("masking_failed", {{"reason", header.status()}});
+    events.push_back(session::Rejected{effect.session, header.status()});
+    return;
+  }
+  work_queue.Push([this, hash = effect.session, header = *header, lanes = std::move(round->lanes),
+                   stop = round->stop.get_token()] {
+    Failpoint("client.before_upload");
+    const Status status = link.Upload(header, *lanes, stop);
+    Failpoint("client.uploaded");
+    Post([this, hash, status] { AfterUpload(hash, status); });
+  });
+}
+
+void Runtime::State::AfterUpload(const protocol::SessionHash& hash, const Status& status) {
+  if (!InRound(hash)) return;
+  if (status.ok()) return Feed(session::Uploaded{hash});
+  log::Warn("upload_refused", {{"reason", status}});
+  Feed(session::Rejected{hash, status});
+}
+
+void Runtime::State::Carry(session::RecordAnswer& effect) {
+  Failpoint("client.before_answer_record");
+  if (const Status recorded = books.Record(effect); !recorded.ok()) return Fatal(recorded);
+  Failpoint("client.answer_recorded");
+}
+
+void Runtime::State::Carry(session::Send& effect) {
+  const std::optional<protocol::SessionHash> hash = std::visit(SessionOf{}, effect.request);
+  const std::stop_token stop = hash && InRound(*hash) ? round->stop.get_token() : all.get_token();
+  send_queue.Push([this, hash, stop, request = std::move(effect.request)] {
+    const Status status = link.Send(request, stop);
+    if (status.ok()) return Failpoint("client.sent");
+    if (stop.stop_requested()) return;
+    if (!hash) return log::Debug("message_not_taken", {{"reason", status}});
+    Post([this, hash = *hash, status] {
+      log::Debug("step_refused", {{"session", ShortHash(hash)}, {"reason", status}});
+      Feed(session::Rejected{hash, status});
+    });
+  });
+}
+
+void Runtime::State::Carry(session::Evaluate& effect) {
+  if (settings.config.role() != "evaluator") return;
+  work_queue.Push([this, offer = std::move(effect.offer)] { EvaluateNow(offer); });
+}
+
+// On the work thread.
+void Runtime::State::EvaluateNow(const protocol::EvaluationOffer& offer) {
+  v1::TaskSpec task;
+  if (!task.ParseFromArray(offer.task.data(), static_cast<int>(offer.task.size()))) {
+    return log::Warn("evaluation_refused",
+                     {{"job", offer.job}, {"reason", "the task cannot be parsed"}});
+  }
+  if (const Status allowed = EvaluationAllowed(settings.policy, offer.job, task); !allowed.ok()) {
+    ++counters.refusals;
+    return log::Info("evaluation_refused", {{"job", offer.job}, {"reason", allowed}});
+  }
+  const ModelRef model{.sha256 = offer.model, .bytes = offer.model_bytes};
+  const Attempted<v1::EvaluateReply> measured = learner.Evaluate(model, task, all.get_token());
+  if (!measured.value) {
+    return log::Warn(
+        "evaluation_failed",
+        {{"job", offer.job}, {"round", offer.round}, {"reason", measured.failure.detail}});
+  }
+  ++counters.evaluations;
+  log::Info("evaluated", {{"job", offer.job},
+                          {"round", offer.round},
+                          {"accuracy", measured.value->accuracy()},
+                          {"loss", measured.value->loss()}});
+  protocol::EvaluationReport report{.job = offer.job,
+                                    .round = offer.round,
+                                    .examples = measured.value->examples(),
+                                    .loss = measured.value->loss(),
+                                    .accuracy = measured.value->accuracy()};
+  Post([this, report = std::move(report)]() mutable {
+    session::Send send{std::move(report)};
+    Carry(send);
+  });
+}
+
+void Runtime::State::Carry(session::Finished& effect) {
+  switch (effect.outcome) {
+    case protocol::Outcome::kPublished:
+      ++counters.rounds_published;
+      break;
+    case protocol::Outcome::kFailed:
+      ++counters.rounds_failed;
+      break;
+    case protocol::Outcome::kDropped:
+      ++counters.rounds_dropped;
+      break;
+  }
+  if (InRound(effect.session)) {
+    log::Info("round_over",
+              {{"job", round->config.job},
+               {"round", round->config.round},
+               {"outcome", OutcomeName(effect.outcome)},
+               {"survivors", effect.survivors},
+               {"reason", effect.reason},
+               {"seconds", static_cast<double>((clock.Now() - round->started).count()) / 1000},
+               {"epsilon_spent", RoundedUp(counters.epsilon_spent, 3)},
+               {"epsilon_budget", RoundedUp(counters.epsilon_budget, 3)}});
+    round->stop.request_stop();
+    round.reset();
+  }
+  platform::ReleaseFreeMemory();
+}
+
+void Runtime::State::Carry(session::Note& effect) {
+  if (effect.warning) {
+    log::Warn("session", {{"text", effect.text}});
+  } else {
+    log::Debug("session", {{"text", effect.text}});
+  }
+}
+
+}  // namespace tutti::client
