@@ -1,0 +1,63 @@
+// The command line of `tutti`. CLI11 stays in arguments.cc: its header is slow to compile.
+// Thread safety: pure function of its arguments.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tutti::ctl {
+
+enum class Command {
+  kStatus,
+  kTokenCreate,
+  kRun,
+  kJobList,
+  kJobShow,
+  kJobStop,
+  kJobResume,
+  kJobWatch,
+  kClientsList,
+  kClientsRevoke,
+  kModelList,
+  kModelExport,
+};
+
+// How to reach the coordinator: the unix socket, or mutual TLS when `server` is set.
+struct Endpoint {
+  std::string socket{};
+  std::string server{};  // host:port
+  std::string ca{};      // files, PEM
+  std::string certificate{};
+  std::string key{};
+};
+
+struct Arguments {
+  Command command = Command::kStatus;
+  Endpoint endpoint;
+  bool json = false;
+  std::string name;            // of a job, client or token's client
+  std::string role;            // token create
+  std::uint32_t lifetime = 0;  // token create, seconds; 0: the server's default
+  std::string job_file;        // run
+  std::vector<std::string> sets;
+  bool watch = false;
+  bool check_config = false;
+  bool print_config = false;
+  std::uint64_t round = 0;  // model export; 0: the newest
+  std::string output;       // model export
+  bool force = false;       // model export: replace the files
+};
+
+struct Parsed {
+  std::optional<Arguments> arguments;
+  int exit_code = 0;  // without arguments: 0 after help or version, 64 (EX_USAGE) after a mistake
+  std::string out;    // for standard output
+  std::string error;  // for standard error
+};
+
+// `words` without the program's name.
+Parsed Parse(const std::vector<std::string>& words);
+
+}  // namespace tutti::ctl

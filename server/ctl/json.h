@@ -1,0 +1,15 @@
+// Replies as JSON documents with stable keys: the field names of admin.proto.
+// Thread safety: pure functions.
+#pragma once
+
+#include <string>
+
+#include "google/protobuf/message.h"
+
+namespace tutti::ctl {
+
+// The message as one indented JSON document with every field: numbers as numbers, byte strings in
+// hexadecimal, absent messages as null, an accuracy that was not measured as null. ASCII only.
+std::string ToJson(const google::protobuf::Message& message);
+
+}  // namespace tutti::ctl

@@ -1,0 +1,188 @@
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "common/base/bytes.h"
+#include "common/base/text.h"
+#include "common/crypto/hash.h"
+#include "server/ctl/commands.h"
+#include "server/ctl/format.h"
+#include "server/ctl/json.h"
+#include "server/ctl/table.h"
+
+namespace tutti::ctl {
+namespace {
+
+constexpr int kCallSeconds = 30;
+constexpr int kExportSeconds = 3600;
+constexpr std::string_view kSuffix = ".safetensors";
+
+std::string ManifestPath(const std::string& output) {
+  const bool suffixed = output.ends_with(kSuffix);
+  return (suffixed ? output.substr(0, output.size() - kSuffix.size()) : output) + ".manifest.json";
+}
+
+// A file under a temporary name that is removed unless it is kept.
+class PartialFile {
+ public:
+  explicit PartialFile(std::string path)
+      : path_(std::move(path)), partial_(path_ + ".partial"), file_(partial_, std::ios::binary) {}
+  PartialFile(const PartialFile&) = delete;
+  PartialFile& operator=(const PartialFile&) = delete;
+  ~PartialFile() {
+    std::error_code error;
+    if (!kept_) {
+      std::filesystem::remove(partial_, error);
+    }
+  }
+
+  void Write(const std::string& bytes) {
+    file_.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  }
+
+  Status Check() const {
+    return file_ ? OkStatus()
+                 : PermissionDenied(Join(Escaped(partial_),
+                                         " cannot be written; check the folder, who may write "
+                                         "there, and the space left"));
+  }
+
+  Status Keep() {
+    file_.close();
+    TUTTI_TRY(Check());
+    std::error_code error;
+    std::filesystem::rename(partial_, path_, error);
+    if (error) {
+      return PermissionDenied(Join(Escaped(path_), " cannot be written: ", error.message()));
+    }
+    kept_ = true;
+    return OkStatus();
+  }
+
+ private:
+  std::string path_;
+  std::string partial_;
+  std::ofstream file_;
+  bool kept_ = false;
+};
+
+struct Received {
+  v1::ModelInfo model;
+  std::string manifest;
+};
+
+// Streams the model into the file, and holds it against the coordinator's own SHA-256 and length.
+StatusOr<Received> Receive(const Arguments& arguments, Connection& connection, PartialFile& file) {
+  v1::ExportModelRequest request;
+  request.set_job(arguments.name);
+  request.set_round(arguments.round);
+  grpc::ClientContext context;
+  SetDeadline(context, kExportSeconds);
+  const auto stream = connection.admin->ExportModel(&context, request);
+  Received received;
+  crypto::Sha256Stream hash;
+  std::uint64_t bytes = 0;
+  bool first = true;
+  for (v1::ExportChunk chunk; stream->Read(&chunk); first = false) {
+    if (first) {
+      received = {.model = chunk.model(), .manifest = chunk.manifest_json()};
+    }
+    bytes += chunk.data().size();
+    hash.Update(AsBytes(chunk.data()));
+    file.Write(chunk.data());
+    if (Status written = file.Check(); !written.ok()) {
+      context.TryCancel();
+      return written;
+    }
+  }
+  TUTTI_TRY(Explain(stream->Finish(), connection.where));
+  const Digest digest = hash.Finish();
+  if (bytes != received.model.bytes() || AsText(digest) != received.model.sha256()) {
+    return DataLoss(Join("received ", bytes, " bytes with SHA-256 ", ToHex(digest), ", expected ",
+                         received.model.bytes(), " bytes with ",
+                         ToHex(AsBytes(received.model.sha256())),
+                         "; nothing was written, try again"));
+  }
+  return received;
+}
+
+Status CheckFree(const std::string& path, bool force) {
+  std::error_code error;
+  if (!force && std::filesystem::exists(path, error)) {
+    return InvalidArgument(Join(Escaped(path),
+                                " exists; choose another name, or replace it with "
+                                "--force"));
+  }
+  return OkStatus();
+}
+
+StatusOr<v1::ModelInfo> Export(const Arguments& arguments, Connection& connection) {
+  const std::string manifest_path = ManifestPath(arguments.output);
+  TUTTI_TRY(CheckFree(arguments.output, arguments.force));
+  TUTTI_TRY(CheckFree(manifest_path, arguments.force));
+  PartialFile model(arguments.output);
+  TUTTI_TRY(model.Check());
+  TUTTI_ASSIGN(Received received, Receive(arguments, connection, model));
+  PartialFile manifest(manifest_path);
+  manifest.Write(received.manifest);
+  if (!received.manifest.ends_with('\n')) {
+    manifest.Write("\n");
+  }
+  TUTTI_TRY(model.Keep());
+  TUTTI_TRY(manifest.Keep());
+  return received.model;
+}
+
+}  // namespace
+
+int ListModels(const Arguments& arguments, Connection& connection, Console& console) {
+  v1::ListModelsRequest request;
+  request.set_job(arguments.name);
+  grpc::ClientContext context;
+  SetDeadline(context, kCallSeconds);
+  v1::ListModelsReply reply;
+  if (const auto status = connection.admin->ListModels(&context, request, &reply); !status.ok()) {
+    return Fail(Explain(status, connection.where), console);
+  }
+  if (arguments.json) {
+    console.out << ToJson(reply);
+    return kDone;
+  }
+  if (reply.models().empty()) {
+    console.out << "there are no models yet; train one with `tutti run JOB.toml`\n";
+    return kDone;
+  }
+  Table table({{"job"},
+               {"round", Align::kRight},
+               {"test accuracy", Align::kRight},
+               {"MB", Align::kRight},
+               {"made"},
+               {"SHA-256"}});
+  for (const v1::ModelInfo& model : reply.models()) {
+    table.AddRow({model.job(), std::to_string(model.round()), Percent(model.accuracy()),
+                  Megabytes(model.bytes()), Date(model.created_at()),
+                  ToHex(AsBytes(model.sha256())).substr(0, 16)});
+  }
+  console.out << table.Text();
+  return kDone;
+}
+
+int ExportModel(const Arguments& arguments, Connection& connection, Console& console) {
+  const auto model = Export(arguments, connection);
+  if (!model.ok()) {
+    return Fail(model.status(), console);
+  }
+  if (arguments.json) {
+    console.out << ToJson(*model);
+    return kDone;
+  }
+  console.out << Pairs({{"model", arguments.output},
+                        {"manifest", ManifestPath(arguments.output)},
+                        {"job", Join(model->job(), ", round ", model->round())},
+                        {"test accuracy", Percent(model->accuracy())},
+                        {"size", Megabytes(model->bytes()) + " MB"},
+                        {"SHA-256", ToHex(AsBytes(model->sha256())) + " (checked)"}});
+  return kDone;
+}
+
+}  // namespace tutti::ctl
