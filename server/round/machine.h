@@ -145,6 +145,7 @@ class Machine {
   bool CloseCollectingIfDue(Collecting& collecting);
   bool CloseCommittingIfDue(Committing& committing);
   bool CloseUnmaskingIfDue(Unmasking& unmasking);
+  void TellStep(const ClientId& client, const Member& member);
   bool IsOver(const Exchange& exchange, const Tally& tally) const;
 
   // clients.cc

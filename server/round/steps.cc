@@ -9,6 +9,16 @@ bool Machine::IsOver(const Exchange& exchange, const Tally& tally) const {
   return tally.waiting == 0 || now_ >= exchange.deadline;
 }
 
+// What the new phase asks of a member; whoever was told that it is over for it hears nothing more.
+void Machine::TellStep(const ClientId& client, const Member& member) {
+  if (member.closed) {
+    return;
+  }
+  if (const auto notice = PendingNotice(client, member)) {
+    Tell(client, *notice);
+  }
+}
+
 bool Machine::CloseTrainingIfDue(Training& training) {
   const Tally tally = Count();
   const JobSettings& job = Running().settings;
@@ -34,8 +44,8 @@ bool Machine::CloseTrainingIfDue(Training& training) {
       Drop(
           client, member,
           full ? "the cohort is complete without this client" : "this client did not join in time");
-    } else if (const auto notice = PendingNotice(client, member)) {
-      Tell(client, *notice);
+    } else {
+      TellStep(client, member);
     }
   }
   return true;
@@ -56,8 +66,8 @@ bool Machine::CloseSharingIfDue(Sharing& sharing) {
   for (auto& [client, member] : Current()->members) {
     if (member.joined && !member.shared) {
       Drop(client, member, "this client shared no keys in time");
-    } else if (const auto notice = PendingNotice(client, member)) {
-      Tell(client, *notice);
+    } else {
+      TellStep(client, member);
     }
   }
   return true;
@@ -88,8 +98,8 @@ bool Machine::CloseCollectingIfDue(Collecting& collecting) {
   for (auto& [client, member] : Current()->members) {
     if (member.shared && !member.masked) {
       Drop(client, member, "this client's masked input did not arrive in time");
-    } else if (const auto notice = PendingNotice(client, member)) {
-      Tell(client, *notice);
+    } else {
+      TellStep(client, member);
     }
   }
   return true;
@@ -106,9 +116,7 @@ bool Machine::CloseCommittingIfDue(Committing& committing) {
   Attempt attempt = std::move(committing.attempt);
   phase_ = Unmasking{{std::move(attempt), now_ + Running().settings.unmask}, {}, {}};
   for (auto& [client, member] : Current()->members) {
-    if (const auto notice = PendingNotice(client, member)) {
-      Tell(client, *notice);
-    }
+    TellStep(client, member);
   }
   return true;
 }
