@@ -159,18 +159,19 @@ Bytes CommitStatement(const Digest& session, const Digest& survivor_set) {
 Bytes EmptyBitmap(std::uint32_t size) { return Bytes((size + 7) / 8, 0); }
 
 void SetBit(Bytes& bitmap, Index index) {
-  bitmap[index / 8] = static_cast<std::uint8_t>(bitmap[index / 8] | (1U << (index % 8)));
+  std::uint8_t& byte = bitmap[index / 8];
+  byte = static_cast<std::uint8_t>(unsigned{byte} | (1U << (index % 8)));
 }
 
 bool TestBit(BytesView bitmap, Index index) {
-  return index / 8 < bitmap.size() && ((bitmap[index / 8] >> (index % 8)) & 1U) != 0;
+  return index / 8 < bitmap.size() && ((unsigned{bitmap[index / 8]} >> (index % 8)) & 1U) != 0;
 }
 
 bool IsBitmapOf(BytesView bitmap, std::uint32_t size) {
   if (bitmap.size() != (size + 7) / 8) {
     return false;
   }
-  return size % 8 == 0 || (bitmap.back() >> (size % 8)) == 0;
+  return size % 8 == 0 || (unsigned{bitmap.back()} >> (size % 8)) == 0;
 }
 
 std::uint32_t CountBits(BytesView bitmap) {
