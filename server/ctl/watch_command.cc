@@ -72,7 +72,9 @@ int WatchJob(const std::string& name, Connection& connection, Console& console) 
       return ShowEnd(name, connection, console);
     }
     ever_heard = ever_heard || heard;
-    const bool may_return = status.ok() || status.error_code() == grpc::StatusCode::UNAVAILABLE;
+    // Exhausted: this watcher was too slow for the stream, or too many calls waited.
+    const bool may_return = status.ok() || status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+                            status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED;
     if (!may_return || !ever_heard) {
       console.out << progress.Finish() << std::flush;
       // An ended stream of a job that nobody described is a fault of the coordinator.
@@ -84,7 +86,8 @@ int WatchJob(const std::string& name, Connection& connection, Console& console) 
     if (heard || pause == 0) {
       away_since = now;
       pause = 0.5;
-      console.out << progress.Note("the coordinator is away; trying again") << std::flush;
+      console.out << progress.Note("the coordinator broke the watching off; trying again")
+                  << std::flush;
     }
     if (now - away_since > kPatienceSeconds) {
       console.out << progress.Finish() << std::flush;
