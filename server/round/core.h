@@ -1,14 +1,16 @@
-// The coordinator's core: jobs, cohorts, rounds and their steps as one pure machine. No socket, file, thread, log or
-// clock: time comes with events, randomness as an argument, and everything it wants done comes back as effects that
-// the shell carries out IN ORDER (persist before send, accumulate before reply).
-// Thread safety: confined to the coordinator's core thread.
+// The coordinator's core: jobs, cohorts, rounds and their steps as one pure machine. No socket,
+// file, thread, log or clock: time comes with events, randomness as an argument, and everything it
+// wants done comes back as effects that the shell carries out IN ORDER (persist before send,
+// accumulate before reply). Thread safety: confined to the coordinator's core thread.
 //
 // One job runs at a time; others wait in the order of submission. A round's phases:
-//   Selecting -> Training (joins come in) -> Sharing -> Collecting -> Committing -> Unmasking -> Publishing -> Done
-// Each phase closes when everyone still expected has answered or at its deadline; with too few left the attempt fails,
-// is closed with a reason and tried again after a pause. A client that loses its stream stays in the round for
-// `reconnect_grace`; then it counts as gone and is waited for no longer. Commits are skipped at level curious.
-// After a restart the job goes on from the last published round: an attempt never survives the process.
+//   Selecting -> Training (joins come in) -> Sharing -> Collecting -> Committing -> Unmasking ->
+//   Publishing -> Done
+// Each phase closes when everyone still expected has answered or at its deadline; with too few left
+// the attempt fails, is closed with a reason and tried again after a pause. A client that loses its
+// stream stays in the round for `reconnect_grace`; then it counts as gone and is waited for no
+// longer. Commits are skipped at level curious. After a restart the job goes on from the last
+// published round: an attempt never survives the process.
 #pragma once
 
 #include <map>
@@ -29,7 +31,14 @@
 namespace tutti::round {
 
 enum class Phase : std::uint8_t {
-  kIdle, kSelecting, kTraining, kSharing, kCollecting, kCommitting, kUnmasking, kPublishing
+  kIdle,
+  kSelecting,
+  kTraining,
+  kSharing,
+  kCollecting,
+  kCommitting,
+  kUnmasking,
+  kPublishing
 };
 std::string_view PhaseName(Phase phase);  // "selecting", ...
 
@@ -37,23 +46,26 @@ enum class Role : std::uint8_t { kTrainer, kEvaluator };
 enum class JobState : std::uint8_t { kWaiting, kRunning, kStopped, kDone, kFailed };
 std::string_view JobStateName(JobState state);
 
-// Everything the core needs of a job. `task` is the serialised TaskSpec; `config` is the template of the round
-// configuration (round, attempt, model_hash, task_hash and server_nonce are filled in per attempt).
+// Everything the core needs of a job. `task` is the serialised TaskSpec; `config` is the template
+// of the round configuration (round, attempt, model_hash, task_hash and server_nonce are filled in
+// per attempt).
 struct JobSettings {
   JobId name;
   std::uint64_t rounds = 0;
   Bytes task;
   secagg::RoundConfig config;
-  std::uint32_t cohort_size = 0;      // reporting goal
+  std::uint32_t cohort_size = 0;  // reporting goal
   double over_selection = 1.0;
-  std::uint32_t evaluate_every = 1;   // 0: never
-  Milliseconds select{60000}, train{600000}, share{30000}, upload{120000}, commit{30000}, unmask{30000}, retry{5000};
-  std::uint32_t max_failures = 20;    // in a row
+  std::uint32_t evaluate_every = 1;  // 0: never
+  Milliseconds select{60000}, train{600000}, share{30000}, upload{120000}, commit{30000},
+      unmask{30000}, retry{5000};
+  std::uint32_t max_failures = 20;  // in a row
 };
 
 struct CoreSettings {
   Milliseconds reconnect_grace{5000};
-  // Once the sum can be opened, how long slower survivors may still report (their budgets go into the round's report).
+  // Once the sum can be opened, how long slower survivors may still report (their budgets go into
+  // the round's report).
   Milliseconds unmask_linger{20};
   std::string server_version;
 };
@@ -66,28 +78,68 @@ struct ModelRef {
 using CallId = std::uint64_t;  // of an open RPC in the shell
 
 // ---- events
-// `last_attempt`: the highest attempt of round `rounds_done` + 1 the store knows (of PersistSurvivors and RecordFailure);
-// clients refuse an attempt they answered before, so numbering goes on after a restart. 0: none.
-struct JobSubmitted { JobSettings settings; std::uint64_t rounds_done = 0; ModelRef model; bool stopped = false;
-                      std::uint64_t last_attempt = 0; };
-struct JobStopRequested { JobId job; };
-struct JobResumeRequested { JobId job; };
-struct ClientAttached { ClientId client; Role role = Role::kTrainer; protocol::BudgetReport budget; };
+// `last_attempt`: the highest attempt of round `rounds_done` + 1 the store knows (of
+// PersistSurvivors and RecordFailure); clients refuse an attempt they answered before, so numbering
+// goes on after a restart. 0: none.
+struct JobSubmitted {
+  JobSettings settings;
+  std::uint64_t rounds_done = 0;
+  ModelRef model;
+  bool stopped = false;
+  std::uint64_t last_attempt = 0;
+};
+struct JobStopRequested {
+  JobId job;
+};
+struct JobResumeRequested {
+  JobId job;
+};
+struct ClientAttached {
+  ClientId client;
+  Role role = Role::kTrainer;
+  protocol::BudgetReport budget;
+};
 // The client's NEWEST stream ended; the end of a stream that a newer one replaced is not an event.
-struct ClientDetached { ClientId client; };
-struct ClientRevoked { ClientId client; };
-struct RequestArrived { CallId call = 0; ClientId client; protocol::Request request; };
-struct UploadOpened { CallId call = 0; ClientId client; protocol::UploadHeader header; };
+struct ClientDetached {
+  ClientId client;
+};
+struct ClientRevoked {
+  ClientId client;
+};
+struct RequestArrived {
+  CallId call = 0;
+  ClientId client;
+  protocol::Request request;
+};
+struct UploadOpened {
+  CallId call = 0;
+  ClientId client;
+  protocol::UploadHeader header;
+};
 // All bytes are spooled and have the header's digest.
-struct UploadFinished { CallId call = 0; ClientId client; protocol::UploadHeader header; };
-struct UploadBroken { CallId call = 0; ClientId client; };
+struct UploadFinished {
+  CallId call = 0;
+  ClientId client;
+  protocol::UploadHeader header;
+};
+struct UploadBroken {
+  CallId call = 0;
+  ClientId client;
+};
 // The sum was opened, checked, applied and stored in one transaction.
-struct Published { protocol::SessionHash session{}; ModelRef model; Digest sum_hash{}; };
-struct PublishFailed { protocol::SessionHash session{}; std::string reason; };
+struct Published {
+  protocol::SessionHash session{};
+  ModelRef model;
+  Digest sum_hash{};
+};
+struct PublishFailed {
+  protocol::SessionHash session{};
+  std::string reason;
+};
 struct TimePassed {};
-using Event = std::variant<JobSubmitted, JobStopRequested, JobResumeRequested, ClientAttached, ClientDetached,
-                           ClientRevoked, RequestArrived, UploadOpened, UploadFinished, UploadBroken, Published,
-                           PublishFailed, TimePassed>;
+using Event = std::variant<JobSubmitted, JobStopRequested, JobResumeRequested, ClientAttached,
+                           ClientDetached, ClientRevoked, RequestArrived, UploadOpened,
+                           UploadFinished, UploadBroken, Published, PublishFailed, TimePassed>;
 
 // What is recorded of a finished attempt.
 struct RoundReport {
@@ -96,37 +148,84 @@ struct RoundReport {
   std::uint64_t attempt = 0;
   protocol::SessionHash session{};
   std::vector<ClientId> invited;
-  std::vector<ClientId> survivors;                 // whose updates are in the sum
-  std::map<ClientId, std::string> declined;        // "CODE: reason"
+  std::vector<ClientId> survivors;                     // whose updates are in the sum
+  std::map<ClientId, std::string> declined;            // "CODE: reason"
   std::map<ClientId, protocol::BudgetReport> budgets;  // as reported by survivors
   Milliseconds duration{0};
-  std::uint32_t failures = 0;                      // attempts of this round that failed before
+  std::uint32_t failures = 0;  // attempts of this round that failed before
 };
 
-// ---- effects, to be carried out in order. Every call of RequestArrived and UploadOpened gets exactly one Reply (none
-// after UploadBroken); DropUpload of a call or DropSum of a session that holds nothing is harmless.
-struct Notify { ClientId client; protocol::Notice notice; };
-struct Reply { CallId call = 0; Status status; Milliseconds retry{0}; };
-struct BeginSum { protocol::SessionHash session{}; std::uint64_t lanes = 0; };   // one zeroed accumulator
-struct AcceptUpload { CallId call = 0; std::uint64_t lanes = 0; };               // start receiving
-struct Accumulate { CallId call = 0; };                                          // spooled vector into the sum
-struct DropUpload { CallId call = 0; };
-struct DropSum { protocol::SessionHash session{}; };
+// ---- effects, to be carried out in order. Every call of RequestArrived and UploadOpened gets
+// exactly one Reply (none after UploadBroken); DropUpload of a call or DropSum of a session that
+// holds nothing is harmless.
+struct Notify {
+  ClientId client;
+  protocol::Notice notice;
+};
+struct Reply {
+  CallId call = 0;
+  Status status;
+  Milliseconds retry{0};
+};
+struct BeginSum {
+  protocol::SessionHash session{};
+  std::uint64_t lanes = 0;
+};  // one zeroed accumulator
+struct AcceptUpload {
+  CallId call = 0;
+  std::uint64_t lanes = 0;
+};  // start receiving
+struct Accumulate {
+  CallId call = 0;
+};  // spooled vector into the sum
+struct DropUpload {
+  CallId call = 0;
+};
+struct DropSum {
+  protocol::SessionHash session{};
+};
 // Durable before any later effect is carried out.
-struct PersistSurvivors { protocol::SessionHash session{}; JobId job; std::uint64_t round = 0, attempt = 0;
-                          std::vector<ClientId> survivors; };
-// Remove masks, decode, apply the server optimiser, store model + report in one transaction; answer with Published or
-// PublishFailed. May run on another thread.
-struct Publish { protocol::SessionHash session{}; secagg::RoundConfig config; std::vector<secagg::LeftoverMask> masks;
-                 RoundReport report; };
-struct RecordFailure { RoundReport report; std::string reason; };
-struct JobChanged { JobId job; JobState state = JobState::kWaiting; std::string reason; };
-struct EvaluationRecorded { protocol::EvaluationReport report; ClientId evaluator; };
-struct Progress { JobId job; std::uint64_t round = 0; Phase phase = Phase::kIdle; std::uint32_t done = 0, expected = 0; };
+struct PersistSurvivors {
+  protocol::SessionHash session{};
+  JobId job;
+  std::uint64_t round = 0, attempt = 0;
+  std::vector<ClientId> survivors;
+};
+// Remove masks, decode, apply the server optimiser, store model + report in one transaction; answer
+// with Published or PublishFailed. May run on another thread.
+struct Publish {
+  protocol::SessionHash session{};
+  secagg::RoundConfig config;
+  std::vector<secagg::LeftoverMask> masks;
+  RoundReport report;
+};
+struct RecordFailure {
+  RoundReport report;
+  std::string reason;
+};
+struct JobChanged {
+  JobId job;
+  JobState state = JobState::kWaiting;
+  std::string reason;
+};
+struct EvaluationRecorded {
+  protocol::EvaluationReport report;
+  ClientId evaluator;
+};
+struct Progress {
+  JobId job;
+  std::uint64_t round = 0;
+  Phase phase = Phase::kIdle;
+  std::uint32_t done = 0, expected = 0;
+};
 // Worth a line in the log and in --watch; `text` is already escaped.
-struct Note { bool warning = false; std::string text; };
-using Effect = std::variant<Notify, Reply, BeginSum, AcceptUpload, Accumulate, DropUpload, DropSum, PersistSurvivors,
-                            Publish, RecordFailure, JobChanged, EvaluationRecorded, Progress, Note>;
+struct Note {
+  bool warning = false;
+  std::string text;
+};
+using Effect = std::variant<Notify, Reply, BeginSum, AcceptUpload, Accumulate, DropUpload, DropSum,
+                            PersistSurvivors, Publish, RecordFailure, JobChanged,
+                            EvaluationRecorded, Progress, Note>;
 
 class Core {
  public:
@@ -145,7 +244,7 @@ class Core {
   Phase phase() const;
   std::optional<JobId> RunningJob() const;
   std::size_t Attached(Role role) const;
-  std::uint64_t refusals() const;   // events that did not fit the state
+  std::uint64_t refusals() const;  // events that did not fit the state
 
  private:
   struct State;
