@@ -1,0 +1,232 @@
+#include "client/trainer/service.h"
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <chrono>
+#include <cstring>
+#include <ctime>
+#include <exception>
+#include <new>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "common/base/text.h"
+#include "common/learn/train.h"
+#include "common/model/architecture.h"
+
+namespace tutti::trainer {
+namespace {
+
+// The daemon's block of floats, mapped while it lives.
+class MappedValues {
+ public:
+  static StatusOr<MappedValues> Map(int fd, std::uint64_t values) {
+    if (fd < 0) {
+      return InvalidArgument("the request came without a memory block, expected a memfd beside it");
+    }
+    if (values == 0 || values > 2 * model::kMaxValues) {
+      return InvalidArgument(
+          Join("the request states ", values, " values, expected 1 to ", 2 * model::kMaxValues));
+    }
+    struct stat information {};
+    const std::uint64_t bytes = values * sizeof(float);
+    if (::fstat(fd, &information) != 0 ||
+        static_cast<std::uint64_t>(information.st_size) != bytes) {
+      return InvalidArgument(
+          Join("the memory block has ", information.st_size, " bytes, expected ", bytes));
+    }
+    void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (memory == MAP_FAILED) {
+      return ResourceExhausted(Join("the memory block cannot be mapped: ", std::strerror(errno)));
+    }
+    return MappedValues(static_cast<float*>(memory), values);
+  }
+  MappedValues(MappedValues&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), values_(other.values_) {}
+  MappedValues& operator=(MappedValues&&) = delete;
+  ~MappedValues() {
+    if (data_ != nullptr) {
+      ::munmap(data_, values_ * sizeof(float));
+    }
+  }
+  std::span<float> values() { return {data_, values_}; }
+
+ private:
+  MappedValues(float* data, std::uint64_t values) : data_(data), values_(values) {}
+  float* data_;
+  std::uint64_t values_;
+};
+
+// Passes at most two signs of life a second on.
+class Throttle {
+ public:
+  explicit Throttle(const Service::ProgressSink& sink) : sink_(sink) {}
+  void operator()(std::uint64_t done, std::uint64_t total) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last_ < std::chrono::milliseconds(500)) {
+      return;
+    }
+    last_ = now;
+    v1::TrainerProgress progress;
+    progress.set_steps_done(done);
+    progress.set_steps_total(total);
+    sink_(progress);
+  }
+
+ private:
+  const Service::ProgressSink& sink_;
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+class Stopwatch {
+ public:
+  double Seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+  double CpuSeconds() const { return Cpu() - cpu_; }
+
+ private:
+  static double Cpu() {
+    timespec now{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+  }
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  double cpu_ = Cpu();
+};
+
+learn::DataView ViewOf(const data::Dataset& set) {
+  return {.features = set.features, .labels = set.labels};
+}
+
+}  // namespace
+
+v1::TrainerReply Service::Answer(const v1::TrainerRequest& request, int memory_fd,
+                                 const ProgressSink& progress) {
+  StatusOr<v1::TrainerReply> reply = Internal("not answered");
+  try {
+    reply = Dispatch(request, memory_fd, progress);
+  } catch (const std::bad_alloc&) {
+    reply = ResourceExhausted(
+        "out of memory; lower the model or the batch, or raise trainer.memory_mib");
+  } catch (const std::exception& error) {
+    reply = Internal(Join("a library threw: ", Escaped(error.what(), 400)));
+  }
+  if (!reply.ok()) {
+    v1::TrainerReply failed;
+    failed.mutable_error()->set_code(CodeName(reply.status().code()));
+    failed.mutable_error()->set_text(std::string(MessageOf(reply.status())));
+    reply = std::move(failed);
+  }
+  reply->set_id(request.id());
+  return *std::move(reply);
+}
+
+StatusOr<v1::TrainerReply> Service::Dispatch(const v1::TrainerRequest& request, int memory_fd,
+                                             const ProgressSink& progress) {
+  v1::TrainerReply reply;
+  switch (request.action_case()) {
+    case v1::TrainerRequest::kDescribe: {
+      TUTTI_ASSIGN(*reply.mutable_described(), Describe(request.describe()));
+      return reply;
+    }
+    case v1::TrainerRequest::kTrain: {
+      TUTTI_ASSIGN(*reply.mutable_trained(), Train(request.train(), memory_fd, progress));
+      return reply;
+    }
+    case v1::TrainerRequest::kEvaluate: {
+      TUTTI_ASSIGN(*reply.mutable_evaluated(), Evaluate(request.evaluate(), memory_fd, progress));
+      return reply;
+    }
+    case v1::TrainerRequest::ACTION_NOT_SET:
+      break;
+  }
+  return InvalidArgument(
+      "the request has no action this trainer knows; is it the same version as tutti-client?");
+}
+
+StatusOr<const data::Dataset*> Service::DataOf(const v1::DataConfig& config,
+                                               const v1::ModelSpec& model) {
+  v1::ModelSpec read;  // the parts of a model that the readers look at
+  *read.mutable_input_shape() = model.input_shape();
+  read.set_classes(model.classes());
+  const std::string key = config.SerializeAsString() + "/" + read.SerializeAsString();
+  if (key != data_key_) {
+    data_key_.clear();
+    data_ = {};  // before the new one is loaded: never two data sets at once
+    TUTTI_ASSIGN(data_, data::Load(config, model));
+    data_key_ = key;
+  }
+  return &data_;
+}
+
+StatusOr<v1::DescribeReply> Service::Describe(const v1::DescribeRequest& request) {
+  TUTTI_TRY(model::ArchitectureOf(request.model()).status());
+  TUTTI_ASSIGN(const data::Dataset* const data, DataOf(request.data(), request.model()));
+  v1::DescribeReply reply;
+  reply.set_examples(data->examples);
+  for (const std::uint64_t count : data->ClassCounts(request.model().classes())) {
+    reply.add_class_counts(count);
+  }
+  for (const std::string& warning : data->warnings) {
+    reply.add_warnings(warning);
+  }
+  if (runtime_.warning) {
+    reply.add_warnings(*runtime_.warning);
+  }
+  reply.set_torch_version(runtime_.torch_version);
+  reply.set_blas(runtime_.blas);
+  return reply;
+}
+
+StatusOr<v1::TrainReply> Service::Train(const v1::TrainRequest& request, int memory_fd,
+                                        const ProgressSink& progress) {
+  const Stopwatch stopwatch;
+  TUTTI_ASSIGN(const model::Layout layout, model::LayoutOf(request.model()));
+  if (request.values() != layout.values) {
+    return InvalidArgument(
+        Join("the request states ", request.values(), " values, the model has ", layout.values));
+  }
+  TUTTI_ASSIGN(MappedValues block, MappedValues::Map(memory_fd, 2 * layout.values));
+  TUTTI_ASSIGN(const data::Dataset* const data, DataOf(request.data(), request.model()));
+  const auto received = block.values().first(layout.values);
+  std::vector<float> weights(received.begin(), received.end());
+  TUTTI_ASSIGN(const learn::TrainResult result,
+               learn::Train(request.model(), request.training(), request.privacy(), ViewOf(*data),
+                            weights, rng_, Throttle(progress)));
+  std::memcpy(block.values().data() + layout.values, weights.data(), layout.values * sizeof(float));
+  v1::TrainReply reply;
+  reply.set_examples(result.examples);
+  reply.set_steps(result.steps);
+  reply.set_sampling_rate(result.sampling_rate);
+  reply.set_noise_multiplier(result.noise_multiplier);
+  reply.set_seconds(stopwatch.Seconds());
+  reply.set_cpu_seconds(stopwatch.CpuSeconds());
+  reply.set_loss(result.loss);
+  reply.set_gradient_method(result.method);
+  return reply;
+}
+
+StatusOr<v1::EvaluateReply> Service::Evaluate(const v1::EvaluateRequest& request, int memory_fd,
+                                              const ProgressSink& progress) {
+  const Stopwatch stopwatch;
+  TUTTI_ASSIGN(const model::Layout layout, model::LayoutOf(request.model()));
+  if (request.values() != layout.values) {
+    return InvalidArgument(
+        Join("the request states ", request.values(), " values, the model has ", layout.values));
+  }
+  TUTTI_ASSIGN(MappedValues block, MappedValues::Map(memory_fd, layout.values));
+  TUTTI_ASSIGN(const data::Dataset* const data, DataOf(request.data(), request.model()));
+  TUTTI_ASSIGN(const learn::EvaluateResult result,
+               learn::Evaluate(request.model(), ViewOf(*data), block.values(), Throttle(progress)));
+  v1::EvaluateReply reply;
+  reply.set_examples(result.examples);
+  reply.set_loss(result.loss);
+  reply.set_accuracy(result.accuracy);
+  reply.set_seconds(stopwatch.Seconds());
+  return reply;
+}
+
+}  // namespace tutti::trainer

@@ -1,0 +1,43 @@
+// What tutti-trainer does with a request: load the data (kept while the configuration stays the
+// same), train, evaluate. Thread safety: confined to one thread.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "client/data/dataset.h"
+#include "common/base/rng.h"
+#include "common/base/status.h"
+#include "common/learn/runtime.h"
+#include "tutti/v1/trainer.pb.h"
+
+namespace tutti::trainer {
+
+class Service {
+ public:
+  using ProgressSink = std::function<void(const v1::TrainerProgress&)>;
+
+  Service(learn::RuntimeReport runtime, SecureRng& rng) : runtime_(std::move(runtime)), rng_(rng) {}
+
+  // The reply to `request`, errors included; never throws. `memory_fd` is the memfd passed with it,
+  // or -1; it stays the caller's. `progress` is called between the steps.
+  v1::TrainerReply Answer(const v1::TrainerRequest& request, int memory_fd,
+                          const ProgressSink& progress);
+
+ private:
+  StatusOr<v1::TrainerReply> Dispatch(const v1::TrainerRequest& request, int memory_fd,
+                                      const ProgressSink& progress);
+  StatusOr<v1::DescribeReply> Describe(const v1::DescribeRequest& request);
+  StatusOr<v1::TrainReply> Train(const v1::TrainRequest& request, int memory_fd,
+                                 const ProgressSink& progress);
+  StatusOr<v1::EvaluateReply> Evaluate(const v1::EvaluateRequest& request, int memory_fd,
+                                       const ProgressSink& progress);
+  StatusOr<const data::Dataset*> DataOf(const v1::DataConfig& config, const v1::ModelSpec& model);
+
+  learn::RuntimeReport runtime_;
+  SecureRng& rng_;
+  data::Dataset data_;
+  std::string data_key_;  // what data_ was loaded for; empty: nothing is loaded
+};
+
+}  // namespace tutti::trainer

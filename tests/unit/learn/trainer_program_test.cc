@@ -1,0 +1,152 @@
+// The real tutti-trainer under the daemon's supervisor, with a table of two clouds.
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "client/trainer/supervisor.h"
+#include "common/base/rng.h"
+#include "common/model/initial_weights.h"
+#include "tests/catch.h"
+
+namespace tutti::trainer {
+namespace {
+
+// A folder with a table of 200 rows: x, y and the class, 1 around (1, 1) and 0 around (-1, -1).
+class Table {
+ public:
+  Table() {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "tutti-trainer-XXXXXX").string();
+    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
+    folder_ = pattern;
+    std::ofstream file(path());
+    TestRng rng(5);
+    file << "x,y,label\n";
+    for (int i = 0; i < 200; ++i) {
+      const double centre = i % 2 == 1 ? 1.0 : -1.0;
+      file << centre + 0.8 * (rng.Unit() - 0.5) << "," << centre + 0.8 * (rng.Unit() - 0.5) << ","
+           << i % 2 << "\n";
+    }
+  }
+  ~Table() { std::filesystem::remove_all(folder_); }
+  std::string path() const { return (folder_ / "table.csv").string(); }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+v1::TrainerConfig Config() {
+  v1::TrainerConfig config;
+  config.set_program(std::string(TUTTI_BIN_DIR) + "/tutti-trainer");
+  config.set_threads(1);
+  config.set_memory_mib(4096);
+  config.set_idle_seconds(60);
+  config.set_time_limit_seconds(240);
+  config.set_hang_seconds(120);
+  return config;
+}
+
+v1::DataConfig Data(const Table& table) {
+  v1::DataConfig data;
+  data.set_format("csv");
+  data.set_file(table.path());
+  data.mutable_csv()->set_label("label");
+  return data;
+}
+
+v1::ModelSpec Model() {
+  v1::ModelSpec model;
+  model.set_architecture("logistic");
+  model.add_input_shape(2);
+  model.set_classes(2);
+  model.set_seed(1);
+  return model;
+}
+
+TEST_CASE("the trainer program describes, trains with and without privacy, and evaluates",
+          "[trainer]") {
+  const Table table;
+  Supervisor supervisor(Config());
+  v1::DescribeRequest describe;
+  *describe.mutable_data() = Data(table);
+  *describe.mutable_model() = Model();
+  const auto described = supervisor.Describe(describe, {});
+  INFO(described.status());
+  REQUIRE(described.ok());
+  REQUIRE(described->examples() == 200);
+  REQUIRE(described->class_counts(1) == 100);
+  REQUIRE_FALSE(described->torch_version().empty());
+  REQUIRE_FALSE(described->blas().empty());
+
+  std::vector<float> weights = *model::InitialWeights(Model());
+  v1::TrainRequest request;
+  *request.mutable_data() = Data(table);
+  *request.mutable_model() = Model();
+  request.mutable_training()->set_optimiser("sgd");
+  request.mutable_training()->set_learning_rate(0.5);
+  request.mutable_training()->set_batch_size(50);
+  request.mutable_training()->set_local_steps(40);
+  request.mutable_privacy()->set_unit("example");
+  request.mutable_privacy()->set_clip_norm(1);
+  request.mutable_privacy()->set_noise_multiplier(1);
+  const auto trained = supervisor.Train(request, weights, {});
+  INFO(trained.status());
+  REQUIRE(trained.ok());
+  REQUIRE(trained->reply.examples() == 200);
+  REQUIRE(trained->reply.steps() == 40);
+  REQUIRE(trained->reply.sampling_rate() == 0.25);
+  REQUIRE(trained->reply.noise_multiplier() == 1);
+  REQUIRE(trained->reply.gradient_method() == "book-keeping");
+  REQUIRE(trained->reply.cpu_seconds() > 0);
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    weights[i] += trained->update[i];
+  }
+
+  request.mutable_privacy()->set_unit("none");
+  const auto plain = supervisor.Train(request, weights, {});
+  REQUIRE(plain.ok());
+  REQUIRE(plain->reply.gradient_method() == "plain");
+  REQUIRE(plain->reply.sampling_rate() == 0);
+
+  v1::EvaluateRequest evaluate;
+  *evaluate.mutable_data() = Data(table);
+  *evaluate.mutable_model() = Model();
+  evaluate.set_values(weights.size());
+  const auto score = supervisor.Evaluate(evaluate, weights, {});
+  INFO(score.status());
+  REQUIRE(score.ok());
+  REQUIRE(score->examples() == 200);
+  REQUIRE(score->accuracy() > 0.95);
+  REQUIRE(supervisor.starts() == 1);
+}
+
+TEST_CASE("the trainer program answers what it cannot do and stays", "[trainer]") {
+  const Table table;
+  Supervisor supervisor(Config());
+  v1::TrainRequest request;
+  *request.mutable_data() = Data(table);
+  *request.mutable_model() = Model();
+  request.mutable_training()->set_learning_rate(0.5);
+  request.mutable_training()->set_batch_size(50);
+  request.mutable_training()->set_local_steps(1);
+  request.mutable_privacy()->set_unit("none");
+  const auto few = supervisor.Train(request, std::vector<float>(5), {});
+  REQUIRE(few.status().code() == StatusCode::kInvalidArgument);
+  REQUIRE(MessageOf(few.status()).find("states 5 values, the model has 6") !=
+          std::string_view::npos);
+  request.mutable_data()->set_file(table.path() + ".missing");
+  REQUIRE(supervisor.Train(request, std::vector<float>(6), {}).status().code() ==
+          StatusCode::kNotFound);
+  request.mutable_data()->set_file(table.path());
+  request.mutable_model()->set_architecture("transformer");
+  REQUIRE(supervisor.Train(request, std::vector<float>(6), {}).status().code() ==
+          StatusCode::kInvalidArgument);
+  request.mutable_model()->set_architecture("logistic");
+  REQUIRE(supervisor.Train(request, std::vector<float>(6), {}).ok());
+  REQUIRE(supervisor.starts() == 1);
+}
+
+}  // namespace
+}  // namespace tutti::trainer
