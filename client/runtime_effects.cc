@@ -105,6 +105,7 @@ void Runtime::State::DecideWith(const protocol::SessionHash& hash, std::uint64_t
   log::Debug("round_accepted", {{"job", round->config.job},
                                 {"round", round->config.round},
                                 {"epsilon_after", plan->epsilon_after}});
+  Failpoint("client.decided");
   Feed(session::Allowed{hash});
 }
 

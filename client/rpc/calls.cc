@@ -6,6 +6,7 @@
 #include "client/rpc/link_state.h"
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
+#include "common/failpoint/failpoint.h"
 #include "common/wire/conversation.h"
 
 namespace tutti::client_rpc {
@@ -121,6 +122,7 @@ Try GrpcLink::State::UploadOnce(const protocol::UploadHeader& header,
     chunk.set_data(part.data(), part.size());
     bytes_sent += part.size();
     if (!stream->Write(chunk)) break;  // Finish says why
+    Failpoint("client.chunk_sent");
     chunk.clear_session();
     chunk.clear_header();
   }
