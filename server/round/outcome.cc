@@ -63,9 +63,11 @@ void Machine::On(const Published& event) {
   }
 }
 
+// From the closing of the masked inputs on: the shell could not store the survivor set, or could
+// not publish.
 void Machine::On(const PublishFailed& event) {
-  const auto* publishing = std::get_if<Publishing>(&phase_);
-  if (publishing == nullptr || publishing->attempt.session != event.session) {
+  const Attempt* attempt = Current();
+  if (attempt == nullptr || attempt->session != event.session || phase() < Phase::kCommitting) {
     return Refuse(
         Join("session ", ToHex(BytesView(event.session).first(4)), " is not being published"));
   }

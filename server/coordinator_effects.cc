@@ -1,0 +1,283 @@
+// What the core asks for, carried out in its order.
+#include <algorithm>
+
+#include "common/base/text.h"
+#include "common/log/log.h"
+#include "common/platform/memory.h"
+#include "server/coordinator.h"
+
+namespace tutti::server {
+namespace {
+
+constexpr Milliseconds kLastEvaluation{60'000};
+
+// The session a notice speaks of; null for those that speak of none.
+const protocol::SessionHash* SessionOf(const protocol::Notice& notice) {
+  if (const auto* survivors = std::get_if<protocol::SurvivorsNotice>(&notice)) {
+    return &survivors->session;
+  }
+  if (const auto* certificate = std::get_if<protocol::CertificateNotice>(&notice)) {
+    return &certificate->session;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+void Coordinator::Dispatch(const round::Event& event) {
+  Execute(core_.Advance(parts_.clock.Now(), event));
+  if (unpersisted_) {
+    const protocol::SessionHash session = *unpersisted_;
+    unpersisted_.reset();
+    Dispatch(round::PublishFailed{session, "the survivor set could not be stored"});
+  }
+}
+
+void Coordinator::Execute(std::vector<round::Effect> effects) {
+  for (round::Effect& effect : effects) {
+    std::visit([this](auto& one) { Do(one); }, effect);
+  }
+}
+
+void Coordinator::Do(round::Notify& effect) {
+  const protocol::SessionHash* const session = SessionOf(effect.notice);
+  if (unpersisted_ && session != nullptr && *session == *unpersisted_) {
+    return;
+  }
+  // A client without a stream gets what it missed when it attaches again.
+  if (const auto found = sinks_.find(effect.client); found != sinks_.end()) {
+    found->second->Send(effect.notice);
+  }
+}
+
+void Coordinator::Do(round::Reply& effect) {
+  if (const auto found = calls_.find(effect.call); found != calls_.end()) {
+    const rpc::ReplyFunction reply = std::move(found->second);
+    calls_.erase(found);
+    reply(effect.status, effect.retry);
+  } else if (const auto open = uploads_.find(effect.call); open != uploads_.end()) {
+    open->second.answered = true;
+    open->second.upload->Answer(effect.status, effect.retry);
+  }
+}
+
+void Coordinator::Do(round::BeginSum& effect) {
+  sums_[effect.session] = std::make_unique<secagg::Accumulator>(effect.lanes);
+}
+
+void Coordinator::Do(round::AcceptUpload& effect) {
+  if (const auto found = uploads_.find(effect.call); found != uploads_.end()) {
+    found->second.upload->Accept(effect.lanes);
+  }
+}
+
+void Coordinator::Do(round::Accumulate& effect) {
+  const auto found = uploads_.find(effect.call);
+  const auto sum = found == uploads_.end() ? sums_.end() : sums_.find(found->second.header.session);
+  Status status = Internal("an accepted upload has no sum");
+  if (sum != sums_.end()) {
+    status = found->second.upload->Visit(
+        [&](std::span<const std::uint32_t> part, std::uint64_t first_lane) {
+          return sum->second->Add(part, first_lane);
+        });
+  }
+  if (!status.ok() && sum != sums_.end()) {
+    // The core counts this vector as added; a sum without it must never be opened.
+    log::Error("a masked vector could not be added; the round will fail", {{"reason", status}});
+    sums_.erase(sum);
+  }
+  parts_.metrics.SetUploads(parts_.pool.in_memory(), parts_.pool.in_files());
+}
+
+void Coordinator::Do(round::DropUpload& effect) {
+  if (const auto found = uploads_.find(effect.call); found != uploads_.end()) {
+    found->second.upload->Discard();
+  }
+}
+
+void Coordinator::Do(round::DropSum& effect) {
+  sums_.erase(effect.session);
+  parts_.pool.Trim();
+}
+
+void Coordinator::Do(round::PersistSurvivors& effect) {
+  store::SurvivorRecord record;
+  record.session = effect.session;
+  record.job = effect.job.value();
+  record.round = effect.round;
+  record.attempt = effect.attempt;
+  for (const ClientId& client : effect.survivors) {
+    record.clients.push_back(client.value());
+  }
+  if (const Status status = parts_.store.RecordSurvivors(record); !status.ok()) {
+    log::Error("the survivor set could not be stored; the round fails", {{"reason", status}});
+    unpersisted_ = effect.session;
+  }
+  parts_.pool.Trim();
+}
+
+Coordinator::Traffic Coordinator::TakeTraffic() {
+  const Traffic now{parts_.metrics.bytes_up(), parts_.metrics.bytes_down()};
+  const Traffic since{now.up - counted_.up, now.down - counted_.down};
+  counted_ = now;
+  return since;
+}
+
+void Coordinator::Do(round::Publish& effect) {
+  auto order = std::make_shared<PublishOrder>();
+  const protocol::SessionHash session = effect.session;
+  const Traffic traffic = TakeTraffic();
+  order->bytes_up = traffic.up;
+  order->bytes_down = traffic.down;
+  if (const auto sum = sums_.find(session); sum != sums_.end()) {
+    order->sum = std::move(sum->second);
+    sums_.erase(sum);
+  }
+  {
+    const std::lock_guard lock(state_mutex_);
+    const Job& job = jobs_.at(effect.report.job.value());
+    order->job = job.prepared;
+    order->model = job.model;
+  }
+  order->publish = std::move(effect);
+  ++open_publications_;
+  const bool whole = order->sum != nullptr;
+  publishing_.TryPost([this, order, session, whole] {
+    StatusOr<PublishedRound> published =
+        whole ? publisher_.Publish(std::move(*order))
+              : Aborted("a masked vector was lost on the coordinator's disk; the sum is not whole");
+    Post([this, session, published = std::move(published)]() mutable {
+      --open_publications_;
+      OnPublished(session, std::move(published));
+    });
+  });
+}
+
+void Coordinator::OnPublished(const protocol::SessionHash& session,
+                              StatusOr<PublishedRound> published) {
+  if (!published.ok()) {
+    log::Error("a round could not be published", {{"reason", published.status()}});
+    Dispatch(round::PublishFailed{session, TextOf(published.status())});
+    return;
+  }
+  const store::RoundRecord& round = published->round;
+  const rpc::JobStatus status = Update(round.job, [&](Job& job) {
+    job.model = published->model.sha256;
+    job.model_bytes = published->model.bytes;
+    job.status.record.rounds_done = round.round;
+    job.status.record.max_epsilon = std::max(job.status.record.max_epsilon, round.max_epsilon);
+  });
+  http::Metrics& metrics = parts_.metrics;
+  metrics.RoundEnded(true, round.seconds);
+  metrics.SetMaxEpsilon(round.max_epsilon);
+  metrics.SetDropoutFraction(round.invited == 0 ? 0.0
+                                                : 1.0 - static_cast<double>(round.survivors) /
+                                                            static_cast<double>(round.invited));
+  log::Info("round published", {{"job", round.job},
+                                {"round", round.round},
+                                {"clients", round.survivors},
+                                {"invited", round.invited},
+                                {"seconds", round.seconds},
+                                {"max_epsilon", round.max_epsilon}});
+  watchers_.Tell({.job = status, .finished = round, .progress = {}, .line = ""});
+  Dispatch(round::Published{session,
+                            round::ModelRef{published->model.sha256, published->model.bytes},
+                            published->sum_hash});
+  platform::ReleaseFreeMemory();
+}
+
+void Coordinator::Do(round::RecordFailure& effect) {
+  std::shared_ptr<const PreparedJob> prepared;
+  {
+    const std::lock_guard lock(state_mutex_);
+    prepared = jobs_.at(effect.report.job.value()).prepared;
+  }
+  store::RoundRecord record = RecordOf(effect.report, prepared->config);
+  const Traffic traffic = TakeTraffic();
+  record.bytes_up = traffic.up;
+  record.bytes_down = traffic.down;
+  record.reason = Escaped(effect.reason, 1000);
+  record.finished_at = parts_.clock.Wall();
+  const std::vector<std::string> dropouts = DropoutsOf(effect.report);
+  if (const Status status = parts_.store.RecordFailure(record, dropouts); !status.ok()) {
+    log::Error("a failed attempt could not be stored", {{"reason", status}});
+  }
+  parts_.metrics.RoundEnded(false, record.seconds);
+}
+
+void Coordinator::Do(round::JobChanged& effect) {
+  const std::string& name = effect.job.value();
+  if (const Status status = parts_.store.SetJobState(name, effect.state, effect.reason);
+      !status.ok()) {
+    log::Error("a job's state could not be stored", {{"job", name}, {"reason", status}});
+  }
+  const rpc::JobStatus status = Update(name, [&](Job& job) {
+    job.status.record.state = effect.state;
+    job.status.record.reason = effect.reason;
+    job.status.step.clear();
+  });
+  log::Info("job changed", {{"job", name},
+                            {"state", std::string(round::JobStateName(effect.state))},
+                            {"reason", effect.reason}});
+  watchers_.Tell({.job = status, .finished = {}, .progress = {}, .line = ""});
+  if (effect.state == round::JobState::kDone && core_.Attached(round::Role::kEvaluator) > 0) {
+    // The last round's evaluation is still to come; Housekeep ends the watchers when it does not.
+    last_evaluation_until_[name] = parts_.clock.Now() + kLastEvaluation;
+  } else if (effect.state != round::JobState::kWaiting &&
+             effect.state != round::JobState::kRunning) {
+    watchers_.End(name);
+  }
+}
+
+void Coordinator::Do(round::EvaluationRecorded& effect) {
+  parts_.disk.TryPost([this, report = effect.report, evaluator = effect.evaluator.value()] {
+    Status status = parts_.store.RecordEvaluation(report, evaluator);
+    const auto record = parts_.store.Job(report.job);
+    const auto rounds = parts_.store.Rounds(report.job);
+    if (!status.ok() || !record.ok() || !rounds.ok()) {
+      log::Error("an evaluation could not be stored", {{"job", report.job}, {"reason", status}});
+      return;
+    }
+    const rpc::JobStatus changed =
+        Update(report.job, [&](Job& job) { job.status.record.accuracy = record->accuracy; });
+    log::Info("round evaluated", {{"job", report.job},
+                                  {"round", report.round},
+                                  {"accuracy", report.accuracy},
+                                  {"loss", report.loss},
+                                  {"evaluator", evaluator}});
+    for (const store::RoundRecord& round : *rounds) {
+      if (round.round == report.round) {
+        watchers_.Tell({.job = changed, .finished = round, .progress = {}, .line = ""});
+      }
+    }
+    if (changed.record.state == round::JobState::kDone && report.round == changed.rounds_total) {
+      watchers_.End(report.job);
+    }
+  });
+}
+
+void Coordinator::Do(round::Progress& effect) {
+  parts_.metrics.SetPhase(static_cast<int>(effect.phase));
+  const rpc::JobStatus status = Update(effect.job.value(), [&](Job& job) {
+    job.status.step = effect.phase == round::Phase::kIdle
+                          ? std::string()
+                          : std::string(round::PhaseName(effect.phase));
+  });
+  watchers_.Tell({.job = status, .finished = {}, .progress = effect, .line = ""});
+}
+
+void Coordinator::Do(round::Note& effect) {
+  if (effect.warning) {
+    log::Warn(effect.text);
+  } else {
+    log::Debug(effect.text);
+  }
+  if (const auto running = core_.RunningJob()) {
+    watchers_.Tell({.job = Update(running->value(), [](Job&) {}),
+                    .finished = {},
+                    .progress = {},
+                    .line = effect.text});
+  }
+}
+
+}  // namespace tutti::server

@@ -1,0 +1,233 @@
+// Jobs: what operators ask for, and taking them up again after a restart.
+#include <google/protobuf/util/message_differencer.h>
+
+#include "common/base/text.h"
+#include "common/crypto/hash.h"
+#include "common/log/log.h"
+#include "server/coordinator.h"
+
+namespace tutti::server {
+namespace {
+
+bool SameJob(const Bytes& stored, const v1::JobConfig& job) {
+  v1::JobConfig other;
+  return other.ParseFromArray(stored.data(), static_cast<int>(stored.size())) &&
+         google::protobuf::util::MessageDifferencer::Equals(other, job);
+}
+
+Status NoSuchJob(const std::string& name) {
+  return NotFound(Join("no job is called \"", Escaped(name), "\"; tutti job list shows them"));
+}
+
+}  // namespace
+
+rpc::JobStatus Coordinator::Update(const std::string& name,
+                                   const std::function<void(Job&)>& change) {
+  const std::lock_guard lock(state_mutex_);
+  Job& job = jobs_[name];
+  job.status.record.name = name;
+  change(job);
+  return job.status;
+}
+
+// ---- restart
+
+StatusOr<store::ModelRecord> Coordinator::NewestSoundModel(const store::JobRecord& job) {
+  TUTTI_ASSIGN(const auto models, parts_.store.Models(job.name));
+  Status last = DataLoss(Join("job ", job.name, " has no checkpoint"));
+  for (const store::ModelRecord& model : models) {
+    const StatusOr<Bytes> bytes = parts_.checkpoints.Read(model);
+    if (bytes.ok()) {
+      return model;
+    }
+    last = bytes.status();
+    log::Error("a checkpoint is unusable; going back to the one before",
+               {{"job", job.name}, {"round", model.round}, {"reason", last}});
+  }
+  return last;
+}
+
+Status Coordinator::RestoreJob(const store::JobRecord& record) {
+  {
+    const std::lock_guard lock(state_mutex_);
+    order_.push_back(record.name);
+  }
+  Update(record.name, [&](Job& job) { job.status.record = record; });
+  v1::JobConfig config;
+  if (!config.ParseFromArray(record.config.data(), static_cast<int>(record.config.size()))) {
+    return DataLoss(Join("the stored configuration of job ", record.name, " cannot be read"));
+  }
+  TUTTI_ASSIGN(PreparedJob prepared, PrepareJob(config));
+  TUTTI_ASSIGN(const store::ModelRecord model, NewestSoundModel(record));
+  if (model.round < record.rounds_done) {
+    TUTTI_TRY(parts_.store.RollBackTo(record.name, model.round));
+  }
+  parts_.shelf.Put(model, nullptr);
+  Update(record.name, [&](Job& job) {
+    job.status.rounds_total = prepared.config.rounds();
+    job.status.values = prepared.layout.values;
+    job.status.record.rounds_done = model.round;
+    job.prepared = std::make_shared<const PreparedJob>(std::move(prepared));
+    job.model = model.sha256;
+    job.model_bytes = model.bytes;
+  });
+  return OkStatus();
+}
+
+Status Coordinator::Restore() {
+  TUTTI_ASSIGN(const auto jobs, parts_.store.Jobs());
+  for (const store::JobRecord& record : jobs) {
+    if (const Status status = RestoreJob(record); !status.ok()) {
+      const std::string reason = "cannot go on after the restart: " + TextOf(status);
+      log::Error("job cannot go on", {{"job", record.name}, {"reason", status}});
+      TUTTI_TRY(parts_.store.SetJobState(record.name, round::JobState::kFailed, reason));
+      Update(record.name, [&](Job& job) {
+        job.status.record.state = round::JobState::kFailed;
+        job.status.record.reason = reason;
+      });
+      continue;
+    }
+    if (record.state == round::JobState::kFailed) {
+      continue;  // an operator may resume it
+    }
+    const bool stopped = record.state == round::JobState::kStopped;
+    TUTTI_ASSIGN(const round::JobSubmitted submission, Submission(record.name, stopped));
+    Post([this, submission] { Dispatch(submission); });
+    if (!stopped && record.state != round::JobState::kDone) {
+      log::Info("job goes on", {{"job", record.name}, {"rounds_done", submission.rounds_done}});
+    }
+  }
+  return OkStatus();
+}
+
+StatusOr<round::JobSubmitted> Coordinator::Submission(const std::string& name, bool stopped) {
+  round::JobSubmitted submission;
+  {
+    const std::lock_guard lock(state_mutex_);
+    Job& job = jobs_.at(name);
+    if (job.prepared == nullptr) {
+      return FailedPrecondition(Join("job ", name, " cannot run: ", job.status.record.reason));
+    }
+    submission.settings = job.prepared->settings;
+    submission.rounds_done = job.status.record.rounds_done;
+    submission.model = {job.model, job.model_bytes};
+    job.in_core = true;
+  }
+  submission.stopped = stopped;
+  TUTTI_ASSIGN(submission.last_attempt, parts_.store.LastAttempt(name, submission.rounds_done + 1));
+  return submission;
+}
+
+// ---- operators
+
+StatusOr<rpc::JobStatus> Coordinator::SubmitJob(const v1::JobConfig& config, BytesView warm_start) {
+  TUTTI_ASSIGN(PreparedJob prepared, PrepareJob(config));
+  const std::string name = config.name();
+  if (settings_.insecure && prepared.settings.config.level == secagg::ThreatLevel::kMalicious) {
+    return FailedPrecondition(
+        "secure_aggregation.level = \"malicious\" needs certificates, but this coordinator runs "
+        "with "
+        "insecure_loopback; set level = \"curious\" or run with certificates");
+  }
+  if (const auto known = JobCalled(name); known.ok()) {
+    if (SameJob(known->record.config, config)) {
+      return known;
+    }
+    return AlreadyExists(Join("another job is called ", name, " already; choose another name"));
+  }
+  TUTTI_ASSIGN(Bytes checkpoint, FirstCheckpoint(prepared, warm_start));
+  store::ModelRecord model;
+  model.job = name;
+  model.sha256 = crypto::Sha256(checkpoint);
+  model.bytes = checkpoint.size();
+  model.created_at = parts_.clock.Wall();
+  TUTTI_ASSIGN(model.path,
+               parts_.checkpoints.Write(name, 0, model.sha256, checkpoint,
+                                        store::ManifestJson(model, {}, prepared.task_json)));
+  store::JobRecord record;
+  record.name = name;
+  record.config = ToBytes(AsBytes(config.SerializeAsString()));
+  record.submitted_at = model.created_at;
+  TUTTI_TRY(parts_.store.AddJob(record, model));
+  parts_.shelf.Put(model, nullptr);
+  {
+    const std::lock_guard lock(state_mutex_);
+    order_.push_back(name);
+    Job& job = jobs_[name];
+    job.status.record = record;
+    job.status.rounds_total = config.rounds();
+    job.status.values = prepared.layout.values;
+    job.prepared = std::make_shared<const PreparedJob>(std::move(prepared));
+    job.model = model.sha256;
+    job.model_bytes = model.bytes;
+  }
+  log::Info("job submitted", {{"job", name}, {"rounds", config.rounds()}});
+  TUTTI_ASSIGN(const round::JobSubmitted submission, Submission(name, false));
+  TUTTI_TRY(RunOnCore([&] { Dispatch(submission); }));
+  return JobCalled(name);
+}
+
+StatusOr<rpc::JobStatus> Coordinator::StopJob(const std::string& name) {
+  TUTTI_TRY(JobCalled(name).status());
+  TUTTI_TRY(RunOnCore([&] { Dispatch(round::JobStopRequested{JobId(name)}); }));
+  TUTTI_ASSIGN(const rpc::JobStatus status, JobCalled(name));
+  if (status.record.state != round::JobState::kStopped) {
+    return FailedPrecondition(Join("job ", name, " is ", round::JobStateName(status.record.state),
+                                   ", so there is nothing to stop"));
+  }
+  return status;
+}
+
+StatusOr<rpc::JobStatus> Coordinator::ResumeJob(const std::string& name) {
+  TUTTI_TRY(JobCalled(name).status());
+  bool in_core = false;
+  {
+    const std::lock_guard lock(state_mutex_);
+    in_core = jobs_.at(name).in_core;
+  }
+  round::Event event = round::JobResumeRequested{JobId(name)};
+  if (!in_core) {
+    TUTTI_ASSIGN(event, Submission(name, false));
+  }
+  TUTTI_TRY(RunOnCore([&] { Dispatch(event); }));
+  TUTTI_ASSIGN(const rpc::JobStatus status, JobCalled(name));
+  if (status.record.state == round::JobState::kDone) {
+    return FailedPrecondition(Join("job ", name, " is done, so there is nothing to resume"));
+  }
+  return status;
+}
+
+StatusOr<rpc::JobStatus> Coordinator::JobCalled(const std::string& name) {
+  const std::lock_guard lock(state_mutex_);
+  const auto found = jobs_.find(name);
+  return found == jobs_.end() ? StatusOr<rpc::JobStatus>(NoSuchJob(name))
+                              : StatusOr<rpc::JobStatus>(found->second.status);
+}
+
+std::vector<rpc::JobStatus> Coordinator::AllJobs() {
+  const std::lock_guard lock(state_mutex_);
+  std::vector<rpc::JobStatus> jobs;
+  for (const std::string& name : order_) {
+    jobs.push_back(jobs_.at(name).status);
+  }
+  return jobs;
+}
+
+Status Coordinator::Watch(const std::string& name, std::shared_ptr<rpc::JobWatcher> watcher) {
+  TUTTI_TRY(JobCalled(name).status());
+  return RunOnCore([&] {
+    const auto status = JobCalled(name);
+    watcher->OnEvent({.job = *status, .finished = {}, .progress = {}, .line = ""});
+    const round::JobState state = status->record.state;
+    if (state == round::JobState::kWaiting || state == round::JobState::kRunning ||
+        last_evaluation_until_.contains(name)) {
+      watchers_.Add(name, watcher);
+    } else {
+      watcher->OnEnd();
+    }
+  });
+}
+
+void Coordinator::Unwatch(const rpc::JobWatcher* watcher) { watchers_.Remove(watcher); }
+
+}  // namespace tutti::server

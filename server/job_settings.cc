@@ -1,0 +1,110 @@
+#include "server/job_settings.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <cmath>
+
+#include "common/base/text.h"
+#include "common/config/validate.h"
+#include "common/model/architecture.h"
+#include "common/model/initial_weights.h"
+#include "common/model/safetensors.h"
+
+namespace tutti::server {
+namespace {
+
+// Weights by examples count up to 2^16 of them; a client with more counts as 2^16.
+constexpr std::uint32_t kExampleWeightBits = 16;
+
+Milliseconds Span(double seconds) {
+  return Milliseconds(static_cast<std::int64_t>(std::llround(seconds * 1000)));
+}
+
+v1::TaskSpec TaskOf(const v1::JobConfig& config, std::uint64_t values) {
+  v1::TaskSpec task;
+  task.set_job(config.name());
+  task.set_rounds(config.rounds());
+  *task.mutable_model() = config.model();
+  *task.mutable_training() = config.training();
+  *task.mutable_privacy() = config.privacy();
+  *task.mutable_secure_aggregation() = config.secure_aggregation();
+  task.set_values(values);
+  return task;
+}
+
+secagg::RoundConfig TemplateOf(const v1::JobConfig& config, std::uint64_t values) {
+  const v1::SecureAggregationSpec& spec = config.secure_aggregation();
+  secagg::RoundConfig round;
+  round.level =
+      spec.level() == "curious" ? secagg::ThreatLevel::kCurious : secagg::ThreatLevel::kMalicious;
+  round.job = config.name();
+  round.values = values;
+  round.value_bits = spec.value_bits();
+  round.value_clip = spec.value_clip();
+  round.weight_bits = spec.weighting() == "examples" ? kExampleWeightBits : 0;
+  round.min_cohort = config.cohort().min_clients();
+  round.min_survivors = config.cohort().min_clients();
+  round.max_cohort = static_cast<std::uint32_t>(
+      std::ceil(config.cohort().size() * config.cohort().over_selection()));
+  round.corrupt_fraction = spec.corrupt_fraction();
+  round.dropout_fraction = spec.dropout_fraction();
+  round.privacy_bits = spec.privacy_bits();
+  round.liveness_bits = spec.liveness_bits();
+  return round;
+}
+
+}  // namespace
+
+StatusOr<PreparedJob> PrepareJob(const v1::JobConfig& config) {
+  TUTTI_TRY(config::CheckJob(config));
+  PreparedJob job;
+  job.config = config;
+  TUTTI_ASSIGN(job.layout, model::LayoutOf(config.model()));
+  const v1::TaskSpec task = TaskOf(config, job.layout.values);
+  round::JobSettings& settings = job.settings;
+  settings.name = JobId(config.name());
+  settings.rounds = config.rounds();
+  settings.task = ToBytes(AsBytes(task.SerializeAsString()));
+  if (settings.task.size() > protocol::kMaxTaskBytes) {
+    return InvalidArgument(Join("the task has ", settings.task.size(), " bytes, at most ",
+                                protocol::kMaxTaskBytes, " are possible; use fewer layers"));
+  }
+  settings.config = TemplateOf(config, job.layout.values);
+  settings.cohort_size = config.cohort().size();
+  settings.over_selection = config.cohort().over_selection();
+  settings.evaluate_every = config.evaluation().every();
+  const v1::DeadlineSpec& deadlines = config.deadlines();
+  settings.select = Span(deadlines.select_seconds());
+  settings.train = Span(deadlines.train_seconds());
+  settings.share = Span(deadlines.share_seconds());
+  settings.upload = Span(deadlines.upload_seconds());
+  settings.commit = Span(deadlines.commit_seconds());
+  settings.unmask = Span(deadlines.unmask_seconds());
+  settings.retry = Span(deadlines.retry_seconds());
+  settings.max_failures = deadlines.max_failures();
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  if (!google::protobuf::util::MessageToJsonString(task, &job.task_json, options).ok()) {
+    return Internal("the task cannot be written as JSON");
+  }
+  secagg::RoundConfig probe = settings.config;
+  probe.round = 1;
+  probe.attempt = 1;
+  TUTTI_TRY(secagg::CheckRoundConfig(probe));
+  return job;
+}
+
+StatusOr<Bytes> FirstCheckpoint(const PreparedJob& job, BytesView warm_start) {
+  const model::Metadata metadata = {{"job", job.config.name()}, {"round", "0"}};
+  if (warm_start.empty()) {
+    return model::WriteSafetensors(
+        job.layout, model::InitialWeights(job.layout, job.config.model().seed()), metadata);
+  }
+  const auto weights = model::ReadSafetensors(warm_start, job.layout);
+  if (!weights.ok()) {
+    return Annotate(weights.status(), "warm_start");
+  }
+  return model::WriteSafetensors(job.layout, *weights, metadata);
+}
+
+}  // namespace tutti::server

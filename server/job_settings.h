@@ -1,0 +1,26 @@
+// From a job's configuration to what the round machine, the clients and the server optimiser need.
+// Thread safety: value types and pure functions.
+#pragma once
+
+#include "common/base/status.h"
+#include "common/model/layout.h"
+#include "server/round/core.h"
+#include "tutti/v1/config.pb.h"
+
+namespace tutti::server {
+
+struct PreparedJob {
+  v1::JobConfig config;
+  model::Layout layout;
+  round::JobSettings settings;
+  std::string task_json;  // for manifests
+};
+
+// InvalidArgument lists everything that is wrong with the job.
+StatusOr<PreparedJob> PrepareJob(const v1::JobConfig& config);
+
+// The first weights: the warm start's (a safetensors file of exactly this model) or seeded ones; as
+// a checkpoint file.
+StatusOr<Bytes> FirstCheckpoint(const PreparedJob& job, BytesView warm_start);
+
+}  // namespace tutti::server

@@ -1,0 +1,252 @@
+#include "server/rpc/upload.h"
+
+#include "common/base/text.h"
+#include "common/wire/conversation.h"
+#include "server/rpc/grpc_status.h"
+#include "tutti/v1/coordinator.pb.h"
+
+namespace tutti::rpc {
+namespace {
+
+grpc::ByteBuffer ReplyBytes(Milliseconds retry) {
+  v1::StepReply reply;
+  reply.set_retry_milliseconds(static_cast<std::uint64_t>(retry.count()));
+  const grpc::Slice slice(reply.SerializeAsString());
+  return {&slice, 1};
+}
+
+}  // namespace
+
+class Upload::Reactor final : public grpc::ServerReadReactor<grpc::ByteBuffer> {
+ public:
+  Reactor(std::shared_ptr<Upload> upload, UploadWatch& watch)
+      : upload_(std::move(upload)), watch_(watch) {}
+  void OnReadDone(bool ok) override { upload_->OnRead(ok); }
+  void OnCancel() override {
+    upload_->Answer(Aborted("the upload was broken off"), Milliseconds(0));
+  }
+  void OnDone() override {
+    const std::shared_ptr<Upload> upload = std::move(upload_);
+    watch_.Remove(upload.get());
+    delete this;
+    upload->OnDone();
+  }
+
+ private:
+  std::shared_ptr<Upload> upload_;
+  UploadWatch& watch_;
+};
+
+grpc::ServerReadReactor<grpc::ByteBuffer>* Upload::Start(const UploadContext& context,
+                                                         UploadWatch& watch, ClientId client,
+                                                         grpc::CallbackServerContext* call,
+                                                         grpc::ByteBuffer* response) {
+  std::shared_ptr<Upload> upload(new Upload(context, std::move(client), call, response));
+  auto* const reactor = new Reactor(upload, watch);
+  const std::lock_guard lock(upload->mutex_);
+  upload->reactor_ = reactor;
+  upload->last_chunk_ = context.clock.Now();
+  watch.Add(upload);
+  upload->ReadMore();
+  return reactor;
+}
+
+void Upload::ReadMore() {
+  chunk_.Clear();
+  reactor_->StartRead(&chunk_);
+}
+
+void Upload::OnRead(bool ok) {
+  const std::lock_guard lock(mutex_);
+  if (step_ == Step::kFinished || reactor_ == nullptr) {
+    return;
+  }
+  if (!ok) {
+    Finish(InvalidArgument(Join("the upload ended after ", spool_ ? spool_->received() : 0, " of ",
+                                bytes_, " bytes; send it again from the start")),
+           Milliseconds(0));
+    return;
+  }
+  last_chunk_ = context_.clock.Now();
+  const Status status = step_ == Step::kHeader ? OpenFromHeader() : Consume();
+  if (!status.ok()) {
+    const bool busy = status.code() == StatusCode::kResourceExhausted;
+    Finish(status, busy ? context_.port.RetryWindow() : Milliseconds(0));
+  }
+}
+
+// The first chunk: its data, if any, waits in chunk_ until the core has accepted the header.
+Status Upload::OpenFromHeader() {
+  grpc::ByteBuffer first(chunk_);
+  TUTTI_ASSIGN(const ChunkHead head,
+               ParseUploadChunk(&first, [](const ChunkHead&, BytesView) { return OkStatus(); }));
+  if (!head.has_header || head.offset != 0) {
+    return InvalidArgument("an upload's first chunk must have session and header, at offset 0");
+  }
+  TUTTI_ASSIGN(header_, wire::HeaderFromProto(head.fields));
+  TUTTI_ASSIGN(id_, context_.port.OpenUpload(client_, header_, shared_from_this()));
+  step_ = Step::kWaiting;
+  return OkStatus();
+}
+
+void Upload::Accept(std::uint64_t lanes) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (step_ != Step::kWaiting) {
+      return;
+    }
+    bytes_ = lanes * sizeof(std::uint32_t);
+  }
+  // Outside the lock: the pool may call back at once, or much later.
+  context_.pool.Request(lanes * sizeof(std::uint32_t),
+                        [upload = shared_from_this()](StatusOr<std::unique_ptr<Spool>> spool) {
+                          upload->GotSpool(std::move(spool));
+                        });
+}
+
+void Upload::GotSpool(StatusOr<std::unique_ptr<Spool>> spool) {
+  const std::lock_guard lock(mutex_);
+  if (step_ != Step::kWaiting || reactor_ == nullptr) {
+    return;  // gone meanwhile; the spool goes back
+  }
+  if (!spool.ok()) {
+    Finish(spool.status(), context_.port.RetryWindow());
+    return;
+  }
+  spool_ = *std::move(spool);
+  step_ = Step::kReceiving;
+  last_chunk_ = context_.clock.Now();
+  if (const Status status = Consume(); !status.ok()) {
+    Finish(status, Milliseconds(0));
+  }
+}
+
+Status Upload::Consume() {
+  const auto on_data = [this](const ChunkHead& head, BytesView data) -> Status {
+    if (data.empty()) {
+      return head.offset == spool_->received()
+                 ? OkStatus()
+                 : InvalidArgument(Join("upload chunk is at byte ", head.offset, ", expected ",
+                                        spool_->received(), "; chunks come in order"));
+    }
+    TUTTI_TRY(spool_->Append(data));
+    hash_.Update(data);
+    return OkStatus();
+  };
+  TUTTI_ASSIGN(const ChunkHead head, ParseUploadChunk(&chunk_, on_data));
+  context_.metrics.AddBytesUp(head.data_bytes);
+  chunk_.Clear();
+  if (spool_->received() < bytes_) {
+    ReadMore();
+    return OkStatus();
+  }
+  if (hash_.Finish() != header_.header.digest) {
+    return InvalidArgument("the uploaded vector does not have the SHA-256 its header announced");
+  }
+  step_ = Step::kReceived;
+  context_.port.UploadReceived(*id_);
+  return OkStatus();
+}
+
+void Upload::Answer(const Status& status, Milliseconds retry) {
+  const std::lock_guard lock(mutex_);
+  if (reactor_ != nullptr) {
+    Finish(status, retry);
+  }
+}
+
+void Upload::Finish(const Status& status, Milliseconds retry) {
+  if (step_ == Step::kFinished) {
+    return;
+  }
+  step_ = Step::kFinished;
+  if (status.ok()) {
+    *response_ = ReplyBytes(retry);
+  } else {
+    context_.metrics.AddRefusal(CodeName(status.code()));
+    if (retry.count() > 0) {
+      call_->AddTrailingMetadata(kRetryMetadata, std::to_string(retry.count()));
+    }
+  }
+  reactor_->Finish(ToGrpc(status));
+}
+
+Status Upload::Visit(const LaneVisitor& visitor) {
+  std::unique_ptr<Spool> spool;
+  {
+    const std::lock_guard lock(mutex_);
+    spool = TakeSpool();
+  }
+  if (spool == nullptr) {
+    return Internal("an upload was added after it was given up");
+  }
+  return spool->Visit(visitor);
+}
+
+void Upload::Discard() {
+  std::unique_ptr<Spool> spool;
+  {
+    const std::lock_guard lock(mutex_);
+    if (step_ == Step::kReceiving || step_ == Step::kWaiting) {
+      return;  // still written to; goes with the call
+    }
+    spool = TakeSpool();
+  }
+}
+
+void Upload::OnDone() {
+  std::unique_ptr<Spool> spool;
+  std::optional<round::CallId> id;
+  {
+    const std::lock_guard lock(mutex_);
+    // A vector that was handed over belongs to the core until it is visited or discarded.
+    if (step_ != Step::kReceived) {
+      step_ = Step::kFinished;
+    }
+    reactor_ = nullptr;
+    call_ = nullptr;
+    response_ = nullptr;
+    id = id_;
+  }
+  if (id) {
+    context_.port.UploadEnded(*id);
+  }
+}
+
+void Upload::EndIfStalled(Instant now) {
+  const std::lock_guard lock(mutex_);
+  if (reactor_ != nullptr && (step_ == Step::kReceiving || step_ == Step::kHeader) &&
+      now - last_chunk_ > context_.stall) {
+    Finish(DeadlineExceeded(
+               Join("no chunk came for ", context_.stall.count(), " ms; the upload was ended")),
+           Milliseconds(0));
+  }
+}
+
+void UploadWatch::Add(const std::shared_ptr<Upload>& upload) {
+  const std::lock_guard lock(mutex_);
+  open_[upload.get()] = upload;
+}
+
+void UploadWatch::Remove(const Upload* upload) {
+  const std::lock_guard lock(mutex_);
+  open_.erase(upload);
+}
+
+void UploadWatch::Look(Instant now) {
+  std::vector<std::shared_ptr<Upload>> uploads;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, upload] : open_) {
+      if (std::shared_ptr<Upload> alive = upload.lock()) {
+        uploads.push_back(std::move(alive));
+      }
+    }
+  }
+  for (const std::shared_ptr<Upload>& upload : uploads) {
+    upload->EndIfStalled(now);
+  }
+  pool_.Expire();
+}
+
+}  // namespace tutti::rpc

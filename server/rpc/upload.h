@@ -1,0 +1,95 @@
+// One masked vector coming in: header, the core's leave, then chunks into a spool with a running
+// SHA-256. The vector is handed over only when it is whole and has the digest its header announced.
+// Thread safety: safe.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <mutex>
+#include <set>
+
+#include "common/crypto/hash.h"
+#include "server/http/metrics.h"
+#include "server/rpc/chunk.h"
+#include "server/rpc/ports.h"
+
+namespace tutti::rpc {
+
+// What all uploads share; everything is borrowed.
+struct UploadContext {
+  CoordinatorPort& port;
+  SpoolPool& pool;
+  http::Metrics& metrics;
+  const Clock& clock;
+  Milliseconds stall;  // an upload without a chunk for this long is ended
+};
+
+class UploadWatch;
+
+class Upload final : public IncomingUpload, public std::enable_shared_from_this<Upload> {
+ public:
+  // Starts reading; give the reactor to gRPC right away. `response` is gRPC's.
+  static grpc::ServerReadReactor<grpc::ByteBuffer>* Start(const UploadContext& context,
+                                                          UploadWatch& watch, ClientId client,
+                                                          grpc::CallbackServerContext* call,
+                                                          grpc::ByteBuffer* response);
+
+  void Accept(std::uint64_t lanes) override;
+  void Answer(const Status& status, Milliseconds retry) override;
+  Status Visit(const LaneVisitor& visitor) override;
+  void Discard() override;
+
+  // Ends the call when it receives and nothing came for too long.
+  void EndIfStalled(Instant now);
+
+ private:
+  class Reactor;
+  enum class Step { kHeader, kWaiting, kReceiving, kReceived, kFinished };
+
+  Upload(const UploadContext& context, ClientId client, grpc::CallbackServerContext* call,
+         grpc::ByteBuffer* response)
+      : context_(context), client_(std::move(client)), call_(call), response_(response) {}
+
+  void OnRead(bool ok);
+  void OnDone();
+  void GotSpool(StatusOr<std::unique_ptr<Spool>> spool);
+  // With mutex_ held:
+  Status OpenFromHeader();
+  Status Consume();
+  void ReadMore();
+  void Finish(const Status& status, Milliseconds retry);
+  std::unique_ptr<Spool> TakeSpool() { return std::move(spool_); }
+
+  const UploadContext context_;
+  const ClientId client_;
+  std::mutex mutex_;                   // guards everything below
+  grpc::CallbackServerContext* call_;  // valid until OnDone
+  grpc::ByteBuffer* response_;         // valid until OnDone
+  Reactor* reactor_ = nullptr;         // null after OnDone
+  Step step_ = Step::kHeader;
+  std::optional<round::CallId> id_;
+  protocol::UploadHeader header_;
+  grpc::ByteBuffer chunk_;
+  std::uint64_t bytes_ = 0;
+  std::unique_ptr<Spool> spool_;
+  crypto::Sha256Stream hash_;
+  Instant last_chunk_{0};
+};
+
+// Looks at all open uploads now and then: ends stalled ones, sends waiting ones to files.
+class UploadWatch {
+ public:
+  explicit UploadWatch(SpoolPool& pool) : pool_(pool) {}
+  void Add(const std::shared_ptr<Upload>& upload);
+  void Remove(const Upload* upload);
+  // Call every 100 ms or so.
+  void Look(Instant now);
+
+ private:
+  SpoolPool& pool_;
+  std::mutex mutex_;
+  std::map<const Upload*, std::weak_ptr<Upload>> open_;  // guarded by mutex_
+};
+
+}  // namespace tutti::rpc

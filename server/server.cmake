@@ -1,0 +1,12 @@
+# The coordinator's loop and the program tutti-server. Included by server/CMakeLists.txt after the libraries.
+if(TARGET tutti_server_rpc AND TARGET tutti_aggregate)
+  tutti_library(tutti_coordinator LAYER 40
+    SOURCES coordinator.cc coordinator_effects.cc coordinator_jobs.cc daemon.cc job_settings.cc pki.cc publisher.cc
+      watchers.cc
+    DEPS tutti_base tutti_crypto tutti_proto tutti_model tutti_secagg tutti_protocol tutti_aggregate tutti_round
+      tutti_platform tutti_log tutti_config tutti_server_store tutti_server_http tutti_server_rpc)
+  tutti_program(tutti-server
+    SOURCES main.cc
+    DEPS tutti_base tutti_platform tutti_log tutti_config tutti_server_rpc tutti_coordinator
+    LINKS CLI11::CLI11)
+endif()
