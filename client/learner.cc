@@ -29,13 +29,6 @@ std::string ShapeKey(const v1::ModelSpec& model) {
 
 }  // namespace
 
-bool IsReferenceBlas(const std::string& blas) {
-  std::string lower = blas;
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return lower.find("reference") != std::string::npos || lower.find("netlib") != std::string::npos;
-}
-
 Learner::Learner(const v1::ClientConfig& config, client_rpc::Link& link, SecureRng& rng)
     : data_(config.data()), link_(link), rng_(rng), supervisor_(config.trainer()) {}
 
@@ -53,12 +46,7 @@ Attempted<std::uint64_t> Learner::CountExamples(const v1::ModelSpec& model, std:
     return {std::nullopt, std::move(failure)};
   }
   for (const std::string& warning : described->warnings())
-    log::Warn("data_warning", {{"text", warning}});
-  if (IsReferenceBlas(described->blas())) {
-    log::Error("slow_blas", {{"found", described->blas()},
-                             {"effect", "training is 20 to 80 times slower than it could be"},
-                             {"fix", "apt-get install libopenblas0-pthread"}});
-  }
+    log::Warn("trainer_warning", {{"text", warning}});
   log::Info("data_described", {{"examples", described->examples()}, {"blas", described->blas()}});
   if (described->examples() < data_.min_examples()) {
     return {

@@ -77,7 +77,4 @@ StatusOr<std::vector<std::uint32_t>> EncodeForRing(const secagg::RoundConfig& ro
                                                    std::span<const float> update,
                                                    std::uint64_t examples, SecureRng& rng);
 
-// True when `blas` (DescribeReply.blas) is the slow reference implementation.
-bool IsReferenceBlas(const std::string& blas);
-
 }  // namespace tutti::client

@@ -10,6 +10,8 @@
 namespace tutti::client {
 namespace {
 
+constexpr Instant kTellAgain{10 * 60 * 1000};
+
 std::string_view OutcomeName(protocol::Outcome outcome) {
   switch (outcome) {
     case protocol::Outcome::kPublished:
@@ -53,11 +55,23 @@ Status EvaluationAllowed(const v1::PolicyConfig& policy, const std::string& job,
 
 }  // namespace
 
-void Runtime::State::Refuse(const protocol::SessionHash& refused, std::string code,
-                            std::string reason) {
+session::Refused Runtime::State::NewRefusal(std::string code, std::string reason) {
   ++counters.refusals;
-  log::Info("round_refused", {{"session", ShortHash(refused)}, {"code", code}, {"reason", reason}});
-  events.push_back(session::Refused{refused, std::move(code), std::move(reason)});
+  round->refused = true;
+  // A coordinator may offer as often as it likes: the same refusal is told once in ten minutes.
+  const std::string text = Join(round->config.job, " ", code);
+  const Instant now = clock.Now();
+  if (text == told_refusal && now - told_refusal_at < kTellAgain) {
+    log::Debug("round_refused", {{"round", round->config.round}, {"reason", reason}});
+  } else {
+    told_refusal = text;
+    told_refusal_at = now;
+    log::Info("round_refused", {{"job", round->config.job},
+                                {"round", round->config.round},
+                                {"code", code},
+                                {"reason", reason}});
+  }
+  return {round->session, std::move(code), std::move(reason)};
 }
 
 void Runtime::State::Carry(session::Decide& effect) {
@@ -67,11 +81,13 @@ void Runtime::State::Carry(session::Decide& effect) {
   round->config = effect.config;
   round->started = clock.Now();
   if (settings.config.role() != "trainer") {
-    return Refuse(round->session, "POLICY", "this client is an evaluator and does not train");
+    events.push_back(NewRefusal("POLICY", "this client is an evaluator and does not train"));
+    return;
   }
   if (!round->task.ParseFromArray(effect.offer.task.data(),
                                   static_cast<int>(effect.offer.task.size()))) {
-    return Refuse(round->session, "CONFIG_MISMATCH", "the task cannot be parsed");
+    events.push_back(NewRefusal("CONFIG_MISMATCH", "the task cannot be parsed"));
+    return;
   }
   // Reading the data may take a while: the work thread does it and the decision follows here.
   work_queue.Push(
@@ -91,15 +107,7 @@ void Runtime::State::Carry(session::Decide& effect) {
 void Runtime::State::DecideWith(const protocol::SessionHash& hash, std::uint64_t examples) {
   StatusOr<policy::Plan> plan = books.Decide(round->task, round->config, examples);
   if (!plan.ok()) {
-    ++counters.refusals;
-    const std::string code = policy::CodeOf(plan.status());
-    const std::string reason = policy::ReasonOf(plan.status());
-    log::Info("round_refused", {{"session", ShortHash(hash)},
-                                {"job", round->config.job},
-                                {"round", round->config.round},
-                                {"code", code},
-                                {"reason", reason}});
-    return Feed(session::Refused{hash, code, reason});
+    return Feed(NewRefusal(policy::CodeOf(plan.status()), policy::ReasonOf(plan.status())));
   }
   round->plan = *plan;
   log::Debug("round_accepted", {{"job", round->config.job},
@@ -252,6 +260,15 @@ void Runtime::State::EvaluateNow(const protocol::EvaluationOffer& offer) {
 }
 
 void Runtime::State::Carry(session::Finished& effect) {
+  if (InRound(effect.session)) {
+    round->stop.request_stop();
+    if (!round->refused) TellEnd(effect);
+    round.reset();
+  }
+  platform::ReleaseFreeMemory();
+}
+
+void Runtime::State::TellEnd(const session::Finished& effect) {
   switch (effect.outcome) {
     case protocol::Outcome::kPublished:
       ++counters.rounds_published;
@@ -263,20 +280,15 @@ void Runtime::State::Carry(session::Finished& effect) {
       ++counters.rounds_dropped;
       break;
   }
-  if (InRound(effect.session)) {
-    log::Info("round_over",
-              {{"job", round->config.job},
-               {"round", round->config.round},
-               {"outcome", OutcomeName(effect.outcome)},
-               {"survivors", effect.survivors},
-               {"reason", effect.reason},
-               {"seconds", static_cast<double>((clock.Now() - round->started).count()) / 1000},
-               {"epsilon_spent", RoundedUp(counters.epsilon_spent, 3)},
-               {"epsilon_budget", RoundedUp(counters.epsilon_budget, 3)}});
-    round->stop.request_stop();
-    round.reset();
-  }
-  platform::ReleaseFreeMemory();
+  log::Info("round_over",
+            {{"job", round->config.job},
+             {"round", round->config.round},
+             {"outcome", OutcomeName(effect.outcome)},
+             {"survivors", effect.survivors},
+             {"reason", effect.reason},
+             {"seconds", static_cast<double>((clock.Now() - round->started).count()) / 1000},
+             {"epsilon_spent", RoundedUp(counters.epsilon_spent, 3)},
+             {"epsilon_budget", RoundedUp(counters.epsilon_budget, 3)}});
 }
 
 void Runtime::State::Carry(session::Note& effect) {

@@ -27,6 +27,7 @@ struct Round {
   std::shared_ptr<std::vector<std::uint32_t>> lanes;
   std::stop_source stop;
   Instant started{0};
+  bool refused = false;  // by the owner's policy or for want of data; nothing was done
 };
 
 struct Runtime::State {
@@ -48,10 +49,12 @@ struct Runtime::State {
   void Carry(session::Finished& effect);
   void Carry(session::Note& effect);
   void DecideWith(const protocol::SessionHash& session, std::uint64_t examples);
-  void Refuse(const protocol::SessionHash& session, std::string code, std::string reason);
+  // Counts and logs a refusal of the current round, and gives the event for the session machine.
+  session::Refused NewRefusal(std::string code, std::string reason);
   void AfterTraining(const protocol::SessionHash& session, Attempted<Prepared> attempted);
   void AfterUpload(const protocol::SessionHash& session, const Status& status);
   void TellBudget();
+  void TellEnd(const session::Finished& effect);
   bool InRound(const protocol::SessionHash& session) const {
     return round && round->session == session;
   }
@@ -76,7 +79,9 @@ struct Runtime::State {
   session::Session machine;
   std::optional<Round> round;
   std::deque<session::Event> events;  // caused by effects, fed after the batch that caused them
-  bool broken = false;                // a fatal error happened: nothing more is answered
+  std::string told_refusal;  // the newest refusal that was logged for everyone to see, and when
+  Instant told_refusal_at{0};
+  bool broken = false;  // a fatal error happened: nothing more is answered
 
   // Work thread.
   Learner learner;

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -88,13 +89,27 @@ void SendRaw(const std::string& bytes) {
   static_cast<void>(ignored);
 }
 
+constexpr std::uint64_t kExamples = 100;
+
+// Does and reports what the request asks for, or twice as many steps.
+void FillTrained(const std::string& how, const tutti::v1::TrainRequest& request,
+                 tutti::v1::TrainReply& reply) {
+  const std::uint64_t steps = std::max<std::uint64_t>(request.training().local_steps(), 3);
+  reply.set_examples(kExamples);
+  reply.set_steps(how == "overspend" ? 2 * steps : steps);
+  reply.set_sampling_rate(static_cast<double>(request.training().batch_size()) /
+                          static_cast<double>(kExamples));
+  reply.set_noise_multiplier(request.privacy().noise_multiplier());
+}
+
 // Weights in the first half of the memory, doubled into the second.
-void TrainInto(int fd, std::uint64_t values) {
+void TrainInto(int fd, std::uint64_t values, const std::string& how) {
   const std::size_t bytes = 2 * values * sizeof(float);
   auto* data =
       static_cast<float*>(::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
   if (data == MAP_FAILED) std::exit(9);
   for (std::uint64_t i = 0; i < values; ++i) data[values + i] = 2 * data[i];
+  if (how == "nan") data[values] = std::numeric_limits<float>::quiet_NaN();
   if (::ftruncate(fd, 0) == 0) std::exit(8);  // must be sealed
 }
 
@@ -108,7 +123,8 @@ bool Misbehave(const std::string& how, const TrainerRequest& request, Channel& c
     Say("the disk is full\n");
     std::_Exit(3);
   }
-  if (how == "hang") Forever();
+  if (how == "hang" || (how == "hang-in-training" && request.has_train())) Forever();
+  if (how == "crash-in-training" && request.has_train()) std::abort();
   if (how == "shared-memory") TakeSharedMemory();
   if (how == "spin") {
     while (true) static_cast<void>(::getppid());
@@ -170,7 +186,8 @@ int main() {
     reply.set_id(request.id());
     if (how == "exit-after") Say("bye\n");
     if (request.has_describe()) {
-      reply.mutable_described()->set_examples(static_cast<std::uint64_t>(::getpid()));
+      reply.mutable_described()->set_examples(kExamples);
+      reply.mutable_described()->set_torch_version(std::to_string(::getpid()));
       TellSurroundings(reply);
     } else if (request.has_train()) {
       TrainerReply progress;
@@ -179,8 +196,8 @@ int main() {
         progress.mutable_progress()->set_steps_done(step);
         if (!channel.Send(progress).ok()) return 4;
       }
-      TrainInto((*received)->passed_fd, request.train().values());
-      reply.mutable_trained()->set_steps(3);
+      TrainInto((*received)->passed_fd, request.train().values(), how);
+      FillTrained(how, request.train(), *reply.mutable_trained());
     } else {
       reply.mutable_evaluated()->set_accuracy(0.5);
     }

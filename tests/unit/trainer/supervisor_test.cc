@@ -53,7 +53,7 @@ TEST_CASE("a trainer is started on demand and kept warm", "[trainer]") {
   const auto first = supervisor.Describe(Behave("ok"), {});
   REQUIRE(first.ok());
   const auto second = supervisor.Describe(Behave("ok"), {});
-  REQUIRE(first->examples() == second->examples());  // the process id
+  REQUIRE(first->torch_version() == second->torch_version());  // the process id
   REQUIRE(supervisor.starts() == 1);
   REQUIRE(supervisor.failures() == 0);
 }
@@ -179,10 +179,10 @@ TEST_CASE("a trainer that dies between tasks is replaced without an error", "[tr
   Supervisor supervisor(Config());
   const auto first = supervisor.Describe(Behave("exit-after"), {});
   REQUIRE(first.ok());
-  // The process id came back as the number of examples; wait until it is really gone or a zombie.
+  // Until it is really gone the old process may still take a request.
   while (true) {
     const auto next = supervisor.Describe(Behave("ok"), {});
-    if (next.ok() && next->examples() != first->examples()) break;
+    if (next.ok() && next->torch_version() != first->torch_version()) break;
   }
   REQUIRE(supervisor.starts() == 2);
 }
