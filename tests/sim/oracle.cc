@@ -87,7 +87,9 @@ void Oracle::Opened(const secagg::RoundConfig& config, const protocol::SessionHa
   if (!rounds_.insert(config.round).second) {
     world_.Violation(Join("round ", config.round, " was published twice"));
   }
-  ++published_;
+  if (config.round != ++published_) {
+    world_.Violation(Join("round ", config.round, " is the ", published_, ". that was published"));
+  }
   std::vector<std::uint32_t> expected(config.lanes(), 0);
   for (const ClientId& client : survivors) {
     const auto plain = plain_.find({client, session});

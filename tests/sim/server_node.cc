@@ -77,6 +77,9 @@ void ServerNode::Post(const round::Event& event) {
       request != nullptr && calls_.contains(request->call)) {
     world_.Violation("a request was not answered");
   }
+  if (core_->phase() < round::Phase::kCollecting && !calls_.empty()) {
+    world_.Violation(Join("call ", calls_.begin()->first, " is still open after its round"));
+  }
   ArmTimer();
 }
 
@@ -149,10 +152,12 @@ void ServerNode::Upload(const ClientId& client, const protocol::UploadHeader& he
   Post(round::UploadOpened{call, client, header});
 }
 
-void ServerNode::FinishUpload(round::CallId call) {
+void ServerNode::FinishUpload(round::CallId call, const ClientId& sender,
+                              const protocol::UploadHeader& header) {
   const auto found = incoming_.find(call);
   if (found == incoming_.end()) {
-    return;  // dropped while it came in
+    // Dropped while its last bytes were already in the queue.
+    return Post(round::UploadFinished{call, sender, header});
   }
   Incoming& incoming = found->second;
   const ClientId client = incoming.client;
@@ -232,7 +237,11 @@ void ServerNode::Carry(const round::BeginSum& effect) {
 }
 
 void ServerNode::Carry(const round::AcceptUpload& effect) {
-  AfterHere(world_.Between(2, 60), [this, call = effect.call] { FinishUpload(call); });
+  const Incoming& incoming = incoming_.at(effect.call);
+  AfterHere(world_.Between(2, 60),
+            [this, call = effect.call, sender = incoming.client, header = incoming.header] {
+              FinishUpload(call, sender, header);
+            });
 }
 
 void ServerNode::Carry(const round::Accumulate& effect) {
@@ -295,9 +304,11 @@ void ServerNode::Carry(const round::Publish& effect) {
       store_.last_attempt = 0;
       store_.model = model;
     }
-    AfterHere(world_.Between(1, 10), [this, session = effect.session, model, sum_hash] {
-      Post(round::Published{session, model, sum_hash});
-    });
+    const round::Published published{effect.session, model, sum_hash};
+    AfterHere(world_.Between(1, 10), [this, published] { Post(published); });
+    if (world_.Happens(world_.faults.duplicate)) {
+      AfterHere(world_.Between(1, 2000), [this, published] { Post(published); });
+    }
   });
 }
 

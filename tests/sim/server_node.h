@@ -70,7 +70,8 @@ class ServerNode final : public Coordinator {
   void ArmTimer();
   void AfterHere(Milliseconds delay, std::function<void()> what);  // unless this process dies first
   void Break(const ClientId& client);
-  void FinishUpload(round::CallId call);
+  void FinishUpload(round::CallId call, const ClientId& sender,
+                    const protocol::UploadHeader& header);
 
   void Carry(const round::Notify& effect);
   void Carry(const round::Reply& effect);
