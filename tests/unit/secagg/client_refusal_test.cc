@@ -369,6 +369,18 @@ TEST_CASE("a lie about the survivors is refused", "[secagg]") {
   }
 }
 
+TEST_CASE("a survivor set with fewer living neighbours than the threshold is refused", "[secagg]") {
+  World world = MaskedAll(kMalicious);
+  REQUIRE(world.Server().threshold() == 4);
+  REQUIRE(world.config_.min_survivors == 2);
+  // This client and three neighbours: enough for the smallest sum, one neighbour short of the
+  // threshold.
+  const Survivors few{Bytes{0x0f}};
+  const StatusOr<Commit> commit = world.Client(0).OnSurvivors(few);
+  REQUIRE(CodeOf(commit) == "SURVIVORS_REJECTED");
+  REQUIRE(TextOf(commit.status()).find("3 neighbours") != std::string::npos);
+}
+
 TEST_CASE("a second survivor set is never answered", "[secagg]") {
   for (const ThreatLevel level : {kCurious, kMalicious}) {
     World world = MaskedAll(level);
@@ -440,6 +452,26 @@ TEST_CASE("commits to another set or another session do not count", "[secagg]") 
   };
   SECTION("the right set and session") {
     REQUIRE(world.Client(0).OnCertificate(certificate_over(session, all)).ok());
+  }
+  SECTION("a signer who is not in the set") {
+    World other_world = MaskedAll(kMalicious, 7);
+    const Survivors without = *other_world.Server().SurvivorsMessage();
+    REQUIRE(other_world.Client(0).OnSurvivors(without).ok());
+    const Roster theirs = *other_world.Server().RosterFor(other_world.Name(0));
+    const Bytes statement =
+        CommitStatement(SessionId(ConfigHash(other_world.config_), theirs.root, theirs.size),
+                        crypto::Sha256(without.bitmap));
+    CommitCertificate certificate;
+    for (const Index i : {0U, 1U, 2U, 3U, 7U}) {
+      certificate.commits.push_back(
+          {.index = i,
+           .join = {},
+           .path = {},
+           .signature = crypto::Sign(other_world.identities_[i].signing_key, statement)});
+    }
+    const StatusOr<Unmask> answer = other_world.Client(0).OnCertificate(certificate);
+    REQUIRE(CodeOf(answer) == "CERTIFICATE_REJECTED");
+    REQUIRE(TextOf(answer.status()).find("not in the survivor set") != std::string::npos);
   }
   SECTION("another set") {
     REQUIRE(CodeOf(world.Client(0).OnCertificate(certificate_over(session, other))) ==

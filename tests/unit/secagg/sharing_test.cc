@@ -157,6 +157,33 @@ TEST_CASE("a bitmap has one form", "[secagg]") {
   REQUIRE(IsBitmapOf(Bytes{255}, 8));
 }
 
+TEST_CASE("what is derived or signed is bound to its round, its ends and its direction",
+          "[secagg]") {
+  Digest one{};
+  Digest other{};
+  other[0] = 1;
+  const Secret32 secret = SecretOf(3);
+  const auto bytes = [](const auto& value) {
+    return Bytes(value.view().begin(), value.view().end());
+  };
+  REQUIRE(SeedCommitment(one, secret) != SeedCommitment(other, secret));
+  REQUIRE(bytes(PairSecret(one, secret)) != bytes(PairSecret(other, secret)));
+  REQUIRE(bytes(BoxKey(secret, 1, 2)) != bytes(BoxKey(secret, 2, 1)));
+  REQUIRE(BoxAssociatedData(one, 1, 2) != BoxAssociatedData(one, 2, 1));
+  REQUIRE(BoxAssociatedData(one, 1, 2) != BoxAssociatedData(other, 1, 2));
+  REQUIRE(bytes(PairMaskSeed(secret, 1, 2)) == bytes(PairMaskSeed(secret, 2, 1)));
+  REQUIRE(bytes(PairMaskSeed(secret, 1, 2)) != bytes(PairMaskSeed(secret, 1, 3)));
+  REQUIRE(bytes(SelfMaskSeed(one, secret, 1)) != bytes(SelfMaskSeed(other, secret, 1)));
+  REQUIRE(bytes(SelfMaskSeed(one, secret, 1)) != bytes(SelfMaskSeed(one, secret, 2)));
+  REQUIRE(JoinStatement(one, Join{}) != JoinStatement(other, Join{}));
+  REQUIRE(JoinLeaf(1, Join{}) != JoinLeaf(2, Join{}));
+  REQUIRE(SharesStatement(one, 1, {}) != SharesStatement(other, 1, {}));
+  REQUIRE(SharesStatement(one, 1, {}) != SharesStatement(one, 2, {}));
+  REQUIRE(HeaderStatement(one, 1, {}, {}) != HeaderStatement(other, 1, {}, {}));
+  REQUIRE(CommitStatement(one, one) != CommitStatement(other, one));
+  REQUIRE(CommitStatement(one, one) != CommitStatement(one, other));
+}
+
 TEST_CASE("each share is checked by its own half of the hash", "[secagg]") {
   Digest session{};
   const Secret32 seed_share = SecretOf(1);
