@@ -47,16 +47,10 @@ StatusOr<crypto::KeyPair> KeyFor(const IdentityPaths& paths, SecureRng& rng) {
 }
 
 Status ExplainRefusal(const Status& status) {
-  if (status.code() == StatusCode::kUnauthenticated) {
-    return Unauthenticated(
-        tutti::Join(TextOf(status),
-                    "; tokens work once and expire: ask the operator for a new one "
-                    "(tutti token create)"));
-  }
   if (status.code() == StatusCode::kAlreadyExists) {
     return AlreadyExists(tutti::Join(TextOf(status), "; choose another name with --name"));
   }
-  return Annotate(status, "enrolment");
+  return Annotate(status, "enrolment refused");
 }
 
 // The certificate must be for our key and of the CA the token names: anything else is not stored.

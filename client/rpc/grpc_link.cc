@@ -13,6 +13,8 @@ namespace {
 // A stream that lived this long was a good one: the next failure starts with a short pause again.
 constexpr std::chrono::seconds kGoodStream{2};
 constexpr std::chrono::minutes kTellAgain{10};
+constexpr std::chrono::milliseconds kWatchSlice{
+    500};  // between two looks at whether the link stops
 
 // Only an operator can end these: a revoked certificate, another protocol version.
 bool NeedsOperator(StatusCode code) {
@@ -105,6 +107,14 @@ Try GrpcLink::State::HoldStream(const NoticeSink& sink) {
   return ended;
 }
 
+void GrpcLink::State::WaitForConnection() {
+  while (!Stopping()) {
+    const grpc_connectivity_state state = channel->GetState(true);
+    if (state == GRPC_CHANNEL_READY) return;
+    channel->WaitForStateChange(state, std::chrono::system_clock::now() + kWatchSlice);
+  }
+}
+
 void GrpcLink::State::RunStream(const NoticeSink& sink) {
   Backoff backoff(rng);
   while (!Stopping()) {
@@ -118,6 +128,7 @@ void GrpcLink::State::RunStream(const NoticeSink& sink) {
     ReportAway(ended);
     if (std::chrono::steady_clock::now() - begun > kGoodStream) backoff.Reset();
     if (NeedsOperator(ended.code()) || ended.code() == StatusCode::kInvalidArgument) backoff.Slow();
+    WaitForConnection();
     std::unique_lock lock(mutex);
     changed.wait_for(lock, backoff.Next(asked), [this] { return stopping; });
   }

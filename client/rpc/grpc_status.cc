@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "client/rpc/backoff.h"
 #include "client/rpc/grpc_link.h"
 #include "common/base/text.h"
 
@@ -56,8 +57,9 @@ grpc::ChannelArguments ChannelOptions(const std::string& address) {
   grpc::ChannelArguments options;
   options.SetMaxReceiveMessageSize(kMaxMessageBytes);
   options.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);  // we retry ourselves
-  options.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  options.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);  // the pace is ours (Backoff)
+  // Connecting is gRPC's business, with its own jitter; calling again once connected is Backoff's.
+  options.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, static_cast<int>(Backoff::kFirst.count()));
+  options.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, static_cast<int>(Backoff::kLongest.count()));
   options.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
   options.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
   options.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);

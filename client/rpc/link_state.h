@@ -30,6 +30,10 @@ struct GrpcLink::State {
 
   void RunStream(const NoticeSink& sink);
   Try HoldStream(const NoticeSink& sink);
+  // Until the channel is connected or the link stops. Watching it is what makes progress: gRPC's
+  // sockets are only polled while somebody waits on them, so a reconnect that nobody watches never
+  // completes.
+  void WaitForConnection();
   v1::AttachRequest NewAttachRequest();
   void ReportAway(const Status& why);
 

@@ -159,6 +159,27 @@ TEST_CASE("a refused attach is tried again until the coordinator takes it", "[rp
   REQUIRE(served.service.epsilon == 1.25);
 }
 
+TEST_CASE("a link whose coordinator goes away finds it again when it is back", "[rpc]") {
+  Served first;
+  first.Start();
+  const LinkSettings settings = first.Settings();
+  GrpcLink link(settings);
+  link.Start([](const protocol::Notice&) {});
+  while (!link.counts().attached) std::this_thread::yield();
+  first.service.Close();
+  first.server->Shutdown(std::chrono::system_clock::now());
+  first.server.reset();
+  while (link.counts().attached) std::this_thread::yield();
+  // A call made while it is away is delivered when it is back.
+  std::thread caller([&] { static_cast<void>(link.Send(protocol::CommitRequest{}, {})); });
+  Served second;
+  second.Start(first.port);
+  REQUIRE(second.service.WaitFor([&] { return second.service.attaches == 1; }));
+  caller.join();
+  REQUIRE(second.service.commits == 1);
+  link.Stop();
+}
+
 TEST_CASE("a call is tried again while the coordinator is busy and not after its final word",
           "[rpc]") {
   Served served;
