@@ -137,6 +137,7 @@ class Coordinator final : public rpc::CoordinatorPort, public rpc::AdminPort {
   Traffic TakeTraffic();
 
   // coordinator_jobs.cc
+  StatusOr<rpc::JobStatus> Find(const std::string& name) const;
   StatusOr<store::ModelRecord> NewestSoundModel(const store::JobRecord& job);
   Status RestoreJob(const store::JobRecord& record);
   StatusOr<round::JobSubmitted> Submission(const std::string& name, bool stopped);

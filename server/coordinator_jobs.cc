@@ -129,7 +129,7 @@ StatusOr<rpc::JobStatus> Coordinator::SubmitJob(const v1::JobConfig& config, Byt
         "with "
         "insecure_loopback; set level = \"curious\" or run with certificates");
   }
-  if (const auto known = JobCalled(name); known.ok()) {
+  if (const auto known = Find(name); known.ok()) {
     if (SameJob(known->record.config, config)) {
       return known;
     }
@@ -164,13 +164,13 @@ StatusOr<rpc::JobStatus> Coordinator::SubmitJob(const v1::JobConfig& config, Byt
   log::Info("job submitted", {{"job", name}, {"rounds", config.rounds()}});
   TUTTI_ASSIGN(const round::JobSubmitted submission, Submission(name, false));
   TUTTI_TRY(RunOnCore([&] { Dispatch(submission); }));
-  return JobCalled(name);
+  return Find(name);
 }
 
 StatusOr<rpc::JobStatus> Coordinator::StopJob(const std::string& name) {
-  TUTTI_TRY(JobCalled(name).status());
+  TUTTI_TRY(Find(name).status());
   TUTTI_TRY(RunOnCore([&] { Dispatch(round::JobStopRequested{JobId(name)}); }));
-  TUTTI_ASSIGN(const rpc::JobStatus status, JobCalled(name));
+  TUTTI_ASSIGN(const rpc::JobStatus status, Find(name));
   if (status.record.state != round::JobState::kStopped) {
     return FailedPrecondition(Join("job ", name, " is ", round::JobStateName(status.record.state),
                                    ", so there is nothing to stop"));
@@ -179,7 +179,7 @@ StatusOr<rpc::JobStatus> Coordinator::StopJob(const std::string& name) {
 }
 
 StatusOr<rpc::JobStatus> Coordinator::ResumeJob(const std::string& name) {
-  TUTTI_TRY(JobCalled(name).status());
+  TUTTI_TRY(Find(name).status());
   bool in_core = false;
   {
     const std::lock_guard lock(state_mutex_);
@@ -190,21 +190,28 @@ StatusOr<rpc::JobStatus> Coordinator::ResumeJob(const std::string& name) {
     TUTTI_ASSIGN(event, Submission(name, false));
   }
   TUTTI_TRY(RunOnCore([&] { Dispatch(event); }));
-  TUTTI_ASSIGN(const rpc::JobStatus status, JobCalled(name));
+  TUTTI_ASSIGN(const rpc::JobStatus status, Find(name));
   if (status.record.state == round::JobState::kDone) {
     return FailedPrecondition(Join("job ", name, " is done, so there is nothing to resume"));
   }
   return status;
 }
 
-StatusOr<rpc::JobStatus> Coordinator::JobCalled(const std::string& name) {
+StatusOr<rpc::JobStatus> Coordinator::Find(const std::string& name) const {
   const std::lock_guard lock(state_mutex_);
   const auto found = jobs_.find(name);
   return found == jobs_.end() ? StatusOr<rpc::JobStatus>(NoSuchJob(name))
                               : StatusOr<rpc::JobStatus>(found->second.status);
 }
 
+// Who asks sees everything that happened before: the core first ends what it is at.
+StatusOr<rpc::JobStatus> Coordinator::JobCalled(const std::string& name) {
+  TUTTI_TRY(RunOnCore([] {}));
+  return Find(name);
+}
+
 std::vector<rpc::JobStatus> Coordinator::AllJobs() {
+  RunOnCore([] {}).IgnoreError();
   const std::lock_guard lock(state_mutex_);
   std::vector<rpc::JobStatus> jobs;
   for (const std::string& name : order_) {
@@ -214,9 +221,9 @@ std::vector<rpc::JobStatus> Coordinator::AllJobs() {
 }
 
 Status Coordinator::Watch(const std::string& name, std::shared_ptr<rpc::JobWatcher> watcher) {
-  TUTTI_TRY(JobCalled(name).status());
+  TUTTI_TRY(Find(name).status());
   return RunOnCore([&] {
-    const auto status = JobCalled(name);
+    const auto status = Find(name);
     watcher->OnEvent({.job = *status, .finished = {}, .progress = {}, .line = ""});
     const round::JobState state = status->record.state;
     if (state == round::JobState::kWaiting || state == round::JobState::kRunning ||
