@@ -57,14 +57,17 @@ std::vector<Effect> Machine::Advance(Instant now, const Event& event) {
   // What is due by the clock happens first: an answer that comes after a deadline is late even if
   // nobody looked yet.
   while (CloseIfDue()) {
+    tally_.reset();
   }
   std::visit([this](const auto& e) { On(e); }, event);
+  tally_.reset();
   Settle();
   return std::move(effects_);
 }
 
 void Machine::Settle() {
   while (CloseIfDue()) {
+    tally_.reset();
   }
   ReportProgress();
 }
@@ -108,7 +111,15 @@ const Attempt* Machine::Current() const {
 
 Attempt* Machine::Current() { return const_cast<Attempt*>(std::as_const(*this).Current()); }
 
-Tally Machine::Count() const {
+// Counted once for each event: with a thousand members the count is what an event costs.
+const Tally& Machine::Count() const {
+  if (!tally_ || (tally_->next_gone && *tally_->next_gone <= now_)) {
+    tally_ = CountMembers();
+  }
+  return *tally_;
+}
+
+Tally Machine::CountMembers() const {
   Tally tally;
   const Attempt* attempt = Current();
   if (attempt == nullptr) {

@@ -112,7 +112,8 @@ class Machine {
   void Settle();      // closes every phase that is due, then reports progress
   bool CloseIfDue();  // true: a phase changed
   void ReportProgress();
-  Tally Count() const;
+  const Tally& Count() const;
+  Tally CountMembers() const;
   Attempt* Current();
   const Attempt* Current() const;
   Instant PhaseDeadline() const;
@@ -209,6 +210,7 @@ class Machine {
   std::map<ClientId, protocol::Closed>
       last_closed_;  // of the attempt that ended last, for those who missed it
   std::optional<Progress> last_progress_;
+  mutable std::optional<Tally> tally_;  // of the current phase; none after anything changed
   std::uint64_t refusals_ = 0;
 };
 
