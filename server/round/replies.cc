@@ -15,7 +15,8 @@ Milliseconds Machine::RetryWindow() const {
 
 void Machine::ReplyTo(CallId call, Status status) {
   // Only what may go better later names a time: a broken rule stays broken.
-  const bool later = status.code() == StatusCode::kFailedPrecondition || status.code() == StatusCode::kAborted;
+  const bool later =
+      status.code() == StatusCode::kFailedPrecondition || status.code() == StatusCode::kAborted;
   const Milliseconds retry = later ? RetryWindow() : Milliseconds{0};
   Emit(Reply{call, std::move(status), retry});
 }
