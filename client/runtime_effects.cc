@@ -10,6 +10,10 @@
 namespace tutti::client {
 namespace {
 
+// Messages and tasks that may wait because of a coordinator that asks faster than it listens. What
+// is dropped it asks for again.
+constexpr std::size_t kMaxWaitingSends = 256;
+constexpr std::size_t kMaxWaitingTasks = 32;
 constexpr Instant kTellAgain{10 * 60 * 1000};
 
 std::string_view OutcomeName(protocol::Outcome outcome) {
@@ -90,7 +94,7 @@ void Runtime::State::Carry(session::Decide& effect) {
     return;
   }
   // Reading the data may take a while: the work thread does it and the decision follows here.
-  work_queue.Push(
+  const bool taken = work_queue.TryPush(
       [this, hash = round->session, model = round->task.model(), stop = round->stop.get_token()] {
         if (stop.stop_requested()) return;
         Attempted<std::uint64_t> examples = learner.CountExamples(model, stop);
@@ -98,10 +102,11 @@ void Runtime::State::Carry(session::Decide& effect) {
           if (!InRound(hash)) return;
           if (examples.value) return DecideWith(hash, *examples.value);
           log::Warn("data_not_usable", {{"reason", examples.failure.detail}});
-          ++counters.refusals;
-          Feed(session::Refused{hash, examples.failure.code, examples.failure.reason});
+          Feed(NewRefusal(examples.failure.code, examples.failure.reason));
         });
-      });
+      },
+      kMaxWaitingTasks);
+  if (!taken) events.push_back(NewRefusal("BUSY", "too many offers wait on this device"));
 }
 
 void Runtime::State::DecideWith(const protocol::SessionHash& hash, std::uint64_t examples) {
@@ -208,21 +213,27 @@ void Runtime::State::Carry(session::RecordAnswer& effect) {
 void Runtime::State::Carry(session::Send& effect) {
   const std::optional<protocol::SessionHash> hash = std::visit(SessionOf{}, effect.request);
   const std::stop_token stop = hash && InRound(*hash) ? round->stop.get_token() : all.get_token();
-  send_queue.Push([this, hash, stop, request = std::move(effect.request)] {
-    const Status status = link.Send(request, stop);
-    if (status.ok()) return Failpoint("client.sent");
-    if (stop.stop_requested()) return;
-    if (!hash) return log::Debug("message_not_taken", {{"reason", status}});
-    Post([this, hash = *hash, status] {
-      log::Debug("step_refused", {{"session", ShortHash(hash)}, {"reason", status}});
-      Feed(session::Rejected{hash, status});
-    });
-  });
+  const bool taken = send_queue.TryPush(
+      [this, hash, stop, request = std::move(effect.request)] {
+        const Status status = link.Send(request, stop);
+        if (status.ok()) return Failpoint("client.sent");
+        if (stop.stop_requested()) return;
+        if (!hash) return log::Debug("message_not_taken", {{"reason", status}});
+        Post([this, hash = *hash, status] {
+          log::Debug("step_refused", {{"session", ShortHash(hash)}, {"reason", status}});
+          Feed(session::Rejected{hash, status});
+        });
+      },
+      kMaxWaitingSends);
+  if (!taken) log::Debug("message_dropped");
 }
 
 void Runtime::State::Carry(session::Evaluate& effect) {
   if (settings.config.role() != "evaluator") return;
-  work_queue.Push([this, offer = std::move(effect.offer)] { EvaluateNow(offer); });
+  if (!work_queue.TryPush([this, offer = std::move(effect.offer)] { EvaluateNow(offer); },
+                          kMaxWaitingTasks)) {
+    log::Debug("evaluation_dropped");
+  }
 }
 
 // On the work thread.

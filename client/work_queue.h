@@ -20,6 +20,18 @@ class WorkQueue {
   // Waits while `limit` or more are queued: a peer that sends faster than we work is slowed down.
   bool PushBounded(Work work, std::size_t limit) { return Add(std::move(work), limit); }
 
+  // False when `limit` or more are queued (or after Close): for work a peer can ask for without
+  // end.
+  bool TryPush(Work work, std::size_t limit) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (closed_ || queue_.size() >= limit) return false;
+      queue_.push_back(std::move(work));
+    }
+    changed_.notify_all();
+    return true;
+  }
+
   // The next one; waits up to `timeout` (nullopt: for ever). Empty work: nothing came in time.
   // nullopt: closed.
   std::optional<Work> Take(std::optional<Milliseconds> timeout = std::nullopt) {

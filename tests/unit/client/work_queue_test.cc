@@ -36,4 +36,13 @@ TEST_CASE("a full queue makes its feeder wait until there is room or the end", "
   REQUIRE_FALSE(queue.PushBounded([] {}, 1));
 }
 
+TEST_CASE("work that a peer asks for without end is dropped above the limit", "[client]") {
+  WorkQueue queue;
+  REQUIRE(queue.TryPush([] {}, 2));
+  REQUIRE(queue.TryPush([] {}, 2));
+  REQUIRE_FALSE(queue.TryPush([] {}, 2));
+  REQUIRE(queue.Take().has_value());
+  REQUIRE(queue.TryPush([] {}, 2));
+}
+
 }  // namespace tutti::client
