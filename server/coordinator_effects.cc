@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "common/base/text.h"
+#include "common/failpoint/failpoint.h"
 #include "common/log/log.h"
 #include "common/platform/memory.h"
 #include "server/coordinator.h"
@@ -47,6 +48,7 @@ void Coordinator::Do(round::Notify& effect) {
   // A client without a stream gets what it missed when it attaches again.
   if (const auto found = sinks_.find(effect.client); found != sinks_.end()) {
     found->second->Send(effect.notice);
+    Failpoint("server.notified");
   }
 }
 
@@ -55,6 +57,7 @@ void Coordinator::Do(round::Reply& effect) {
     const rpc::ReplyFunction reply = std::move(found->second);
     calls_.erase(found);
     reply(effect.status, effect.retry);
+    Failpoint("server.replied");
   } else if (const auto open = uploads_.find(effect.call); open != uploads_.end()) {
     open->second.answered = true;
     open->second.upload->Answer(effect.status, effect.retry);
@@ -86,6 +89,7 @@ void Coordinator::Do(round::Accumulate& effect) {
     log::Error("a masked vector could not be added; the round will fail", {{"reason", status}});
     sums_.erase(sum);
   }
+  Failpoint("server.accumulated");
   parts_.metrics.SetUploads(parts_.pool.in_memory(), parts_.pool.in_files());
 }
 
@@ -109,10 +113,12 @@ void Coordinator::Do(round::PersistSurvivors& effect) {
   for (const ClientId& client : effect.survivors) {
     record.clients.push_back(client.value());
   }
+  Failpoint("server.before_survivors");
   if (const Status status = parts_.store.RecordSurvivors(record); !status.ok()) {
     log::Error("the survivor set could not be stored; the round fails", {{"reason", status}});
     unpersisted_ = effect.session;
   }
+  Failpoint("server.survivors_stored");
   parts_.pool.Trim();
 }
 
@@ -143,6 +149,7 @@ void Coordinator::Do(round::Publish& effect) {
   ++open_publications_;
   const bool whole = order->sum != nullptr;
   publishing_.TryPost([this, order, session, whole] {
+    Failpoint("server.before_publish");
     StatusOr<PublishedRound> published =
         whole ? publisher_.Publish(std::move(*order))
               : Aborted("a masked vector was lost on the coordinator's disk; the sum is not whole");
@@ -160,6 +167,7 @@ void Coordinator::OnPublished(const protocol::SessionHash& session,
     Dispatch(round::PublishFailed{session, TextOf(published.status())});
     return;
   }
+  Failpoint("server.round_stored");
   const store::RoundRecord& round = published->round;
   const rpc::JobStatus status = Update(round.job, [&](Job& job) {
     job.model = published->model.sha256;
@@ -183,6 +191,7 @@ void Coordinator::OnPublished(const protocol::SessionHash& session,
   Dispatch(round::Published{session,
                             round::ModelRef{published->model.sha256, published->model.bytes},
                             published->sum_hash});
+  Failpoint("server.announced");
   platform::ReleaseFreeMemory();
 }
 

@@ -3,6 +3,7 @@
 
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
+#include "common/failpoint/failpoint.h"
 #include "common/log/log.h"
 #include "server/coordinator.h"
 
@@ -144,6 +145,7 @@ StatusOr<rpc::JobStatus> Coordinator::SubmitJob(const v1::JobConfig& config, Byt
   TUTTI_ASSIGN(model.path,
                parts_.checkpoints.Write(name, 0, model.sha256, checkpoint,
                                         store::ManifestJson(model, {}, prepared.task_json)));
+  Failpoint("server.first_checkpoint_written");
   store::JobRecord record;
   record.name = name;
   record.config = ToBytes(AsBytes(config.SerializeAsString()));

@@ -5,6 +5,7 @@
 
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
+#include "common/failpoint/failpoint.h"
 #include "common/log/log.h"
 #include "common/model/safetensors.h"
 #include "common/secagg/encoding.h"
@@ -113,6 +114,7 @@ StatusOr<PublishedRound> Publisher::Publish(PublishOrder order) {
   TUTTI_ASSIGN(model.path,
                checkpoints_.Write(model.job, model.round, model.sha256, *bytes,
                                   store::ManifestJson(model, round, order.job->task_json)));
+  Failpoint("server.checkpoint_written");
   store::Publication publication;
   publication.round = round;
   publication.model = model;

@@ -2,6 +2,7 @@
 
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
+#include "common/failpoint/failpoint.h"
 #include "common/log/log.h"
 #include "server/rpc/grpc_status.h"
 
@@ -95,6 +96,7 @@ Status EnrolmentService::Issue(const v1::EnrolRequest& request, v1::EnrolReply* 
   client.certificate_expires_at = info.not_after;
   client.enrolled_at = now;
   TUTTI_TRY(settings_.store.Enrol(secret_hash, client, now));
+  Failpoint("server.client_stored");
   settings_.directory.Put(client);
   log::Info("client enrolled", {{"client", name}, {"role", client.role}});
   reply->set_certificate_pem(pem);
