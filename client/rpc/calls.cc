@@ -116,15 +116,18 @@ Try GrpcLink::State::UploadOnce(const protocol::UploadHeader& header,
   const auto bytes = std::as_bytes(lanes);
   v1::UploadChunk chunk;
   wire::ToProto(header, &chunk);
-  for (std::size_t offset = 0; offset < bytes.size(); offset += kUploadChunk) {
+  // The header alone first: until the coordinator has a place for this vector, no data waits there.
+  bool open = stream->Write(chunk);
+  chunk.clear_session();
+  chunk.clear_header();
+  // A failed write ends the call; Finish says why.
+  for (std::size_t offset = 0; open && offset < bytes.size(); offset += kUploadChunk) {
     const auto part = bytes.subspan(offset, std::min(kUploadChunk, bytes.size() - offset));
     chunk.set_offset(offset);
     chunk.set_data(part.data(), part.size());
     bytes_sent += part.size();
-    if (!stream->Write(chunk)) break;  // Finish says why
+    open = stream->Write(chunk);
     Failpoint("client.chunk_sent");
-    chunk.clear_session();
-    chunk.clear_header();
   }
   stream->WritesDone();
   return EndOf(stream->Finish(), context);

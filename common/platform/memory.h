@@ -6,8 +6,8 @@
 
 namespace tutti::platform {
 
-// Keeps buffers of up to 4 MiB (RPC chunks) in the heap instead of mapping and faulting them anew
-// each time, lets 16 MiB of free heap stay, and bounds the number of arenas. Bigger vectors are
+// Keeps buffers of up to 2 MiB (RPC chunks) in the heap instead of mapping and faulting them anew
+// each time, lets 8 MiB of free heap stay, and bounds the number of arenas. Bigger vectors are
 // still mapped, so their memory comes back to the system as soon as they are freed. Does nothing
 // where the C library is not glibc.
 void TuneAllocator();

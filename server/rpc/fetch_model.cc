@@ -11,6 +11,11 @@
 namespace tutti::rpc {
 namespace {
 
+// What one download may have encrypted and unsent at once: with a hundred downloads it is what
+// counts.
+constexpr std::size_t kServedChunk = 256 * 1024;  // bytes
+static_assert(kServedChunk <= protocol::kMaxChunkBytes);
+
 struct Request {
   Digest sha256{};
   std::uint64_t offset = 0;
@@ -81,8 +86,7 @@ class Fetch final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
 
  private:
   void WriteNext() {  // with mutex_ held
-    const std::size_t count =
-        std::min<std::uint64_t>(protocol::kMaxChunkBytes, model_->size() - offset_);
+    const std::size_t count = std::min<std::uint64_t>(kServedChunk, model_->size() - offset_);
     if (count == 0) {
       End(OkStatus());
       return;
