@@ -185,6 +185,8 @@ void Coordinator::OnPublished(const protocol::SessionHash& session,
                                 {"round", round.round},
                                 {"clients", round.survivors},
                                 {"invited", round.invited},
+                                {"masks_removed", published->masks_removed},
+                                {"weight_sum", published->weight_sum},
                                 {"seconds", round.seconds},
                                 {"max_epsilon", round.max_epsilon}});
   watchers_.Tell({.job = status, .finished = round, .progress = {}, .line = ""});

@@ -72,14 +72,16 @@ Status Publisher::RemoveMasks(secagg::Accumulator& sum,
   return status;
 }
 
-StatusOr<Bytes> Publisher::NextCheckpoint(PublishOrder& order, Digest& sum_hash) {
+StatusOr<Bytes> Publisher::NextCheckpoint(PublishOrder& order, PublishedRound& published) {
   const secagg::RoundConfig& config = order.publish.config;
   TUTTI_TRY(RemoveMasks(*order.sum, order.publish.masks));
   const std::span<const std::uint32_t> sum = order.sum->sum();
-  sum_hash = crypto::Sha256({reinterpret_cast<const std::uint8_t*>(sum.data()), sum.size_bytes()});
+  published.sum_hash = crypto::Sha256({reinterpret_cast<const std::uint8_t*>(sum.data()), sum.size_bytes()});
   TUTTI_ASSIGN(secagg::DecodedSum decoded,
                secagg::DecodeSum(
                    config, sum, static_cast<std::uint32_t>(order.publish.report.survivors.size())));
+  published.masks_removed = order.publish.masks.size();
+  published.weight_sum = decoded.weight_sum;
   order.sum.reset();
   TUTTI_ASSIGN(const store::ModelBytes previous, shelf_.Load(order.model));
   TUTTI_ASSIGN(const std::span<const float> weights,
@@ -94,7 +96,7 @@ StatusOr<Bytes> Publisher::NextCheckpoint(PublishOrder& order, Digest& sum_hash)
 
 StatusOr<PublishedRound> Publisher::Publish(PublishOrder order) {
   PublishedRound published;
-  TUTTI_ASSIGN(Bytes checkpoint, NextCheckpoint(order, published.sum_hash));
+  TUTTI_ASSIGN(Bytes checkpoint, NextCheckpoint(order, published));
   auto bytes = std::make_shared<const Bytes>(std::move(checkpoint));
   const round::RoundReport& report = order.publish.report;
   store::ModelRecord& model = published.model;

@@ -26,6 +26,8 @@ struct PublishedRound {
   store::RoundRecord round;
   store::ModelRecord model;
   Digest sum_hash{};
+  std::uint64_t masks_removed = 0;  // self masks of survivors, pairwise masks of dropouts
+  std::uint64_t weight_sum = 0;     // the weight lane of the opened sum
 };
 
 class Publisher {
@@ -45,7 +47,8 @@ class Publisher {
 
  private:
   Status RemoveMasks(secagg::Accumulator& sum, std::span<const secagg::LeftoverMask> masks);
-  StatusOr<Bytes> NextCheckpoint(PublishOrder& order, Digest& sum_hash);
+  // Opens the sum, fills in what `published` says of it and gives the next checkpoint.
+  StatusOr<Bytes> NextCheckpoint(PublishOrder& order, PublishedRound& published);
   void CollectOldModels(const std::string& job);
 
   store::Store& store_;
