@@ -1,4 +1,5 @@
 // tutti-bench: what rounds cost, one JSON line a run on standard output.
+#include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
@@ -21,6 +22,7 @@ int Print(const tutti::StatusOr<nlohmann::json>& line) {
 
 int main(int argc, char** argv) {
   tutti::client_rpc::DemandTls13();
+  spdlog::set_level(spdlog::level::warn);  // a line for each attached client would drown the result
   const std::string programs =
       std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
   CLI::App app(
