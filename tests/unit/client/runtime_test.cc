@@ -5,6 +5,7 @@
 #include "common/config/load.h"
 #include "common/crypto/hash.h"
 #include "common/crypto/random.h"
+#include "common/log/log.h"
 #include "common/model/architecture.h"
 #include "common/model/safetensors.h"
 #include "common/platform/clock.h"
@@ -124,6 +125,12 @@ class Device {
 };
 
 struct World {
+  // Before there are threads; what devices log of their troubles would drown the test's own output.
+  World() {
+    v1::LogConfig log;
+    log.set_level("error");
+    REQUIRE(log::Setup(log, "test").ok());
+  }
   platform::RealClock clock;
   TestAuthority authority{clock.Wall()};
   CoordinatorDouble coordinator;
