@@ -16,18 +16,6 @@ constexpr std::size_t kMaxWaitingSends = 256;
 constexpr std::size_t kMaxWaitingTasks = 32;
 constexpr Instant kTellAgain{10 * 60 * 1000};
 
-std::string_view OutcomeName(protocol::Outcome outcome) {
-  switch (outcome) {
-    case protocol::Outcome::kPublished:
-      return "published";
-    case protocol::Outcome::kFailed:
-      return "failed";
-    case protocol::Outcome::kDropped:
-      return "dropped";
-  }
-  return "unknown";
-}
-
 std::string ShortHash(const Digest& hash) { return ToHex(BytesView(hash).first(6)); }
 
 // Session of a request that belongs to one; nullopt for those that stand alone.
@@ -294,7 +282,7 @@ void Runtime::State::TellEnd(const session::Finished& effect) {
   log::Info("round_over",
             {{"job", round->config.job},
              {"round", round->config.round},
-             {"outcome", OutcomeName(effect.outcome)},
+             {"outcome", protocol::OutcomeName(effect.outcome)},
              {"survivors", effect.survivors},
              {"reason", effect.reason},
              {"seconds", static_cast<double>((clock.Now() - round->started).count()) / 1000},

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "common/base/bytes.h"
@@ -68,6 +69,17 @@ struct CertificateNotice {
   bool operator==(const CertificateNotice&) const = default;
 };
 enum class Outcome : std::uint8_t { kPublished, kFailed, kDropped };
+constexpr std::string_view OutcomeName(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kPublished:
+      return "published";
+    case Outcome::kFailed:
+      return "failed";
+    case Outcome::kDropped:
+      return "dropped";
+  }
+  return "failed";
+}
 struct Closed {
   SessionHash session{};
   Outcome outcome = Outcome::kFailed;

@@ -89,21 +89,9 @@ StatusOr<protocol::Notice> OfferFrom(const v1::RoundOffer& message) {
   return protocol::Notice(std::move(offer));
 }
 
-std::string_view OutcomeName(protocol::Outcome outcome) {
-  switch (outcome) {
-    case protocol::Outcome::kPublished:
-      return "published";
-    case protocol::Outcome::kFailed:
-      return "failed";
-    case protocol::Outcome::kDropped:
-      return "dropped";
-  }
-  return "failed";
-}
-
 void FillClosed(const protocol::Closed& closed, v1::RoundClosed* out) {
   out->set_session(Text(closed.session));
-  out->set_outcome(std::string(OutcomeName(closed.outcome)));
+  out->set_outcome(std::string(protocol::OutcomeName(closed.outcome)));
   out->set_reason(closed.reason.substr(0, kMaxReasonBytes));
   out->set_survivors(closed.survivors);
   out->set_sum_sha256(Text(closed.sum_hash));

@@ -22,18 +22,6 @@ std::string Keys(const Map& map) {
   return Names(names);
 }
 
-std::string_view OutcomeName(protocol::Outcome outcome) {
-  switch (outcome) {
-    case protocol::Outcome::kPublished:
-      return "published";
-    case protocol::Outcome::kFailed:
-      return "failed";
-    case protocol::Outcome::kDropped:
-      return "dropped";
-  }
-  return "?";
-}
-
 template <typename... Fs>
 struct Overloaded : Fs... {
   using Fs::operator()...;
@@ -68,7 +56,7 @@ std::string Stage::ShowNotice(const protocol::Notice& notice) {
                         " commits");
           },
           [&](const protocol::Closed& n) {
-            std::string text = Join("closed ", Label(n.session), " ", OutcomeName(n.outcome));
+            std::string text = Join("closed ", Label(n.session), " ", protocol::OutcomeName(n.outcome));
             text += n.outcome == protocol::Outcome::kPublished
                         ? Join(", ", n.survivors, " survivors")
                         : Join(": ", n.reason, "; retry in ", n.retry.count(), " ms");
