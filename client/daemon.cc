@@ -8,7 +8,6 @@
 
 #include "client/blas_check.h"
 #include "client/books.h"
-#include "client/http/page_server.h"
 #include "client/identity.h"
 #include "client/metrics.h"
 #include "client/rpc/grpc_link.h"
@@ -17,6 +16,7 @@
 #include "common/config/validate.h"
 #include "common/crypto/hash.h"
 #include "common/crypto/random.h"
+#include "common/http/page_server.h"
 #include "common/log/log.h"
 #include "common/platform/clock.h"
 #include "common/platform/files.h"
@@ -73,17 +73,18 @@ void WarnEarly(const v1::ClientConfig& config, const Identity& identity, const B
   }
 }
 
-StatusOr<std::optional<client_http::PageServer>> StartPages(const std::string& address,
-                                                            const Runtime& runtime,
-                                                            const client_rpc::GrpcLink& link) {
-  if (address == "off") return std::optional<client_http::PageServer>();
-  TUTTI_ASSIGN(const config::HostPort where, config::ParseHostPort(address));
-  TUTTI_ASSIGN(client_http::PageServer pages,
-               client_http::PageServer::Start(where.host, where.port, [&runtime, &link] {
-                 return MetricsText(runtime.counters(), link.counts());
-               }));
-  log::Info("metrics", {{"host", where.host}, {"port", pages.port()}});
-  return std::optional<client_http::PageServer>(std::move(pages));
+// Null when the address is "off".
+StatusOr<std::unique_ptr<http::PageServer>> StartPages(const std::string& address,
+                                                       const Runtime& runtime,
+                                                       const client_rpc::GrpcLink& link) {
+  if (address == "off") return std::unique_ptr<http::PageServer>();
+  TUTTI_ASSIGN(
+      std::unique_ptr<http::PageServer> pages,
+      http::PageServer::Start(
+          address, [&runtime, &link] { return MetricsText(runtime.counters(), link.counts()); },
+          [] { return true; }));
+  log::Info("metrics", {{"address", address}, {"port", pages->port()}});
+  return pages;
 }
 
 client_rpc::LinkSettings LinkSettingsFor(const v1::ClientConfig& config, const Identity& identity,

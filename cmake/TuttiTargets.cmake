@@ -11,7 +11,7 @@ target_compile_options(tutti_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -
   -Wsign-conversion -fstack-protector-strong -fno-omit-frame-pointer)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports dangling and uninitialised values inside the standard library itself (GCC bugs 105562, 105329).
-  target_compile_options(tutti_flags INTERFACE -Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow)
+  target_compile_options(tutti_flags INTERFACE -Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-stringop-overread)
 endif()
 if(TUTTI_WERROR)
   target_compile_options(tutti_flags INTERFACE -Werror)

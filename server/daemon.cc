@@ -8,10 +8,10 @@
 #include "common/base/text.h"
 #include "common/config/validate.h"
 #include "common/crypto/random.h"
+#include "common/http/page_server.h"
 #include "common/log/log.h"
 #include "common/platform/files.h"
 #include "server/coordinator.h"
-#include "server/http/http_server.h"
 #include "server/pki.h"
 #include "server/rpc/servers.h"
 #include "server/store/sqlite_store.h"
@@ -85,7 +85,7 @@ struct Daemon::State {
   std::unique_ptr<rpc::AdminService> local_admin;
   std::unique_ptr<rpc::EnrolmentService> enrolment;
   std::unique_ptr<rpc::Servers> servers;
-  std::unique_ptr<http::HttpServer> http;
+  std::unique_ptr<http::PageServer> http;
   std::string admin_socket;
   std::mutex ticking_mutex;
   std::condition_variable ticking_changed;
@@ -214,8 +214,9 @@ Status Daemon::State::StartServers() {
                                               .key_pem = pki.server_key_pem}));
   MakeServices();
   if (config.metrics_address() != "off") {
-    TUTTI_ASSIGN(http, http::HttpServer::Start(config.metrics_address(), metrics,
-                                               [this] { return coordinator->healthy(); }));
+    TUTTI_ASSIGN(http, http::PageServer::Start(
+                           config.metrics_address(), [this] { return metrics.Text(); },
+                           [this] { return coordinator->healthy(); }));
   }
   coordinator->Start();
   return servers->Serve({.coordinator = *service,

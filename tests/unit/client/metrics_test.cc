@@ -1,6 +1,5 @@
 #include "client/metrics.h"
 
-#include "client/http/page_server.h"
 #include "tests/catch.h"
 
 namespace tutti::client {
@@ -22,17 +21,6 @@ TEST_CASE("metrics are in Prometheus' text format under our names", "[client]") 
     INFO(line);
     REQUIRE(text.find(line) != std::string::npos);
   }
-}
-
-TEST_CASE("an address in use is an error that names it", "[client]") {
-  const auto first =
-      client_http::PageServer::Start("127.0.0.1", 0, [] { return std::string("x"); });
-  REQUIRE(first.ok());
-  REQUIRE(first->port() != 0);
-  const auto other =
-      client_http::PageServer::Start("203.0.113.1", 9, [] { return std::string("x"); });
-  REQUIRE_FALSE(other.ok());
-  REQUIRE(TextOf(other.status()).find("203.0.113.1:9") != std::string::npos);
 }
 
 }  // namespace tutti::client

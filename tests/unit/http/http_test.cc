@@ -2,7 +2,8 @@
 
 #include <atomic>
 
-#include "server/http/http_server.h"
+#include "common/http/page_server.h"
+#include "server/http/metrics.h"
 #include "tests/catch.h"
 
 namespace tutti::http {
@@ -30,7 +31,8 @@ TEST_CASE("metrics show what was counted", "[http]") {
 TEST_CASE("metrics and health are served, and a taken port is an error", "[http]") {
   Metrics metrics;
   std::atomic<bool> healthy{true};
-  auto server = HttpServer::Start("127.0.0.1:0", metrics, [&] { return healthy.load(); });
+  auto server = PageServer::Start(
+      "127.0.0.1:0", [&] { return metrics.Text(); }, [&] { return healthy.load(); });
   REQUIRE(server.ok());
   httplib::Client client("127.0.0.1", (*server)->port());
   REQUIRE(client.Get("/metrics")->body.find("tutti_server_phase") != std::string::npos);
@@ -39,8 +41,10 @@ TEST_CASE("metrics and health are served, and a taken port is an error", "[http]
   REQUIRE(client.Get("/healthz")->status == 503);
   REQUIRE(client.Get("/other")->status == 404);
   const std::string same = "127.0.0.1:" + std::to_string((*server)->port());
-  REQUIRE(HttpServer::Start(same, metrics, [] { return true; }).status().code() ==
-          StatusCode::kUnavailable);
+  REQUIRE(PageServer::Start(
+              same, [&] { return metrics.Text(); }, [] { return true; })
+              .status()
+              .code() == StatusCode::kUnavailable);
 }
 
 }  // namespace tutti::http

@@ -8,22 +8,23 @@
 #include <string_view>
 
 #include "common/base/status.h"
-#include "server/http/metrics.h"
 
 namespace tutti::http {
 
-class HttpServer {
+class PageServer {
  public:
-  // `address` is host:port; port 0 takes a free one. `healthy` says whether the coordinator works;
-  // both are borrowed. Unavailable when the port is taken.
-  static StatusOr<std::unique_ptr<HttpServer>> Start(std::string_view address, Metrics& metrics,
+  // `address` is host:port; port 0 takes a free one. `metrics` gives the page in Prometheus' text
+  // format, `healthy` says whether the daemon works; both are called from the server's threads.
+  // Unavailable when the port is taken.
+  static StatusOr<std::unique_ptr<PageServer>> Start(std::string_view address,
+                                                     std::function<std::string()> metrics,
                                                      std::function<bool()> healthy);
-  ~HttpServer();
+  ~PageServer();  // stops
   int port() const;
 
  private:
   struct State;
-  explicit HttpServer(std::unique_ptr<State> state);
+  explicit PageServer(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 

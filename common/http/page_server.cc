@@ -1,4 +1,4 @@
-#include "server/http/http_server.h"
+#include "common/http/page_server.h"
 
 #include <httplib.h>
 #include <sys/socket.h>
@@ -10,16 +10,17 @@
 
 namespace tutti::http {
 
-struct HttpServer::State {
+struct PageServer::State {
   httplib::Server server;
   std::thread thread;
   int port = 0;
 };
 
-HttpServer::HttpServer(std::unique_ptr<State> state) : state_(std::move(state)) {}
-int HttpServer::port() const { return state_->port; }
+PageServer::PageServer(std::unique_ptr<State> state) : state_(std::move(state)) {}
+int PageServer::port() const { return state_->port; }
 
-StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(std::string_view address, Metrics& metrics,
+StatusOr<std::unique_ptr<PageServer>> PageServer::Start(std::string_view address,
+                                                        std::function<std::string()> metrics,
                                                         std::function<bool()> healthy) {
   TUTTI_ASSIGN(const config::HostPort place, config::ParseHostPort(address));
   auto state = std::make_unique<State>();
@@ -34,9 +35,10 @@ StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(std::string_view address
   server.set_read_timeout(5, 0);
   server.set_write_timeout(5, 0);
   server.set_keep_alive_max_count(100);
-  server.Get("/metrics", [&metrics](const httplib::Request&, httplib::Response& response) {
-    response.set_content(metrics.Text(), "text/plain; version=0.0.4; charset=utf-8");
-  });
+  server.Get("/metrics",
+             [metrics = std::move(metrics)](const httplib::Request&, httplib::Response& response) {
+               response.set_content(metrics(), "text/plain; version=0.0.4; charset=utf-8");
+             });
   server.Get("/healthz",
              [healthy = std::move(healthy)](const httplib::Request&, httplib::Response& response) {
                const bool well = healthy();
@@ -58,10 +60,10 @@ StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(std::string_view address
   while (!server.is_running()) {
     std::this_thread::yield();
   }
-  return std::unique_ptr<HttpServer>(new HttpServer(std::move(state)));
+  return std::unique_ptr<PageServer>(new PageServer(std::move(state)));
 }
 
-HttpServer::~HttpServer() {
+PageServer::~PageServer() {
   state_->server.stop();
   state_->thread.join();
 }
