@@ -3,6 +3,7 @@
 #include <string>
 
 #include "common/base/rng.h"
+#include "common/secagg/config.h"
 #include "tests/catch.h"
 
 namespace tutti::wire {
@@ -111,7 +112,10 @@ TEST_CASE("every request survives the wire", "[wire]") {
   {
     v1::DeclineRequest message;
     const protocol::DeclineRequest request{
-        session, "BUDGET_EXHAUSTED", "spent 4 of 4", {.epsilon_spent = 4, .epsilon_budget = 4}};
+        session,
+        "BUDGET_EXHAUSTED",
+        "spent 4 of 4",
+        {.epsilon_spent = 4, .epsilon_budget = 4, .delta = 0, .ledger_head = {}}};
     ToProto(request, &message);
     REQUIRE(FromProto(message).value() == request);
   }
@@ -179,8 +183,10 @@ TEST_CASE("numbers no honest peer sends are refused", "[wire]") {
 
 TEST_CASE("a wait of ten years is capped and an unknown notice is an error", "[wire]") {
   v1::Notice notice;
-  ToProto(protocol::Notice(protocol::Closed{.session = Filled<32>(1), .sum_hash = Filled<32>(2)}),
-          &notice);
+  protocol::Closed closed;
+  closed.session = Filled<32>(1);
+  closed.sum_hash = Filled<32>(2);
+  ToProto(protocol::Notice(closed), &notice);
   notice.mutable_closed()->set_retry_milliseconds(10ULL * 365 * 24 * 3600 * 1000);
   const protocol::Notice back = FromProto(notice).value();
   REQUIRE(std::get<protocol::Closed>(back).retry == Milliseconds(24LL * 3600 * 1000));
