@@ -43,9 +43,10 @@ StatusOr<Books> Books::Open(BooksSettings settings, const Clock& clock) {
 
 Status Books::OpenLedger() {
   ledger_.reset();  // frees the lock
-  TUTTI_ASSIGN(
-      client_store::Ledger ledger,
-      client_store::Ledger::Open({.directory = settings_.state_directory, .accept_reset = false}));
+  TUTTI_ASSIGN(client_store::Ledger ledger,
+               client_store::Ledger::Open({.directory = settings_.state_directory,
+                                           .accept_reset = settings_.accept_ledger_reset}));
+  settings_.accept_ledger_reset = false;  // given for what was there at the start, nothing later
   ledger_.emplace(std::move(ledger));
   return OkStatus();
 }

@@ -25,6 +25,8 @@ struct BooksSettings {
   std::string data_identity;  // what is spent under one name adds up
   v1::PolicyConfig policy;
   Digest policy_hash{};  // of policy.toml as it is in force
+  // The owner's word that a damaged or rolled-back ledger is set aside when it is first opened.
+  bool accept_ledger_reset = false;
 };
 
 // What one round costs: `planned` by the policy, at least what the trainer says it did.

@@ -46,13 +46,14 @@ StatusOr<Identity> IdentityFor(const v1::ClientConfig& config, WallSeconds now) 
 }
 
 StatusOr<Books> OpenBooks(const v1::ClientConfig& config, const v1::PolicyConfig& policy,
-                          const Identity& identity, const Clock& clock) {
+                          const Identity& identity, const Clock& clock, bool accept_ledger_reset) {
   TUTTI_ASSIGN(const Bytes policy_text, platform::ReadFile(config.policy_file(), kMaxPolicyBytes));
   return Books::Open({.state_directory = config.state_directory(),
                       .coordinator = identity.ca_fingerprint,
                       .data_identity = config.data().identity(),
                       .policy = policy,
-                      .policy_hash = crypto::Sha256(policy_text)},
+                      .policy_hash = crypto::Sha256(policy_text),
+                      .accept_ledger_reset = accept_ledger_reset},
                      clock);
 }
 
@@ -118,7 +119,8 @@ ExitCode ExitCodeFor(const Status& status) {
   }
 }
 
-int RunDaemon(const v1::ClientConfig& config, const v1::PolicyConfig& policy) {
+int RunDaemon(const v1::ClientConfig& config, const v1::PolicyConfig& policy,
+              bool accept_ledger_reset) {
   StatusOr<platform::ShutdownSignals> signals = platform::ShutdownSignals::Open();
   if (!signals.ok()) return Refuse(signals.status());
   const platform::RealClock clock;
@@ -130,7 +132,7 @@ int RunDaemon(const v1::ClientConfig& config, const v1::PolicyConfig& policy) {
   StatusOr<std::string> address = config.server();
   if (address->empty()) address = LoadServerAddress(config.state_directory());
   if (!address.ok()) return Refuse(address.status());
-  StatusOr<Books> books = OpenBooks(config, policy, *identity, clock);
+  StatusOr<Books> books = OpenBooks(config, policy, *identity, clock, accept_ledger_reset);
   if (!books.ok()) return Refuse(books.status());
   WarnEarly(config, *identity, *books, clock.Wall());
 

@@ -21,6 +21,9 @@ ExitCode ExitCodeFor(const Status& status);
 
 // Runs until SIGTERM or SIGINT. What keeps it from starting is logged; the result is the program's
 // exit code.
-int RunDaemon(const v1::ClientConfig& config, const v1::PolicyConfig& policy);
+// `accept_ledger_reset`: the owner's word that a damaged ledger is set aside
+// (client/store/ledger.h).
+int RunDaemon(const v1::ClientConfig& config, const v1::PolicyConfig& policy,
+              bool accept_ledger_reset);
 
 }  // namespace tutti::client

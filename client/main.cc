@@ -32,7 +32,7 @@ constexpr char kFirstSteps[] =
 struct Options {
   std::string config_file, state_directory;
   std::vector<std::string> sets;
-  bool check_config = false, print_config = false, json = false;
+  bool check_config = false, print_config = false, json = false, accept_ledger_reset = false;
   JoinSettings join;
   std::string expected_role;
 };
@@ -80,7 +80,7 @@ int RunCommand(const Options& options) {
     std::cerr << "tutti-client: " << TextOf(logging) << "\n";
     return kExitConfig;
   }
-  return RunDaemon(client, settings.policy.value);
+  return RunDaemon(client, settings.policy.value, options.accept_ledger_reset);
 }
 
 int JoinCommand(const Options& options) {
@@ -143,6 +143,11 @@ void AddRun(CLI::App& app, Options& options, int& exit_code) {
                 "List every problem of client.toml and policy.toml, start nothing");
   run->add_flag("--print-config", options.print_config,
                 "Print the effective values and where each comes from");
+  run->add_flag(
+      "--accept-ledger-reset", options.accept_ledger_reset,
+      "Start although the privacy ledger is damaged, missing or older than it was: intact "
+      "records are kept, the rest of what was spent is forgotten. The owner's decision, "
+      "never needed after a crash");
   run->callback([&] { exit_code = RunCommand(options); });
 }
 

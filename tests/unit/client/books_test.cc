@@ -1,5 +1,7 @@
 #include "client/books.h"
 
+#include <fstream>
+
 #include "common/config/load.h"
 #include "tests/catch.h"
 #include "tests/unit/client/folder.h"
@@ -88,6 +90,30 @@ TEST_CASE("a debit is on disk when it returns, once for a session, and is found 
   const auto entries = client_store::ReadLedger(folder.path());
   REQUIRE((*entries)[0].epsilon_after() == Approx(spent));
   REQUIRE((*entries)[0].job() == "job");
+}
+
+TEST_CASE("an edited ledger stops the client until its owner accepts the reset", "[client]") {
+  const TestFolder folder;
+  const FixedClock clock;
+  {
+    auto books = Books::Open(Settings(folder.path(), 100), clock);
+    const Cost cost{.with_privacy = true, .event = kEvent, .above_plan = false};
+    REQUIRE(books->Charge(Session(1), Round(1), cost).ok());
+    REQUIRE(books->Charge(Session(2), Round(2), cost).ok());
+  }
+  {
+    std::fstream file(folder.path() + "/ledger.bin",
+                      std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(20);
+    file.put('x');
+  }
+  const auto refused = Books::Open(Settings(folder.path(), 100), clock);
+  REQUIRE(refused.status().code() == StatusCode::kDataLoss);
+  REQUIRE(TextOf(refused.status()).find("--accept-ledger-reset") != std::string::npos);
+  BooksSettings settings = Settings(folder.path(), 100);
+  settings.accept_ledger_reset = true;
+  REQUIRE(Books::Open(settings, clock).ok());
+  REQUIRE(Books::Open(Settings(folder.path(), 100), clock).ok());  // accepted once, well afterwards
 }
 
 TEST_CASE("training beyond its plan and the budget leaves no debit and no update", "[client]") {
