@@ -70,6 +70,9 @@ function(tutti_test name)
   endif()
   add_executable(${name} ${A_SOURCES})
   target_link_libraries(${name} PRIVATE ${A_DEPS} ${A_LINKS} tutti_catch tutti_flags)
+  # Tests are compiled fast rather than to be fast; what they test keeps its own flags. At -O3 GCC 12 also sees uses
+  # after free in Catch2's macros that are none.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   target_compile_definitions(${name} PRIVATE TUTTI_TEST_DATA="${PROJECT_SOURCE_DIR}/tests"
     TUTTI_SOURCE_DIR="${PROJECT_SOURCE_DIR}" TUTTI_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
   add_test(NAME ${name} COMMAND ${name})
