@@ -223,13 +223,15 @@ void ProtocolClient::Train(const session::Train& train) {
     Post(session::TrainingFailed{train.offer.session, "DATA", TextOf(model.status())});
     return;
   }
-  TestRng rng(seed_ ^ train.config.round);
-  std::vector<float> update(train.config.values);
-  for (float& value : update) {
-    value = static_cast<float>((static_cast<double>(rng.Next() >> 11) * 0x1.0p-52 - 1.0) *
-                               train.config.value_clip);
+  if (update_.size() != train.config.values) {
+    TestRng rng(seed_);
+    update_.resize(train.config.values);
+    for (float& value : update_) {
+      value = static_cast<float>((rng.Unit() * 2 - 1) * train.config.value_clip);
+    }
   }
-  StatusOr<secagg::EncodedUpdate> encoded = secagg::EncodeUpdate(train.config, update, 1, {}, rng_);
+  StatusOr<secagg::EncodedUpdate> encoded =
+      secagg::EncodeUpdate(train.config, update_, 1, {}, rng_);
   if (!encoded.ok()) {
     Post(session::TrainingFailed{train.offer.session, "DATA", TextOf(encoded.status())});
     return;

@@ -10,8 +10,8 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <string>
 #include <stop_token>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -96,6 +96,7 @@ class ProtocolClient {
   std::unique_ptr<session::Session> session_;  // used by the one running Drain only
   client_rpc::GrpcLink link_;
   std::stop_source stop_;
+  std::vector<float> update_;  // made once: training is not what is measured; used by Drain only
   std::vector<std::uint32_t> lanes_;  // as lanes of the encoded update; used by Drain only
   std::uint64_t seed_;
 
