@@ -162,9 +162,6 @@ StatusOr<nlohmann::json> MeasureRounds(const RoundSettings& settings) {
   }
   const double first_seconds = Seconds(cold);
 
-  double sent_before = 0;
-  double received_before = 0;
-  load.Bytes(sent_before, received_before);
   const double cpu_before = UseOf(server->pid()).cpu_seconds;
   const auto start = SteadyClock::now();
   if (!load.ledger.Wait(settings.rounds + 1, settings.clients, settings.limit_seconds)) {
@@ -182,7 +179,9 @@ StatusOr<nlohmann::json> MeasureRounds(const RoundSettings& settings) {
     exact = exact && round.uploads == settings.clients && SumIsExact(round);
     lanes = round.sum.size();
   }
-  const double per_client = static_cast<double>(settings.rounds) * settings.clients;
+  // Over all rounds: a client may fetch the next model before the last one heard that its round
+  // ended.
+  const double per_client = static_cast<double>(settings.rounds + 1) * settings.clients;
   nlohmann::json line = MachineFacts();
   line.update({{"bench", "round"},
                {"clients", settings.clients},
@@ -193,8 +192,8 @@ StatusOr<nlohmann::json> MeasureRounds(const RoundSettings& settings) {
                {"first_round_seconds", first_seconds},
                {"server_cpu_seconds", (use.cpu_seconds - cpu_before) / settings.rounds},
                {"server_peak_rss_mib", use.peak_rss_mib},
-               {"bytes_up_per_client", std::llround((sent - sent_before) / per_client)},
-               {"bytes_down_per_client", std::llround((received - received_before) / per_client)},
+               {"bytes_up_per_client", std::llround(sent / per_client)},
+               {"bytes_down_per_client", std::llround(received / per_client)},
                {"exact", exact}});
   return line;
 }
