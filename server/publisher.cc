@@ -76,7 +76,8 @@ StatusOr<Bytes> Publisher::NextCheckpoint(PublishOrder& order, PublishedRound& p
   const secagg::RoundConfig& config = order.publish.config;
   TUTTI_TRY(RemoveMasks(*order.sum, order.publish.masks));
   const std::span<const std::uint32_t> sum = order.sum->sum();
-  published.sum_hash = crypto::Sha256({reinterpret_cast<const std::uint8_t*>(sum.data()), sum.size_bytes()});
+  published.sum_hash =
+      crypto::Sha256({reinterpret_cast<const std::uint8_t*>(sum.data()), sum.size_bytes()});
   TUTTI_ASSIGN(secagg::DecodedSum decoded,
                secagg::DecodeSum(
                    config, sum, static_cast<std::uint32_t>(order.publish.report.survivors.size())));

@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::chrono::seconds kUnaryDeadline{15};
 constexpr std::chrono::hours kTransferDeadline{1};  // the round's own deadlines come first
-// The coordinator holds one chunk of every upload while it arrives: small ones keep a large cohort cheap.
+// The coordinator holds one chunk of every upload while it arrives: small ones keep a large cohort
+// cheap.
 constexpr std::size_t kUploadChunk = 256 * 1024;
 
 static_assert(std::endian::native == std::endian::little, "lanes are sent as little-endian memory");

@@ -1,5 +1,6 @@
-// TUTTI_FAILPOINT=NAME[@COUNT]:ACTION  with ACTION kill (SIGKILL to itself), stop (SIGSTOP) or sleep=MILLISECONDS.
-// COUNT: the how-manieth time the place is reached (1 when absent); the others pass.
+// TUTTI_FAILPOINT=NAME[@COUNT]:ACTION  with ACTION kill (SIGKILL to itself), stop (SIGSTOP) or
+// sleep=MILLISECONDS. COUNT: the how-manieth time the place is reached (1 when absent); the others
+// pass.
 #include <csignal>
 #include <cstdlib>
 #include <ctime>

@@ -63,7 +63,8 @@ TEST_CASE("cores have no clock, thread, file, socket, log or hidden randomness",
       "mt19937|std::normal_distribution|\\bsleep_for\\b");
   std::vector<std::string> violations;
   for (const std::string& file : Sources()) {
-    // Fetching a chain from an unknown server is I/O by nature; it lies beside the certificates it reads.
+    // Fetching a chain from an unknown server is I/O by nature; it lies beside the certificates it
+    // reads.
     if (!std::regex_search(file, core) || file == "common/crypto/certificate_fetch.cc") {
       continue;
     }

@@ -56,7 +56,8 @@ std::string Stage::ShowNotice(const protocol::Notice& notice) {
                         " commits");
           },
           [&](const protocol::Closed& n) {
-            std::string text = Join("closed ", Label(n.session), " ", protocol::OutcomeName(n.outcome));
+            std::string text =
+                Join("closed ", Label(n.session), " ", protocol::OutcomeName(n.outcome));
             text += n.outcome == protocol::Outcome::kPublished
                         ? Join(", ", n.survivors, " survivors")
                         : Join(": ", n.reason, "; retry in ", n.retry.count(), " ms");
