@@ -23,6 +23,10 @@ std::string Percent(double fraction) {
   return fraction >= 0 ? Fixed(fraction * 100, 2) + " %" : "-";
 }
 
+std::string Size(std::uint64_t bytes) {
+  return bytes < 1000000 ? Fixed(static_cast<double>(bytes) / 1e3, 1) + " kB"
+                         : Megabytes(bytes) + " MB";
+}
 std::string Megabytes(std::uint64_t bytes) { return Fixed(static_cast<double>(bytes) / 1e6, 1); }
 
 std::string Seconds(double seconds) { return Fixed(seconds, 1); }

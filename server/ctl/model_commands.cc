@@ -155,12 +155,12 @@ int ListModels(const Arguments& arguments, Connection& connection, Console& cons
   Table table({{"job"},
                {"round", Align::kRight},
                {"test accuracy", Align::kRight},
-               {"MB", Align::kRight},
+               {"size", Align::kRight},
                {"made"},
                {"SHA-256"}});
   for (const v1::ModelInfo& model : reply.models()) {
     table.AddRow({model.job(), std::to_string(model.round()), Percent(model.accuracy()),
-                  Megabytes(model.bytes()), Date(model.created_at()),
+                  Size(model.bytes()), Date(model.created_at()),
                   ToHex(AsBytes(model.sha256())).substr(0, 16)});
   }
   console.out << table.Text();
@@ -180,7 +180,7 @@ int ExportModel(const Arguments& arguments, Connection& connection, Console& con
                         {"manifest", ManifestPath(arguments.output)},
                         {"job", Join(model->job(), ", round ", model->round())},
                         {"test accuracy", Percent(model->accuracy())},
-                        {"size", Megabytes(model->bytes()) + " MB"},
+                        {"size", Size(model->bytes())},
                         {"SHA-256", ToHex(AsBytes(model->sha256())) + " (checked)"}});
   return kDone;
 }

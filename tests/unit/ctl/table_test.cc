@@ -37,6 +37,8 @@ TEST_CASE("numbers are readable", "[ctl]") {
   REQUIRE(Percent(0) == "0.00 %");
   REQUIRE(Percent(-1) == "-");
   REQUIRE(Megabytes(12345678) == "12.3");
+  REQUIRE(Size(37432) == "37.4 kB");
+  REQUIRE(Size(12345678) == "12.3 MB");
   REQUIRE(Clock(0) == "0:00");
   REQUIRE(Clock(65.9) == "1:05");
   REQUIRE(Clock(3723) == "1:02:03");
