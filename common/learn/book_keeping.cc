@@ -3,6 +3,7 @@
 #include <cmath>
 #include <utility>
 
+#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "common/base/text.h"
@@ -162,7 +163,7 @@ StatusOr<ClippedSum> ClippedGradientSum(const Forward& forward,
   ClippedSum result;
   Tape tape{.parameters = parameters, .uses = {}, .problem = {}};
   TUTTI_TRY(Record(forward, tape, inputs, labels, result.losses));
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   std::vector<Kept> kept(tape.uses.size());
   at::Tensor squares = at::zeros({inputs.size(0)}, inputs.options());
   for (std::size_t i = 0; i < kept.size(); ++i) {
@@ -175,7 +176,7 @@ StatusOr<ClippedSum> ClippedGradientSum(const Forward& forward,
     // 0 * NaN is NaN: the examples must leave the batch, a factor of 0 would not do.
     const at::Tensor rows = sound.nonzero().squeeze(1);
     if (rows.size(0) > 0) {
-      at::AutoGradMode with_grad(true);
+      c10::AutoGradMode with_grad(true);
       TUTTI_ASSIGN(ClippedSum rest,
                    ClippedGradientSum(forward, parameters, inputs.index_select(0, rows),
                                       labels.index_select(0, rows), clip_norm));

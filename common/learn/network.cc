@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "common/base/text.h"
@@ -160,7 +161,7 @@ StatusOr<BatchLoss> Network::AddGradients(const Batch& batch, std::span<float> s
     const at::Tensor loss =
         at::cross_entropy_loss(state_->Forward(inputs), labels, {}, at::Reduction::Sum);
     const std::vector<at::Tensor> gradients = torch::autograd::grad({loss}, state_->parameters);
-    const at::NoGradGuard no_grad;
+    const c10::NoGradGuard no_grad;
     state_->AddTo(sum, gradients);
     return BatchLoss{.loss_sum = loss.item<double>(), .counted = batch.labels.size()};
   });
@@ -174,7 +175,7 @@ StatusOr<BatchLoss> Network::AddClippedGradients(const Batch& batch, double clip
     TUTTI_ASSIGN(const ClippedSum clipped,
                  ClippedGradientSum([&](const at::Tensor& x) { return state_->Forward(x); },
                                     state_->parameters, inputs, labels, clip_norm));
-    const at::NoGradGuard no_grad;
+    const c10::NoGradGuard no_grad;
     state_->AddTo(sum, clipped.gradients);
     const at::Tensor finite = at::isfinite(clipped.losses);
     return BatchLoss{.loss_sum = at::where(finite, clipped.losses, at::zeros_like(clipped.losses))
@@ -188,7 +189,7 @@ StatusOr<BatchLoss> Network::AddClippedGradients(const Batch& batch, double clip
 
 StatusOr<BatchScore> Network::Score(const Batch& batch) {
   return Guarded([&]() -> StatusOr<BatchScore> {
-    const at::NoGradGuard no_grad;
+    const c10::NoGradGuard no_grad;
     TUTTI_ASSIGN(const at::Tensor inputs, state_->Inputs(batch));
     TUTTI_ASSIGN(const at::Tensor labels, state_->Labels(batch));
     const at::Tensor logits = state_->Forward(inputs);

@@ -13,6 +13,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
 #include <torch/version.h>
 
 #include "common/base/text.h"
@@ -43,7 +44,7 @@ int NoteLibrary(dl_phdr_info* info, std::size_t, void* found) {
 
 double MeasureProduct() {
   constexpr std::int64_t kSize = 256;
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   const at::Tensor a = at::ones({kSize, kSize});
   const at::Tensor b = at::ones({kSize, kSize});
   double best = 1e9;
