@@ -23,6 +23,14 @@ if(TUTTI_SANITIZE)
   target_compile_options(tutti_flags INTERFACE -fsanitize=${TUTTI_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(tutti_flags INTERFACE -fsanitize=${TUTTI_SANITIZE})
 endif()
+if(TUTTI_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "TUTTI_FUZZ needs clang's libFuzzer, the compiler is ${CMAKE_CXX_COMPILER_ID}; "
+      "use: cmake --preset fuzz")
+  endif()
+  # Libraries report the code they reach; the targets in tests/fuzz bring the fuzzer itself.
+  target_compile_options(tutti_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 
 set_property(GLOBAL PROPERTY TUTTI_GRAPH "")
 

@@ -1,0 +1,50 @@
+// A model file as a coordinator serves it.
+#include <algorithm>
+#include <cstring>
+
+#include "common/model/safetensors.h"
+#include "tests/fuzz/target.h"
+
+namespace tutti::fuzz {
+namespace {
+
+model::Layout SmallLayout() {
+  model::Layout layout;
+  layout.parameters = {{.name = "0.weight", .shape = {2, 3}, .offset = 0, .values = 6, .fan_in = 3},
+                       {.name = "0.bias", .shape = {2}, .offset = 6, .values = 2, .fan_in = 3}};
+  layout.values = 8;
+  return layout;
+}
+
+bool SameBits(std::span<const float> a, std::span<const float> b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+}
+
+}  // namespace
+}  // namespace tutti::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace tutti;
+  const BytesView bytes(data, size);
+  const model::Layout layout = fuzz::SmallLayout();
+  const auto metadata = model::SafetensorsMetadata(bytes);
+  const auto read = model::ReadSafetensors(bytes, layout);
+  const auto view = model::ViewSafetensors(bytes, layout);
+  if (!read.ok()) {
+    fuzz::Expect(!view.ok(), "both readers refuse the same files");
+    return 0;
+  }
+  fuzz::Expect(read->size() == layout.values, "a model has every value of its layout");
+  fuzz::Expect(model::AllFinite(*read), "a model has finite values only");
+  if (view.ok()) {
+    fuzz::Expect(fuzz::SameBits(*view, *read), "both readers see the same weights");
+  } else {
+    fuzz::Expect(view.status().code() == StatusCode::kFailedPrecondition,
+                 "a sound file is not called damaged");
+  }
+  fuzz::Expect(metadata.ok(), "a sound file has readable metadata");
+  const auto again =
+      model::ReadSafetensors(model::WriteSafetensors(layout, *read, *metadata), layout);
+  fuzz::Expect(again.ok() && fuzz::SameBits(*again, *read), "weights survive being written");
+  return 0;
+}
