@@ -27,13 +27,20 @@ StatusOr<Bytes> BoundedBytes(const std::string& field, std::size_t most, std::st
   return ToBytes(AsBytes(field));
 }
 
+// Printable ASCII of at most `most` bytes: escaping makes a text longer, and cutting one that is
+// not ASCII could leave half a character, for which the receiver's protobuf refuses the whole
+// message.
+std::string ShortText(std::string_view text, std::size_t most) {
+  return Escaped(text, most).substr(0, most);
+}
+
 StatusOr<std::string> BoundedText(const std::string& field, std::size_t most,
                                   std::string_view what) {
   if (field.size() > most) {
     return InvalidArgument(
         Join(what, " has ", field.size(), " bytes, at most ", most, " are allowed"));
   }
-  return Escaped(field, most);
+  return ShortText(field, most);
 }
 
 // A wait a peer asks for is capped: nobody can tell us to sleep for years.
@@ -92,7 +99,7 @@ StatusOr<protocol::Notice> OfferFrom(const v1::RoundOffer& message) {
 void FillClosed(const protocol::Closed& closed, v1::RoundClosed* out) {
   out->set_session(Text(closed.session));
   out->set_outcome(std::string(protocol::OutcomeName(closed.outcome)));
-  out->set_reason(closed.reason.substr(0, kMaxReasonBytes));
+  out->set_reason(ShortText(closed.reason, kMaxReasonBytes));
   out->set_survivors(closed.survivors);
   out->set_sum_sha256(Text(closed.sum_hash));
   out->set_retry_milliseconds(WaitTo(closed.retry));
@@ -278,8 +285,8 @@ StatusOr<protocol::UnmaskRequest> FromProto(const v1::UnmaskRequest& request) {
 
 void ToProto(const protocol::DeclineRequest& request, v1::DeclineRequest* out) {
   out->set_session(Text(request.session));
-  out->set_code(request.code.substr(0, kMaxNameBytes));
-  out->set_reason(request.reason.substr(0, kMaxReasonBytes));
+  out->set_code(ShortText(request.code, kMaxNameBytes));
+  out->set_reason(ShortText(request.reason, kMaxReasonBytes));
   out->set_epsilon_spent(request.budget.epsilon_spent);
   out->set_epsilon_budget(request.budget.epsilon_budget);
 }

@@ -193,6 +193,31 @@ TEST_CASE("a wait of ten years is capped and an unknown notice is an error", "[w
   REQUIRE_FALSE(FromProto(v1::Notice()).ok());
 }
 
+TEST_CASE("a reason of any bytes arrives as printable text within its bound", "[wire]") {
+  const std::string cut_inside_a_character = std::string(511, 'x') + "\xc3\xa9";
+  for (const std::string& reason :
+       {cut_inside_a_character, std::string("\xff\xfe"), std::string(kMaxReasonBytes, '\n')}) {
+    v1::DeclineRequest sent;
+    ToProto(protocol::DeclineRequest{Filled<32>(9), std::string(kMaxNameBytes, '\2'), reason, {}},
+            &sent);
+    v1::DeclineRequest received;
+    REQUIRE(received.ParseFromString(sent.SerializeAsString()));
+    const protocol::DeclineRequest request = FromProto(received).value();
+    REQUIRE(request.reason.size() <= kMaxReasonBytes);
+    REQUIRE(request.code.size() <= kMaxNameBytes);
+    // What a peer did not escape is escaped on arrival, within the same bound.
+    received.set_reason(std::string(kMaxReasonBytes, '\1'));
+    REQUIRE(FromProto(received).value().reason.size() <= kMaxReasonBytes);
+
+    v1::Notice closed;
+    ToProto(protocol::Notice(protocol::Closed{.session = Filled<32>(1), .reason = reason}),
+            &closed);
+    v1::Notice notice;
+    REQUIRE(notice.ParseFromString(closed.SerializeAsString()));
+    REQUIRE(std::get<protocol::Closed>(FromProto(notice).value()).reason.size() <= kMaxReasonBytes);
+  }
+}
+
 TEST_CASE("random bytes never become a notice that breaks a bound", "[wire]") {
   TestRng rng(7);
   std::size_t parsed = 0;
