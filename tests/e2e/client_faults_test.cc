@@ -13,11 +13,14 @@ constexpr const char* kVictim = "client-3";
 struct Place {
   const char* failpoint;
   bool charged;
+  // Messages leave on a thread of their own: while it dies the session may already have gone on to
+  // the debit.
+  bool maybe_charged = false;
 };
 constexpr Place kPlaces[] = {
     {"client.decided", false},        {"client.model_fetched", false},
-    {"client.trained", false},        {"client.sent@1", false},  // the join
-    {"client.sent@2", false},                                    // the shares
+    {"client.trained", false},        {"client.sent@1", false, true},  // the join
+    {"client.sent@2", false, true},                                    // the shares
     {"client.before_charge", false},  {"client.charged", true},
     {"client.before_upload", true},   {"client.chunk_sent", true},
     {"client.uploaded", true},        {"client.before_answer_record", true},
@@ -60,8 +63,13 @@ TEST_CASE("a client killed at any step is a dropout, comes back, and never spent
     REQUIRE(reply.rounds(0).failures() == 0);  // nobody had to try again for it
     REQUIRE(reply.rounds(1).survivors() == 3);
     REQUIRE(world.LedgerVerifies(kVictim));
-    REQUIRE(LedgerEntries(world, kVictim) == entries + (place.charged ? 1 : 0));
-    if (!place.charged) REQUIRE(reply.rounds(0).survivors() == 3);
+    const std::size_t charged = LedgerEntries(world, kVictim) - entries;
+    if (place.maybe_charged) {
+      REQUIRE(charged <= 1);
+    } else {
+      REQUIRE(charged == (place.charged ? 1 : 0));
+    }
+    if (charged == 0) REQUIRE(reply.rounds(0).survivors() == 3);
     // Whatever the coordinator counted into a sum stands in the ledger.
     REQUIRE(LedgerEntries(world, kVictim) >= world.ClientInfo(kVictim).rounds());
   }
