@@ -9,9 +9,8 @@
 #include <functional>
 #include <vector>
 
-#include <ATen/ATen.h>
-
 #include "common/base/status.h"
+#include "common/learn/aten.h"
 
 namespace tutti::learn {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include <ATen/ATen.h>
+#include "common/learn/aten.h"
 
 namespace tutti::learn {
 

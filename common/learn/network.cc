@@ -6,7 +6,9 @@
 #include <utility>
 #include <vector>
 
-#include <ATen/ATen.h>
+// Before the others of LibTorch: see there.
+#include "common/learn/aten.h"
+
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/autograd.h>
 

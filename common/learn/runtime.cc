@@ -11,7 +11,9 @@
 #include <exception>
 #include <string_view>
 
-#include <ATen/ATen.h>
+// Before the others of LibTorch: see there.
+#include "common/learn/aten.h"
+
 #include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 #include <torch/version.h>
