@@ -50,9 +50,16 @@ struct Launch {
 
 struct Pair {
   int ours = -1, theirs = -1;
+  Pair() = default;
+  Pair(const Pair&) = delete;  // a copy's end would close the original's descriptors
+  Pair& operator=(const Pair&) = delete;
   ~Pair() {
     if (ours >= 0) ::close(ours);
     if (theirs >= 0) ::close(theirs);
+  }
+  void Take(const int (&ends)[2]) {
+    ours = ends[0];
+    theirs = ends[1];
   }
 };
 
@@ -142,11 +149,11 @@ StatusOr<ChildProcess> ChildProcess::Start(const ChildSettings& settings) {
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
     return StartError(errno, settings.program);
   }
-  channel = {.ours = ends[0], .theirs = ends[1]};
+  channel.Take(ends);
   if (::pipe2(ends, O_CLOEXEC) != 0) return StartError(errno, settings.program);
-  errors = {.ours = ends[0], .theirs = ends[1]};
+  errors.Take(ends);
   if (::pipe2(ends, O_CLOEXEC) != 0) return StartError(errno, settings.program);
-  report = {.ours = ends[0], .theirs = ends[1]};
+  report.Take(ends);
   ::fcntl(errors.ours, F_SETFL, O_NONBLOCK);
 
   Launch launch;
