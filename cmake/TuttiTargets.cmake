@@ -85,6 +85,10 @@ function(tutti_test name)
     TUTTI_SOURCE_DIR="${PROJECT_SOURCE_DIR}" TUTTI_BIN_DIR="${CMAKE_BINARY_DIR}/bin")
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${A_TIMEOUT} LABELS "${A_LABELS}")
+  if(TUTTI_SANITIZE)
+    # What Debian's libraries, which are not instrumented, would be blamed for; each file says why.
+    set_tests_properties(${name} PROPERTIES ENVIRONMENT "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/lsan.supp")
+  endif()
 endfunction()
 
 # The Tutti libraries' edges, one "from layer to layer" line each: tests/arch compares them with the document.
