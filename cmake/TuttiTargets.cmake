@@ -69,9 +69,6 @@ endfunction()
 
 # One Catch2 program of unit tests. Catch2 2.13 (Debian 12) and 3.x (Debian 13): tests/catch.h hides the difference.
 function(tutti_test name)
-  if(NOT BUILD_TESTING)
-    return()
-  endif()
   cmake_parse_arguments(A "" "TIMEOUT" "SOURCES;DEPS;LINKS;LABELS" ${ARGN})
   if(NOT A_TIMEOUT)
     set(A_TIMEOUT 300)
