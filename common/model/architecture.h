@@ -4,12 +4,13 @@
 //
 // Built-in architectures, for an input of [features], [height, width] (one channel) or [channels,
 // height, width]:
-//   logistic  flatten, linear
-//   mlp       flatten, then for each width of `hidden`: linear, activation; linear
+//   logistic  flatten when the input is an image, linear
+//   mlp       flatten when the input is an image, then for each width of `hidden`: linear,
+//             activation; linear
 //   lenet5    conv 5x5 to 6 channels (padding 2), max pool 2, conv 5x5 to 16, max pool 2, flatten,
-//   linear 120, 84,
-//             classes; the activation after each but the last; with normalisation = "group" a group
-//             norm (2 and 4 groups) after each convolution. LeCun et al. 1998, with max pooling.
+//             linear 120, 84, classes; the activation after each but the last; with normalisation
+//             = "group" a group norm (2 and 4 groups) after each convolution. LeCun et al. 1998,
+//             with max pooling.
 //   layers    the list as given
 #pragma once
 
