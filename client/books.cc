@@ -81,8 +81,11 @@ Status Books::Charge(const protocol::SessionHash& session, const secagg::RoundCo
   TUTTI_ASSIGN(const dp::SpentBudget after, dp::SpentEpsilon(events, settings_.policy.delta()));
   if (cost.above_plan && !(after.epsilon <= settings_.policy.max_epsilon_total())) {
     return ResourceExhausted(
-        "BUDGET_EXHAUSTED: training spent more than planned, above max_epsilon_total; "
-        "the update was thrown away");
+        Join("BUDGET_EXHAUSTED: max_epsilon_total is ", settings_.policy.max_epsilon_total(),
+             " at delta ", settings_.policy.delta(),
+             ", and training spent more than planned: ", RoundedUp(after.epsilon, 3),
+             " with this round; the update was thrown away, its owner "
+             "may raise max_epsilon_total in policy.toml"));
   }
   v1::LedgerEntry entry;
   entry.set_time(clock_->Wall());

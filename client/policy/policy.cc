@@ -14,6 +14,13 @@ namespace {
 constexpr std::array<std::string_view, 4> kCodes = {"POLICY", "BUDGET_EXHAUSTED", "CONFIG_MISMATCH",
                                                     "DATA"};
 
+// What may be done about an epsilon that is too large. The ledger never forgets, so waiting is
+// none.
+constexpr std::string_view kWayOut =
+    "this device sits out until its owner raises the bound in policy.toml and restarts "
+    "tutti-client, "
+    "or the job costs less";
+
 // Noise for the whole job from its target, as if this device took part in every planned round.
 StatusOr<double> CalibratedNoise(const v1::TaskSpec& task, const Plan& plan) {
   const v1::PrivacySpec& privacy = task.privacy();
@@ -63,13 +70,13 @@ Status ChargeAgainst(const v1::PolicyConfig& policy, const History& history, Pla
   if (!(alone.epsilon <= policy.max_epsilon_round())) {
     return Forbidden(Join("this round alone costs epsilon ", RoundedUp(alone.epsilon, 3),
                           " at delta ", policy.delta(), ", max_epsilon_round is ",
-                          policy.max_epsilon_round()));
+                          policy.max_epsilon_round(), "; ", kWayOut));
   }
   if (!(after.epsilon <= policy.max_epsilon_total())) {
-    return ResourceExhausted(Join("BUDGET_EXHAUSTED: budget epsilon ", policy.max_epsilon_total(),
-                                  " at delta ", policy.delta(), ", spent ",
-                                  RoundedUp(before.epsilon, 3), ", with this round ",
-                                  RoundedUp(after.epsilon, 3), "; this device sits out"));
+    return ResourceExhausted(Join("BUDGET_EXHAUSTED: max_epsilon_total is ",
+                                  policy.max_epsilon_total(), " at delta ", policy.delta(),
+                                  ", spent ", RoundedUp(before.epsilon, 3), ", with this round ",
+                                  RoundedUp(after.epsilon, 3), "; ", kWayOut));
   }
   return OkStatus();
 }

@@ -20,7 +20,7 @@ constexpr Refuser kRefusers[] = {
     {"mlp-lover", "max_epsilon_total = 50.0\narchitectures = [\"mlp\"]\n", "POLICY",
      "architectures"},
     {"job-chooser", "max_epsilon_total = 50.0\njobs = [\"other-*\"]\n", "POLICY", "jobs"},
-    {"spender", "max_epsilon_total = 0.01\n", "BUDGET_EXHAUSTED", "budget epsilon 0.01"},
+    {"spender", "max_epsilon_total = 0.01\n", "BUDGET_EXHAUSTED", "max_epsilon_total is 0.01"},
 };
 
 // Rounds of three willing clients and the given others.

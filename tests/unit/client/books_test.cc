@@ -125,6 +125,7 @@ TEST_CASE("training beyond its plan and the budget leaves no debit and no update
   const Status charged = books->Charge(Session(1), Round(1), cost);
   REQUIRE(charged.code() == StatusCode::kResourceExhausted);
   REQUIRE(policy::CodeOf(charged) == "BUDGET_EXHAUSTED");
+  REQUIRE(policy::ReasonOf(charged).find("max_epsilon_total is ") == 0);
   REQUIRE(books->Entries() == 0);
 }
 

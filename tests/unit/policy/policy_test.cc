@@ -308,7 +308,7 @@ TEST_CASE("the budget ends the device's part, with the numbers", "[policy]") {
   const double round = c.Decided()->epsilon_round;
   RequireAllowed([&](Case& d) { d.policy.set_max_epsilon_total(round * 1.0001); });
   RequireRefused([&](Case& d) { d.policy.set_max_epsilon_total(round * 0.9999); },
-                 "BUDGET_EXHAUSTED", "budget epsilon", StatusCode::kResourceExhausted);
+                 "BUDGET_EXHAUSTED", "max_epsilon_total", StatusCode::kResourceExhausted);
   RequireRefused(
       [](Case& d) {
         d.history.events = {{0.01, 0.5, 10000}};
@@ -319,6 +319,26 @@ TEST_CASE("the budget ends the device's part, with the numbers", "[policy]") {
   RequireAllowed([&](Case& d) { d.policy.set_max_epsilon_round(round * 1.0001); });
   RequireRefused([&](Case& d) { d.policy.set_max_epsilon_round(round * 0.9999); }, "POLICY",
                  "max_epsilon_round");
+}
+
+TEST_CASE("a refused cost says which bound it was and the ways out", "[policy]") {
+  const auto reason = [](const std::function<void(Case&)>& change) {
+    Case c;
+    change(c);
+    return ReasonOf(c.Decided().status());
+  };
+  const std::string ways =
+      "; this device sits out until its owner raises the bound in policy.toml and restarts "
+      "tutti-client, or the job costs less";
+  const std::string total = reason([](Case& c) { c.policy.set_max_epsilon_total(0.125); });
+  INFO(total);
+  REQUIRE(total.find("max_epsilon_total is 0.125 at delta 1e-05, spent 0.000, with this round ") ==
+          0);
+  REQUIRE(total.ends_with(ways));
+  REQUIRE(total.size() <= 512);  // what a decline may carry
+  const std::string one = reason([](Case& c) { c.policy.set_max_epsilon_round(0.125); });
+  INFO(one);
+  REQUIRE(one.find(", max_epsilon_round is 0.125" + ways) != std::string::npos);
 }
 
 TEST_CASE("the policy's delta rules, whatever the job calls its own", "[policy]") {
