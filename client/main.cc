@@ -136,7 +136,8 @@ void AddRun(CLI::App& app, Options& options, int& exit_code) {
                   "client.toml; configs/client.toml shows every key")
       ->required();
   run->add_option("--set", options.sets,
-                  "Override one key, for instance --set trainer.threads=2; may be repeated")
+                  "Override one key, for instance --set trainer.threads=2; text stands without "
+                  "quotes, may be repeated")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
   run->add_flag("--check-config", options.check_config,

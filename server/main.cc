@@ -177,7 +177,8 @@ int Main(int argc, char** argv) {
                   "state directory; stands for --set state_directory=...");
   run->add_option(
       "--set", run_options.sets,
-      "section.key=value, stronger than file and environment; may be given several times");
+      "section.key=value, stronger than file and environment; text stands without quotes, may be "
+      "repeated");
   run->add_flag("--check-config", run_options.check,
                 "check the configuration, list every problem, exit");
   run->add_flag("--print-config", run_options.print,

@@ -171,7 +171,9 @@ class CommandLine {
                         "  tutti run job.toml --set rounds=5 --set name=trial --watch");
     run->add_option("JOB.toml", arguments_.job_file, "the job file, see docs/configuration.md")
         ->required();
-    run->add_option("--set", arguments_.sets, "section.key=value over what the file says")
+    run->add_option("--set", arguments_.sets,
+                    "section.key=value over what the file says; text stands without quotes, may be "
+                    "repeated")
         ->allow_extra_args(false);
     auto* watch = run->add_flag("--watch", arguments_.watch, "show progress until the job ends");
     run->add_flag("--check-config", arguments_.check_config, "check the file, submit nothing");

@@ -119,6 +119,13 @@ TEST_CASE("help is there for every command and shows an example", "[ctl]") {
   REQUIRE(Parse({"--version"}).out.rfind("tutti ", 0) == 0);
 }
 
+TEST_CASE("the help of --set says that text stands without quotes", "[ctl]") {
+  std::istringstream help(Parse({"run", "--help"}).out);
+  std::string words;  // however the lines are broken
+  for (std::string word; help >> word;) words += word + " ";
+  REQUIRE(words.find("text stands without quotes") != std::string::npos);
+}
+
 TEST_CASE("docs/cli.md has every command of tutti", "[ctl]") {
   std::ifstream file(std::string(TUTTI_SOURCE_DIR) + "/docs/cli.md");
   std::ostringstream text;
