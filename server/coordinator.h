@@ -140,7 +140,7 @@ class Coordinator final : public rpc::CoordinatorPort, public rpc::AdminPort {
   StatusOr<rpc::JobStatus> Find(const std::string& name) const;
   StatusOr<store::ModelRecord> NewestSoundModel(const store::JobRecord& job);
   Status RestoreJob(const store::JobRecord& record);
-  StatusOr<round::JobSubmitted> Submission(const std::string& name, bool stopped);
+  StatusOr<round::JobSubmitted> Submission(const std::string& name, round::JobState state);
   rpc::JobStatus Update(const std::string& name, const std::function<void(Job&)>& change);
 
   const CoordinatorSettings settings_;

@@ -91,17 +91,17 @@ Status Coordinator::Restore() {
     if (record.state == round::JobState::kFailed) {
       continue;  // an operator may resume it
     }
-    const bool stopped = record.state == round::JobState::kStopped;
-    TUTTI_ASSIGN(const round::JobSubmitted submission, Submission(record.name, stopped));
+    TUTTI_ASSIGN(const round::JobSubmitted submission, Submission(record.name, record.state));
     Post([this, submission] { Dispatch(submission); });
-    if (!stopped && record.state != round::JobState::kDone) {
+    if (record.state != round::JobState::kStopped && record.state != round::JobState::kDone) {
       log::Info("job goes on", {{"job", record.name}, {"rounds_done", submission.rounds_done}});
     }
   }
   return OkStatus();
 }
 
-StatusOr<round::JobSubmitted> Coordinator::Submission(const std::string& name, bool stopped) {
+StatusOr<round::JobSubmitted> Coordinator::Submission(const std::string& name,
+                                                      round::JobState state) {
   round::JobSubmitted submission;
   {
     const std::lock_guard lock(state_mutex_);
@@ -114,7 +114,7 @@ StatusOr<round::JobSubmitted> Coordinator::Submission(const std::string& name, b
     submission.model = {job.model, job.model_bytes};
     job.in_core = true;
   }
-  submission.stopped = stopped;
+  submission.state = state;
   TUTTI_ASSIGN(submission.last_attempt, parts_.store.LastAttempt(name, submission.rounds_done + 1));
   return submission;
 }
@@ -164,7 +164,7 @@ StatusOr<rpc::JobStatus> Coordinator::SubmitJob(const v1::JobConfig& config, Byt
     job.model_bytes = model.bytes;
   }
   log::Info("job submitted", {{"job", name}, {"rounds", config.rounds()}});
-  TUTTI_ASSIGN(const round::JobSubmitted submission, Submission(name, false));
+  TUTTI_ASSIGN(const round::JobSubmitted submission, Submission(name, record.state));
   TUTTI_TRY(RunOnCore([&] { Dispatch(submission); }));
   return Find(name);
 }
@@ -189,7 +189,7 @@ StatusOr<rpc::JobStatus> Coordinator::ResumeJob(const std::string& name) {
   }
   round::Event event = round::JobResumeRequested{JobId(name)};
   if (!in_core) {
-    TUTTI_ASSIGN(event, Submission(name, false));
+    TUTTI_ASSIGN(event, Submission(name, round::JobState::kWaiting));
   }
   TUTTI_TRY(RunOnCore([&] { Dispatch(event); }));
   TUTTI_ASSIGN(const rpc::JobStatus status, Find(name));

@@ -80,12 +80,13 @@ using CallId = std::uint64_t;  // of an open RPC in the shell
 // ---- events
 // `last_attempt`: the highest attempt of round `rounds_done` + 1 the store knows (of
 // PersistSurvivors and RecordFailure); clients refuse an attempt they answered before, so numbering
-// goes on after a restart. 0: none.
+// goes on after a restart. 0: none. `state`: the store's. A job that is stopped or done there stays
+// so without a JobChanged; every other one waits for its turn.
 struct JobSubmitted {
   JobSettings settings;
   std::uint64_t rounds_done = 0;
   ModelRef model;
-  bool stopped = false;
+  JobState state = JobState::kWaiting;
   std::uint64_t last_attempt = 0;
 };
 struct JobStopRequested {

@@ -73,12 +73,11 @@ void Machine::On(const JobSubmitted& event) {
     return ChangeJob(stored, JobState::kFailed, std::string(MessageOf(status)));
   }
   RememberEvaluation(stored);
-  if (stored.rounds_done >= stored.settings.rounds) {
-    ChangeJob(stored, JobState::kDone, "");
-  } else if (event.stopped) {
-    ChangeJob(stored, JobState::kStopped, "stopped by the operator");
+  const bool done = stored.rounds_done >= stored.settings.rounds;
+  if (event.state == (done ? JobState::kDone : JobState::kStopped)) {
+    stored.state = event.state;  // known: nothing changes by a restart
   } else {
-    ChangeJob(stored, JobState::kWaiting, "");
+    ChangeJob(stored, done ? JobState::kDone : JobState::kWaiting, "");
   }
 }
 

@@ -32,7 +32,7 @@ void ServerNode::Start() {
   }
   const std::uint64_t attempt =
       world_.sabotage == Sabotage::kReuseAttempts ? 0 : store_.last_attempt;
-  Post(round::JobSubmitted{store_.settings, store_.rounds_done, store_.model, store_.stopped,
+  Post(round::JobSubmitted{store_.settings, store_.rounds_done, store_.model, store_.state,
                            attempt});
 }
 
@@ -323,8 +323,7 @@ void ServerNode::Carry(const round::RecordFailure& effect) {
 
 void ServerNode::Carry(const round::JobChanged& effect) {
   world_.Trace(Join("  job is ", round::JobStateName(effect.state), " ", effect.reason));
-  store_.stopped = effect.state == round::JobState::kStopped;
-  store_.done = effect.state == round::JobState::kDone;
+  store_.state = effect.state;
   if (effect.state == round::JobState::kFailed) {
     world_.Violation(Join("the job failed: ", effect.reason));
   }

@@ -23,8 +23,7 @@ struct Store {
   std::uint64_t rounds_done = 0;
   std::uint64_t last_attempt = 0;  // of round rounds_done + 1
   round::ModelRef model;
-  bool stopped = false;
-  bool done = false;
+  round::JobState state = round::JobState::kWaiting;
   std::uint64_t failures = 0;
   std::uint64_t evaluations = 0;
 };

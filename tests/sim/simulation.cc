@@ -120,7 +120,8 @@ class Simulation {
   // so.
   bool IsDone(const ServerNode& server) const {
     const Store& store = server.store();
-    return store.done && server.up() && store.rounds_done == store.settings.rounds &&
+    return store.state == round::JobState::kDone && server.up() &&
+           store.rounds_done == store.settings.rounds &&
            (store.settings.evaluate_every == 0 || store.evaluations > 0);
   }
 

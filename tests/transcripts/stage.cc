@@ -193,7 +193,6 @@ std::vector<std::string> Stage::SubmitJob(Words& words) {
       {"done", [&](std::uint64_t v) { event.rounds_done = v; }},
       {"attempt", [&](std::uint64_t v) { event.last_attempt = v; }},
       {"train", [&](std::uint64_t v) { job.train = Milliseconds{static_cast<std::int64_t>(v)}; }},
-      {"stopped", [&](std::uint64_t v) { event.stopped = v != 0; }},
   };
   for (std::string word; words >> word;) {
     const std::size_t equals = word.find('=');
@@ -202,6 +201,8 @@ std::vector<std::string> Stage::SubmitJob(Words& words) {
     if (key == "level") {
       job.config.level =
           value == "curious" ? secagg::ThreatLevel::kCurious : secagg::ThreatLevel::kMalicious;
+    } else if (key == "was") {
+      event.state = value == "done" ? round::JobState::kDone : round::JobState::kStopped;
     } else {
       setters.at(key)(std::stoull(value));
     }

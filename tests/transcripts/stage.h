@@ -3,7 +3,7 @@
 // the sum is real and checked when it opens. Thread safety: confined to one thread.
 //
 // Commands (docs of each beside its function in stage.cc):
-//   job NAME [rounds= cohort= min= level= over= failures= evaluate= done= attempt= stopped=
+//   job NAME [rounds= cohort= min= level= over= failures= evaluate= done= attempt= was=
 //   survivors=] stop NAME | resume NAME | attach CLIENT [evaluator] | detach CLIENT | revoke CLIENT
 //   | forget CLIENT wait MS | tick | due | restart join CLIENT [other|broken|unknown|stranger] |
 //   share CLIENT [broken] | commit CLIENT | unmask CLIENT [wrong] open CLIENT [other] | finish

@@ -52,11 +52,19 @@ TEST_CASE("a job that was done or stopped before a restart does not start", "[ro
   Stage stage;
   stage.Play(kAttach);
   REQUIRE(Has(stage.Do("job over rounds=2 done=2"), "job over is done"));
-  REQUIRE(Has(stage.Do("job held rounds=2 stopped=1"), "job held is stopped"));
+  REQUIRE(stage.Do("job known rounds=2 done=2 was=done").empty());
+  REQUIRE(stage.Do("job held rounds=2 was=stopped").empty());
   REQUIRE(stage.core().phase() == Phase::kIdle);
   REQUIRE(Has(stage.Do("resume held"), "offer s1 of job held"));
   REQUIRE(Has(stage.Do("resume over"), "is done, so there is nothing to resume"));
   REQUIRE(Has(stage.Do("stop over"), "is done, so there is nothing to stop"));
+  REQUIRE(Has(stage.Do("stop known"), "is done, so there is nothing to stop"));
+}
+
+TEST_CASE("a done job whose last checkpoint was lost goes on", "[round]") {
+  Stage stage;
+  stage.Play(kAttach);
+  REQUIRE(Has(stage.Do("job j rounds=2 done=1 was=done"), "offer s1 of job j round 2"));
 }
 
 TEST_CASE("stopping closes the attempt, drops its sum and its open uploads", "[round]") {
