@@ -110,18 +110,18 @@ void Machine::EndAttempt(const std::string& reason) {
                  attempt->config.attempt, " failed: ", Escaped(reason, 512)));
 }
 
-// Tells everyone who was not told before, and remembers it for those whose stream is down.
+// Tells everyone who was not told before, and remembers it for those whose stream is down. Whoever
+// left by itself or was revoked knows.
 void Machine::CloseMembers(Attempt& attempt, const protocol::Closed& closed) {
   last_closed_.clear();
   for (auto& [client, member] : attempt.members) {
-    if (!member.out.empty()) {
-      continue;
-    }
-    if (!member.closed) {
+    if (!member.closed && member.out.empty()) {
       member.closed = closed;
       Tell(client, closed);
     }
-    last_closed_.emplace(client, *member.closed);
+    if (member.closed) {
+      last_closed_.emplace(client, *member.closed);
+    }
   }
 }
 

@@ -54,14 +54,17 @@ Status Machine::FindMember(const ClientId& client, const protocol::SessionHash& 
   return OkStatus();
 }
 
-// A message that breaks a rule will not get better: its sender is waited for no longer.
+// A message that breaks a rule will not get better: its sender is waited for no longer, and hears
+// it on its stream too, for the answer to the call may be lost.
 Status Machine::Judge(const ClientId& client, Status status) {
   if (status.code() == StatusCode::kInvalidArgument ||
       status.code() == StatusCode::kPermissionDenied ||
       status.code() == StatusCode::kUnauthenticated) {
-    Current()->members.at(client).out = Join("REFUSED: ", MessageOf(status));
-    Say(true,
-        Join("client ", client, " is out of the round: ", Escaped(MessageOf(status), kMaxReason)));
+    const std::string reason = Escaped(MessageOf(status), kMaxReason);
+    Member& member = Current()->members.at(client);
+    Drop(client, member, Join("this client broke a rule of the round: ", reason));
+    member.out = Join("REFUSED: ", reason);
+    Say(true, Join("client ", client, " is out of the round: ", reason));
   }
   return status;
 }

@@ -89,6 +89,31 @@ TEST_CASE("a client that declined is not waited for, and may say so twice", "[ro
   REQUIRE(Has(stage.Play(kJoin), "roster s1 of 3"));
 }
 
+TEST_CASE("who broke a rule hears once that it is out, and why", "[round][clients]") {
+  Stage stage;
+  stage.Do("job j cohort=4 min=3");
+  stage.Play("attach a\nattach b\nattach c\nattach d");
+  const std::string closed = "notify d: closed s1 dropped: this client broke a rule of the round: ";
+  const Lines lines = stage.Do("join d broken");
+  REQUIRE(Has(lines, closed + "client d's join is not signed"));
+  REQUIRE(Has(lines, "INVALID_ARGUMENT client d's join is not signed"));
+  REQUIRE(Has(stage.Do("attach d"), closed));  // its stream may have been down
+  stage.Play(kJoin);
+  for (const std::string_view part : {kShare, kUpload, kCommit, kUnmask}) {
+    stage.Play(part);
+  }
+  REQUIRE_FALSE(Has(stage.Do("published"), "notify d: closed"));
+}
+
+TEST_CASE("who broke a rule hears of it even after the attempt is over", "[round][clients]") {
+  Stage stage;
+  stage.Do("job j cohort=4 min=3 rounds=1");
+  stage.Play("attach a\nattach b\nattach c\nattach d");
+  stage.Play("join d broken\ndetach d");
+  stage.Do("stop j");
+  REQUIRE(Has(stage.Do("attach d"), "closed s1 dropped: this client broke a rule of the round: "));
+}
+
 TEST_CASE("a client whose input is in the sum and that then declines stays in the sum",
           "[round][clients]") {
   Stage stage;
