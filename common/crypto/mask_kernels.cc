@@ -42,19 +42,24 @@ std::uint8_t SubByte(std::uint8_t value) {
   return static_cast<std::uint8_t>(inverse ^ turned(1) ^ turned(2) ^ turned(3) ^ turned(4) ^ 0x63);
 }
 
-std::uint32_t LittleEndian(std::uint32_t lane) {
+template <typename Lane>
+Lane LittleEndian(const std::uint8_t* bytes) {
+  Lane lane = 0;
   if constexpr (std::endian::native == std::endian::little) {
-    return lane;
+    std::memcpy(&lane, bytes, sizeof(Lane));
   } else {
-    return (lane >> 24) | ((lane >> 8) & 0xff00u) | ((lane << 8) & 0xff0000u) | (lane << 24);
+    for (std::size_t i = 0; i < sizeof(Lane); ++i) {
+      lane = static_cast<Lane>(lane | static_cast<Lane>(bytes[i]) << (8 * i));
+    }
   }
+  return lane;
 }
 
-template <bool kSubtract>
-void Combine(std::uint32_t* lanes, const std::uint32_t* stream, std::size_t count) {
+template <typename Lane, bool kSubtract>
+void Combine(Lane* lanes, const std::uint8_t* stream, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
-    const std::uint32_t lane = LittleEndian(stream[i]);
-    lanes[i] = kSubtract ? lanes[i] - lane : lanes[i] + lane;
+    const Lane lane = LittleEndian<Lane>(stream + sizeof(Lane) * i);
+    lanes[i] = static_cast<Lane>(kSubtract ? lanes[i] - lane : lanes[i] + lane);
   }
 }
 
@@ -80,7 +85,8 @@ void ExpandKeyPortable(const std::uint8_t* key, std::uint8_t* schedule) {
   }
 }
 
-void AddBlocksPortable(const std::uint8_t* schedule, std::uint32_t* lanes, std::size_t blocks,
+template <typename Lane>
+void AddBlocksPortable(const std::uint8_t* schedule, Lane* lanes, std::size_t blocks,
                        std::uint64_t first_block, bool subtract) {
   std::uint8_t counter[16] = {};
   for (std::size_t i = 0; i < 8; ++i) {
@@ -90,24 +96,31 @@ void AddBlocksPortable(const std::uint8_t* schedule, std::uint32_t* lanes, std::
   TUTTI_CHECK(cipher != nullptr);
   // The schedule starts with the key itself; OpenSSL expands its own.
   TUTTI_CHECK(EVP_EncryptInit_ex2(cipher.get(), Aes128Ctr(), schedule, counter, nullptr) == 1);
-  std::uint32_t stream[kPiece / 4];
+  alignas(16) std::uint8_t stream[kPiece];
   std::size_t bytes_used = 0;
   for (std::size_t left = blocks * 16; left > 0;) {
     const std::size_t bytes = std::min(left, kPiece);
     int written = 0;
-    TUTTI_CHECK(EVP_EncryptUpdate(cipher.get(), reinterpret_cast<std::uint8_t*>(stream), &written,
-                                  kZeros, static_cast<int>(bytes)) == 1);
+    TUTTI_CHECK(
+        EVP_EncryptUpdate(cipher.get(), stream, &written, kZeros, static_cast<int>(bytes)) == 1);
     if (subtract) {
-      Combine<true>(lanes, stream, bytes / 4);
+      Combine<Lane, true>(lanes, stream, bytes / sizeof(Lane));
     } else {
-      Combine<false>(lanes, stream, bytes / 4);
+      Combine<Lane, false>(lanes, stream, bytes / sizeof(Lane));
     }
-    lanes += bytes / 4;
+    lanes += bytes / sizeof(Lane);
     left -= bytes;
     bytes_used = std::max(bytes_used, bytes);
   }
   Wipe(stream, bytes_used);
 }
+
+template void AddBlocksPortable(const std::uint8_t*, std::uint16_t*, std::size_t, std::uint64_t,
+                                bool);
+template void AddBlocksPortable(const std::uint8_t*, std::uint32_t*, std::size_t, std::uint64_t,
+                                bool);
+template void AddBlocksPortable(const std::uint8_t*, std::uint64_t*, std::size_t, std::uint64_t,
+                                bool);
 
 void AddLanesPortable(std::uint32_t* sum, const std::uint32_t* values, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {

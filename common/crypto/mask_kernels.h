@@ -1,8 +1,9 @@
 // The kernels behind mask_stream.h, in a file of their own so that they are compiled with -O3 in
 // every build type. Internal to common/crypto. Each has the same meaning: blocks [first_block,
 // first_block + blocks) of the AES-128-CTR stream (IV 0, big-endian counter) read as little-endian
-// lanes and added to or subtracted from 4 * blocks lanes. Thread safety: pure functions over the
-// caller's memory. Sources: FIPS 197 (AES), NIST SP 800-38A section 6.5 (CTR).
+// lanes of 16, 32 or 64 bits and added to or subtracted from the 16 * blocks bytes at `lanes`.
+// Thread safety: pure functions over the caller's memory. Sources: FIPS 197 (AES), NIST SP 800-38A
+// section 6.5 (CTR).
 #pragma once
 
 #include <cstddef>
@@ -14,7 +15,8 @@ namespace tutti::crypto {
 // indexes.
 void ExpandKeyPortable(const std::uint8_t* key, std::uint8_t* schedule);
 
-void AddBlocksPortable(const std::uint8_t* schedule, std::uint32_t* lanes, std::size_t blocks,
+template <typename Lane>
+void AddBlocksPortable(const std::uint8_t* schedule, Lane* lanes, std::size_t blocks,
                        std::uint64_t first_block, bool subtract);
 
 void AddLanesPortable(std::uint32_t* sum, const std::uint32_t* values, std::size_t count);
@@ -22,10 +24,12 @@ void AddLanesPortable(std::uint32_t* sum, const std::uint32_t* values, std::size
 #if defined(__x86_64__)
 // Need the processor's AES instructions.
 void ExpandKeyAesNi(const std::uint8_t* key, std::uint8_t* schedule);
-void AddBlocksAesNi(const std::uint8_t* schedule, std::uint32_t* lanes, std::size_t blocks,
+template <typename Lane>
+void AddBlocksAesNi(const std::uint8_t* schedule, Lane* lanes, std::size_t blocks,
                     std::uint64_t first_block, bool subtract);
 // Needs AVX2 and VAES.
-void AddBlocksVaes256(const std::uint8_t* schedule, std::uint32_t* lanes, std::size_t blocks,
+template <typename Lane>
+void AddBlocksVaes256(const std::uint8_t* schedule, Lane* lanes, std::size_t blocks,
                       std::uint64_t first_block, bool subtract);
 // Needs AVX2.
 void AddLanesAvx2(std::uint32_t* sum, const std::uint32_t* values, std::size_t count);

@@ -39,16 +39,18 @@ MaskKernel BestKernel() {
   return kKernel;
 }
 
-using AddBlocks = void (*)(const std::uint8_t* schedule, std::uint32_t* lanes, std::size_t blocks,
+template <typename Lane>
+using AddBlocks = void (*)(const std::uint8_t* schedule, Lane* lanes, std::size_t blocks,
                            std::uint64_t first_block, bool subtract);
 
-AddBlocks FunctionOf(MaskKernel kernel) {
+template <typename Lane>
+AddBlocks<Lane> FunctionOf(MaskKernel kernel) {
 #if defined(__x86_64__)
   switch (kernel == MaskKernel::kBest ? BestKernel() : kernel) {
     case MaskKernel::kVaes256:
-      return AddBlocksVaes256;
+      return AddBlocksVaes256<Lane>;
     case MaskKernel::kAesNi:
-      return AddBlocksAesNi;
+      return AddBlocksAesNi<Lane>;
     case MaskKernel::kBest:
     case MaskKernel::kPortable:
       break;
@@ -56,17 +58,44 @@ AddBlocks FunctionOf(MaskKernel kernel) {
 #else
   static_cast<void>(kernel);
 #endif
-  return AddBlocksPortable;
+  return AddBlocksPortable<Lane>;
 }
 
 // `count` lanes of one block from lane `skip` of it on: the ends of a range that cuts a block.
-void AddPartOfBlock(AddBlocks add, const std::uint8_t* schedule, std::uint32_t* lanes,
+template <typename Lane>
+void AddPartOfBlock(AddBlocks<Lane> add, const std::uint8_t* schedule, Lane* lanes,
                     std::size_t skip, std::size_t count, std::uint64_t block, bool subtract) {
-  std::uint32_t whole[4] = {};
+  Lane whole[16 / sizeof(Lane)] = {};
   std::copy_n(lanes, count, whole + skip);
   add(schedule, whole, 1, block, subtract);
   std::copy_n(whole + skip, count, lanes);
   Wipe(whole, sizeof(whole));
+}
+
+template <typename Lane>
+void AddMaskLanes(const MaskKey& key, std::span<Lane> lanes, std::uint64_t first_lane,
+                  bool subtract, MaskKernel kernel) {
+  TUTTI_CHECK(KernelAvailable(kernel));
+  TUTTI_CHECK(first_lane + lanes.size() >= first_lane);  // the lane number would start over
+  constexpr std::size_t kLanes = 16 / sizeof(Lane);
+  const AddBlocks<Lane> add = FunctionOf<Lane>(kernel);
+  const std::uint8_t* const schedule = key.schedule().data();
+  std::uint64_t block = first_lane / kLanes;
+  if (const std::size_t skip = first_lane % kLanes; skip != 0 && !lanes.empty()) {
+    const std::size_t count = std::min(kLanes - skip, lanes.size());
+    AddPartOfBlock(add, schedule, lanes.data(), skip, count, block, subtract);
+    lanes = lanes.subspan(count);
+    ++block;
+  }
+  const std::size_t blocks = lanes.size() / kLanes;
+  if (blocks > 0) {
+    add(schedule, lanes.data(), blocks, block, subtract);
+    lanes = lanes.subspan(kLanes * blocks);
+    block += blocks;
+  }
+  if (!lanes.empty()) {
+    AddPartOfBlock(add, schedule, lanes.data(), 0, lanes.size(), block, subtract);
+  }
 }
 
 }  // namespace
@@ -110,28 +139,19 @@ std::string_view KernelName(MaskKernel kernel) {
   return KernelName(BestKernel());
 }
 
+void AddMask(const MaskKey& key, std::span<std::uint16_t> lanes, std::uint64_t first_lane,
+             bool subtract, MaskKernel kernel) {
+  AddMaskLanes(key, lanes, first_lane, subtract, kernel);
+}
+
 void AddMask(const MaskKey& key, std::span<std::uint32_t> lanes, std::uint64_t first_lane,
              bool subtract, MaskKernel kernel) {
-  TUTTI_CHECK(KernelAvailable(kernel));
-  TUTTI_CHECK(first_lane + lanes.size() >= first_lane);  // the lane number would start over
-  const AddBlocks add = FunctionOf(kernel);
-  const std::uint8_t* const schedule = key.schedule().data();
-  std::uint64_t block = first_lane / 4;
-  if (const std::size_t skip = first_lane % 4; skip != 0 && !lanes.empty()) {
-    const std::size_t count = std::min(4 - skip, lanes.size());
-    AddPartOfBlock(add, schedule, lanes.data(), skip, count, block, subtract);
-    lanes = lanes.subspan(count);
-    ++block;
-  }
-  const std::size_t blocks = lanes.size() / 4;
-  if (blocks > 0) {
-    add(schedule, lanes.data(), blocks, block, subtract);
-    lanes = lanes.subspan(4 * blocks);
-    block += blocks;
-  }
-  if (!lanes.empty()) {
-    AddPartOfBlock(add, schedule, lanes.data(), 0, lanes.size(), block, subtract);
-  }
+  AddMaskLanes(key, lanes, first_lane, subtract, kernel);
+}
+
+void AddMask(const MaskKey& key, std::span<std::uint64_t> lanes, std::uint64_t first_lane,
+             bool subtract, MaskKernel kernel) {
+  AddMaskLanes(key, lanes, first_lane, subtract, kernel);
 }
 
 void AddLanes(std::span<std::uint32_t> sum, std::span<const std::uint32_t> values) {

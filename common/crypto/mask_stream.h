@@ -1,8 +1,8 @@
-// The mask generator: AES-128-CTR keystream read as 32-bit little-endian lanes and added to (or
-// subtracted from) a vector in one pass. Lane e of a seed's stream is bytes [4e, 4e+4), so any
-// range can be produced alone. Three kernels with equal output, chosen at run time: VAES-256
-// (AVX2), AES-NI, portable (OpenSSL EVP). Thread safety: pure functions over the caller's memory;
-// MaskKey is a value.
+// The mask generator: AES-128-CTR keystream read as little-endian lanes of w = 16, 32 or 64 bits
+// and added to (or subtracted from) a vector in one pass. Lane e of a seed's stream is bytes
+// [e*w/8, (e+1)*w/8), so any range can be produced alone. Three kernels with equal output, chosen
+// at run time: VAES-256 (AVX2), AES-NI, portable (OpenSSL EVP). Thread safety: pure functions over
+// the caller's memory; MaskKey is a value.
 #pragma once
 
 #include <cstdint>
@@ -35,8 +35,12 @@ class MaskKey {
 bool KernelAvailable(MaskKernel kernel);
 std::string_view KernelName(MaskKernel kernel);  // of kBest: the one it stands for on this machine
 
-// lanes[i] += or -= lane (first_lane + i) of the key's stream, mod 2^32. Any length and offset.
+// lanes[i] += or -= lane (first_lane + i) of the key's stream, mod 2^w. Any length and offset.
+void AddMask(const MaskKey& key, std::span<std::uint16_t> lanes, std::uint64_t first_lane,
+             bool subtract, MaskKernel kernel = MaskKernel::kBest);
 void AddMask(const MaskKey& key, std::span<std::uint32_t> lanes, std::uint64_t first_lane,
+             bool subtract, MaskKernel kernel = MaskKernel::kBest);
+void AddMask(const MaskKey& key, std::span<std::uint64_t> lanes, std::uint64_t first_lane,
              bool subtract, MaskKernel kernel = MaskKernel::kBest);
 
 // sum[i] += values[i] mod 2^32.

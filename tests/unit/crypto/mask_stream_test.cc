@@ -30,21 +30,24 @@ MaskSeed RandomSeed(TestRng& rng) {
   return seed;
 }
 
-Lanes RandomLanes(TestRng& rng, std::size_t count) {
-  Lanes lanes(count);
-  for (std::uint32_t& lane : lanes) {
-    lane = static_cast<std::uint32_t>(rng.Next());
+template <typename Lane = std::uint32_t>
+std::vector<Lane> RandomLanes(TestRng& rng, std::size_t count) {
+  std::vector<Lane> lanes(count);
+  for (Lane& lane : lanes) {
+    lane = static_cast<Lane>(rng.Next());
   }
   return lanes;
 }
 
 // Lane `lane` of a seed's stream straight from the definition: one AES-128 block from OpenSSL, read
 // byte by byte.
-std::uint32_t LaneByDefinition(const MaskSeed& seed, std::uint64_t lane) {
+template <typename Lane>
+Lane LaneByDefinition(const MaskSeed& seed, std::uint64_t lane) {
+  constexpr std::uint64_t kLanes = 16 / sizeof(Lane);
   std::uint8_t counter[16] = {};
   std::uint8_t block[32] = {};
   for (std::size_t i = 0; i < 8; ++i) {
-    counter[15 - i] = static_cast<std::uint8_t>((lane / 4) >> (8 * i));
+    counter[15 - i] = static_cast<std::uint8_t>((lane / kLanes) >> (8 * i));
   }
   const std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)> cipher(EVP_CIPHER_CTX_new(),
                                                                                EVP_CIPHER_CTX_free);
@@ -53,9 +56,11 @@ std::uint32_t LaneByDefinition(const MaskSeed& seed, std::uint64_t lane) {
                              nullptr) == 1);
   REQUIRE(EVP_EncryptUpdate(cipher.get(), block, &size, counter, 16) == 1);
   REQUIRE(size == 16);
-  const std::uint8_t* const at = block + 4 * (lane % 4);
-  return static_cast<std::uint32_t>(at[0]) | static_cast<std::uint32_t>(at[1]) << 8 |
-         static_cast<std::uint32_t>(at[2]) << 16 | static_cast<std::uint32_t>(at[3]) << 24;
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < sizeof(Lane); ++i) {
+    value |= std::uint64_t{block[sizeof(Lane) * (lane % kLanes) + i]} << (8 * i);
+  }
+  return static_cast<Lane>(value);
 }
 
 // The first `blocks` blocks of the stream as bytes.
@@ -112,45 +117,59 @@ TEST_CASE("the portable key schedule equals the one in use", "[crypto]") {
   }
 }
 
-TEST_CASE("every kernel adds the stream by its definition at random offsets and lengths",
-          "[crypto]") {
-  TestRng rng(22);
+template <typename Lane>
+void CheckDefinition(TestRng& rng) {
   for (int i = 0; i < 60; ++i) {
     const MaskSeed seed = RandomSeed(rng);
     const MaskKey key(seed);
     // Small offsets, and offsets around the places where a 32-bit counter of blocks would end.
-    const std::uint64_t first =
-        i % 3 == 0 ? (std::uint64_t{1} << 34) - 40 + rng.Below(80) : rng.Below(200);
-    const Lanes before = RandomLanes(rng, rng.Below(150));
+    const std::uint64_t end = (std::uint64_t{16} << 32) / sizeof(Lane);
+    const std::uint64_t first = i % 3 == 0 ? end - 40 + rng.Below(80) : rng.Below(200);
+    const auto before = RandomLanes<Lane>(rng, rng.Below(150));
     for (const MaskKernel kernel : AvailableKernels()) {
-      Lanes added = before;
-      Lanes subtracted = before;
+      auto added = before;
+      auto subtracted = before;
       AddMask(key, added, first, false, kernel);
       AddMask(key, subtracted, first, true, kernel);
       for (std::size_t lane = 0; lane < before.size(); ++lane) {
-        const std::uint32_t mask = LaneByDefinition(seed, first + lane);
-        REQUIRE(added[lane] == before[lane] + mask);
-        REQUIRE(subtracted[lane] == before[lane] - mask);
+        const auto mask = LaneByDefinition<Lane>(seed, first + lane);
+        REQUIRE(added[lane] == static_cast<Lane>(before[lane] + mask));
+        REQUIRE(subtracted[lane] == static_cast<Lane>(before[lane] - mask));
       }
+    }
+  }
+}
+
+TEST_CASE("every kernel adds the stream by its definition at random offsets and lengths",
+          "[crypto]") {
+  TestRng rng(22);
+  CheckDefinition<std::uint16_t>(rng);
+  CheckDefinition<std::uint32_t>(rng);
+  CheckDefinition<std::uint64_t>(rng);
+}
+
+template <typename Lane>
+void CheckKernelsAgree(TestRng& rng) {
+  for (int i = 0; i < 200; ++i) {
+    const MaskKey key(RandomSeed(rng));
+    const std::uint64_t first = rng.Next() >> (2 + rng.Below(60));
+    const bool subtract = rng.Below(2) == 1;
+    const auto before = RandomLanes<Lane>(rng, rng.Below(i < 20 ? 40'000 : 600));
+    auto expected = before;
+    AddMask(key, expected, first, subtract, MaskKernel::kPortable);
+    for (const MaskKernel kernel : AvailableKernels()) {
+      auto lanes = before;
+      AddMask(key, lanes, first, subtract, kernel);
+      REQUIRE(lanes == expected);
     }
   }
 }
 
 TEST_CASE("all kernels agree bit by bit on long vectors", "[crypto]") {
   TestRng rng(23);
-  for (int i = 0; i < 200; ++i) {
-    const MaskKey key(RandomSeed(rng));
-    const std::uint64_t first = rng.Next() >> (2 + rng.Below(60));
-    const bool subtract = rng.Below(2) == 1;
-    const Lanes before = RandomLanes(rng, rng.Below(i < 20 ? 40'000 : 600));
-    Lanes expected = before;
-    AddMask(key, expected, first, subtract, MaskKernel::kPortable);
-    for (const MaskKernel kernel : AvailableKernels()) {
-      Lanes lanes = before;
-      AddMask(key, lanes, first, subtract, kernel);
-      REQUIRE(lanes == expected);
-    }
-  }
+  CheckKernelsAgree<std::uint16_t>(rng);
+  CheckKernelsAgree<std::uint32_t>(rng);
+  CheckKernelsAgree<std::uint64_t>(rng);
 }
 
 TEST_CASE("a vector masked in ranges equals the vector masked at once", "[crypto]") {
