@@ -122,6 +122,12 @@ struct UnmaskRequest {
   BudgetReport budget;
   bool operator==(const UnmaskRequest&) const = default;
 };
+// Codes of a refusal that asking again does not change: the device's owner or the job has to.
+inline constexpr std::string_view kPolicyRefusal = "POLICY";
+inline constexpr std::string_view kBudgetRefusal = "BUDGET_EXHAUSTED";
+constexpr bool IsLastingRefusal(std::string_view code) {
+  return code == kPolicyRefusal || code == kBudgetRefusal;
+}
 struct DeclineRequest {
   SessionHash session{};
   std::string

@@ -7,6 +7,7 @@ void Machine::On(const ClientAttached& event) {
   if (revoked_.contains(event.client)) {
     return Refuse(Join("client ", event.client, " is revoked and may not attach"));
   }
+  unwilling_.erase(event.client);
   const auto [entry, is_new] = clients_.try_emplace(event.client);
   trainers_ -= !is_new && entry->second.role == Role::kTrainer ? 1U : 0U;
   trainers_ += event.role == Role::kTrainer ? 1U : 0U;
@@ -115,6 +116,7 @@ void Machine::On(const ClientDetached& event) {
   }
   trainers_ -= found->second.role == Role::kTrainer ? 1U : 0U;
   clients_.erase(found);
+  unwilling_.erase(event.client);
   if (Attempt* attempt = Current()) {
     if (const auto member = attempt->members.find(event.client); member != attempt->members.end()) {
       member->second.attached = false;
@@ -126,6 +128,7 @@ void Machine::On(const ClientDetached& event) {
 void Machine::On(const ClientRevoked& event) {
   revoked_.insert(event.client);
   last_closed_.erase(event.client);
+  unwilling_.erase(event.client);
   if (const auto found = clients_.find(event.client); found != clients_.end()) {
     trainers_ -= found->second.role == Role::kTrainer ? 1U : 0U;
     clients_.erase(found);

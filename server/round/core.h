@@ -7,10 +7,12 @@
 //   Selecting -> Training (joins come in) -> Sharing -> Collecting -> Committing -> Unmasking ->
 //   Publishing -> Done
 // Each phase closes when everyone still expected has answered or at its deadline; with too few left
-// the attempt fails, is closed with a reason and tried again after a pause. A client that loses its
-// stream stays in the round for `reconnect_grace`; then it counts as gone and is waited for no
-// longer. Commits are skipped at level curious. After a restart the job goes on from the last
-// published round: an attempt never survives the process.
+// the attempt fails, is closed with a reason and tried again after a pause. Trainers that refuse a
+// job for their policy or budget are not asked again while they stay attached; when that leaves too
+// few for any round, the job fails at once. A client that loses its stream stays in the round for
+// `reconnect_grace`; then it counts as gone and is waited for no longer. Commits are skipped at
+// level curious. After a restart the job goes on from the last published round: an attempt never
+// survives the process.
 #pragma once
 
 #include <map>

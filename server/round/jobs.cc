@@ -135,6 +135,7 @@ bool Machine::StartNextJob() {
     return false;
   }
   running_ = *next;
+  unwilling_.clear();
   ChangeJob(Running(), JobState::kRunning, "");
   NextRound(std::max(now_, Running().not_before));
   return true;

@@ -187,7 +187,7 @@ void Machine::ReportProgress() {
   Progress progress{*running_, job.rounds_done + 1, phase(), static_cast<std::uint32_t>(tally.done),
                     static_cast<std::uint32_t>(tally.done + tally.waiting)};
   if (phase() == Phase::kSelecting) {
-    progress.done = static_cast<std::uint32_t>(trainers_);
+    progress.done = static_cast<std::uint32_t>(Willing());
     progress.expected = job.settings.cohort_size;
   } else if (phase() == Phase::kTraining) {
     progress.expected = std::min(progress.expected, job.settings.cohort_size);

@@ -2,9 +2,10 @@
 // server/round's own files include this; everyone else sees core.h. Thread safety: confined to the
 // core thread.
 //
-// jobs.cc: the queue of jobs        selection.cc: from waiting clients to offers     steps.cc:
-// closing of phases clients.cc: streams and notices   replies.cc: requests uploads.cc: masked
-// vectors outcome.cc: how an attempt ends   machine.cc: dispatch, deadlines, progress
+// jobs.cc: the queue of jobs; selection.cc: from waiting clients to offers; refusals.cc: who will
+// not take part; steps.cc: closing of phases; clients.cc: streams and notices; replies.cc:
+// requests; uploads.cc: masked vectors; outcome.cc: how an attempt ends; machine.cc: dispatch,
+// deadlines, progress
 #pragma once
 
 #include "server/round/core.h"
@@ -140,6 +141,12 @@ class Machine {
   StatusOr<Attempt> OpenAttempt(Job& job);
   protocol::Offer OfferOf(const Attempt& attempt) const;
 
+  // refusals.cc
+  void RememberRefusal(const ClientId& client, const std::string& words);
+  std::size_t Willing() const;
+  std::size_t MayTakePart(const Attempt& attempt) const;
+  std::optional<std::string> NoRoundPossible(std::size_t able) const;
+
   // steps.cc
   bool CloseTrainingIfDue(Training& training);
   bool CloseSharingIfDue(Sharing& sharing);
@@ -192,6 +199,7 @@ class Machine {
   RoundReport ReportOf(const Attempt& attempt) const;
   void FailAttempt(const std::string& reason);  // records, closes, pauses or gives up
   void EndAttempt(const std::string& reason);   // records and closes only
+  void GiveUp(Job& job, std::string reason);    // the running job failed
   void CloseMembers(Attempt& attempt, const protocol::Closed& closed);
   void NextRound(Instant opens);
 
@@ -202,6 +210,8 @@ class Machine {
   std::vector<Effect> effects_;
   std::map<ClientId, Client> clients_;
   std::size_t trainers_ = 0;  // attached with role trainer
+  // Of those, who refused the running job for policy or budget, in their words.
+  std::map<ClientId, std::string> unwilling_;
   std::set<ClientId> revoked_;
   std::map<JobId, Job> jobs_;
   std::vector<JobId> order_;  // of submission

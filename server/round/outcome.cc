@@ -75,6 +75,7 @@ void Machine::On(const PublishFailed& event) {
 }
 
 void Machine::FailAttempt(const std::string& reason) {
+  std::optional<std::string> hopeless = NoRoundPossible(MayTakePart(*Current()));
   EndAttempt(reason);
   Job& job = Running();
   phase_ = Idle{};
@@ -84,13 +85,19 @@ void Machine::FailAttempt(const std::string& reason) {
   job.not_before = now_ + job.settings.retry;
   if (job.state != JobState::kRunning) {
     running_.reset();  // stopped meanwhile
+  } else if (hopeless) {
+    GiveUp(job, *std::move(hopeless));
   } else if (job.failures_in_row >= job.settings.max_failures) {
-    ChangeJob(job, JobState::kFailed,
-              Join(job.failures_in_row, " attempts failed in a row, the last one: ", reason));
-    running_.reset();
+    GiveUp(job, Join(job.failures_in_row, " attempts failed in a row, the last one: ", reason));
   } else {
     NextRound(job.not_before);
   }
+}
+
+void Machine::GiveUp(Job& job, std::string reason) {
+  phase_ = Idle{};
+  ChangeJob(job, JobState::kFailed, std::move(reason));
+  running_.reset();
 }
 
 void Machine::EndAttempt(const std::string& reason) {

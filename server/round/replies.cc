@@ -113,6 +113,9 @@ Status Machine::Handle(const ClientId& client, const protocol::DeclineRequest& r
   }
   member.out = Join(Escaped(request.code, 64), ": ", Escaped(request.reason, kMaxReason));
   EndUpload(member, Aborted(Join("client ", client, " declined the round")));
+  if (protocol::IsLastingRefusal(request.code)) {
+    RememberRefusal(client, member.out);
+  }
   Say(false, Join("client ", client, " sits out: ", member.out));
   return OkStatus();
 }

@@ -13,16 +13,25 @@ bool Machine::SelectIfDue(const Selecting& selecting) {
     return false;
   }
   const JobSettings& job = Running().settings;
-  const bool enough_at_deadline = now_ >= selecting.deadline && trainers_ >= job.config.min_cohort;
-  if (trainers_ >= job.cohort_size || enough_at_deadline) {
+  const std::size_t willing = Willing();
+  const bool due = now_ >= selecting.deadline;
+  // Who refused was there and had its say: it is not waited for.
+  if (willing >= job.config.min_cohort && (trainers_ >= job.cohort_size || due)) {
     StartAttempt();
     return true;
   }
-  if (now_ >= selecting.deadline) {
+  if (due && trainers_ >= job.config.min_cohort) {
+    if (auto reason = NoRoundPossible(willing)) {
+      GiveUp(Running(), *std::move(reason));
+      return true;
+    }
+  }
+  if (due) {
     // A job without clients waits; it does not fail. The window starts again, so that those who
     // come one after the other get the time to come together.
     Say(true, Join("job ", job.name, " waits for clients: ", trainers_, " attached, at least ",
-                   job.config.min_cohort, " needed"));
+                   job.config.min_cohort, " needed",
+                   unwilling_.empty() ? "" : Join(", ", unwilling_.size(), " refused")));
     phase_ = Selecting{now_, now_ + job.select};
   }
   return false;
@@ -55,14 +64,11 @@ void Machine::StartAttempt() {
   StatusOr<Attempt> opened = OpenAttempt(job);
   if (!opened.ok()) {
     // No client can change this: the settings have no safe round.
-    phase_ = Idle{};
-    ChangeJob(job, JobState::kFailed, std::string(MessageOf(opened.status())));
-    running_.reset();
-    return;
+    return GiveUp(job, std::string(MessageOf(opened.status())));
   }
   std::vector<ClientId> available;
   for (const auto& [name, client] : clients_) {
-    if (client.role == Role::kTrainer) {
+    if (client.role == Role::kTrainer && !unwilling_.contains(name)) {
       available.push_back(name);
     }
   }

@@ -324,7 +324,13 @@ void ServerNode::Carry(const round::RecordFailure& effect) {
 void ServerNode::Carry(const round::JobChanged& effect) {
   world_.Trace(Join("  job is ", round::JobStateName(effect.state), " ", effect.reason));
   store_.state = effect.state;
-  if (effect.state == round::JobState::kFailed) {
+  if (effect.state != round::JobState::kFailed) {
+    return;
+  }
+  if (effect.reason.starts_with("no round is possible: ")) {
+    // The operator talks to the owners and tries again.
+    AfterHere(world_.Between(100, 3000), [this] { Resume(); });
+  } else {
     world_.Violation(Join("the job failed: ", effect.reason));
   }
 }

@@ -124,14 +124,15 @@ TEST_CASE("failures count in a row: a published round starts the count again", "
   Stage stage;
   stage.Do("job j level=curious rounds=3 failures=2");
   stage.Play(kAttach);
-  stage.Do("decline a POLICY no");
+  stage.Do("decline a TRAINER_FAILED no");
   stage.Do("wait 2000");
   PlayRound(stage);
   stage.Do("published");
-  REQUIRE(Has(stage.Do("decline a POLICY no"), "record failure"));
+  REQUIRE(Has(stage.Do("decline a TRAINER_FAILED no"), "record failure"));
   REQUIRE(stage.core().RunningJob() == JobId("j"));
   stage.Do("wait 2000");
-  REQUIRE(Has(stage.Do("decline a POLICY no"), "job j is failed: 2 attempts failed in a row"));
+  REQUIRE(
+      Has(stage.Do("decline a TRAINER_FAILED no"), "job j is failed: 2 attempts failed in a row"));
 }
 
 TEST_CASE("an evaluation is asked for when it is due, of the newest model only",
