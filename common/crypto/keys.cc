@@ -27,7 +27,7 @@ ByteArray<32> RawPublicOf(int type, const Secret32& key) {
 
 // The private half alone. Importing a raw private key multiplies the base point to learn the public
 // half, which would double the cost of each agreement and is never read by one; naming a public
-// half, here zeros, skips that. The result is good for deriving only and stays inside Agree.
+// half, here zeros, skips that. The result is good for deriving only and stays inside Agreement.
 PkeyHandle AgreementKey(const X25519Private& key) {
   static constexpr std::uint8_t kUnusedPublic[32] = {};
   OSSL_PARAM parameters[] = {
@@ -52,17 +52,31 @@ X25519Private NewX25519Key(SecureRng& rng) { return RandomKey(rng); }
 
 X25519Public PublicOf(const X25519Private& key) { return RawPublicOf(EVP_PKEY_X25519, key); }
 
-StatusOr<Secret32> Agree(const X25519Private& mine, const X25519Public& theirs) {
-  const PkeyHandle key = AgreementKey(mine);
-  const PkeyHandle peer = PublicPkey(EVP_PKEY_X25519, theirs.data());
-  const PkeyContext context(EVP_PKEY_CTX_new(key.get(), nullptr));
-  TUTTI_CHECK(context != nullptr && EVP_PKEY_derive_init(context.get()) == 1);
+struct Agreement::State {
+  PkeyHandle key;
+  PkeyContext context;
+  PkeyHandle peer;  // given each partner's bytes in turn
+};
+
+Agreement::Agreement(const X25519Private& mine)
+    : state_(std::make_unique<State>(State{.key = AgreementKey(mine), .context = {}, .peer = {}})) {
+  state_->context.reset(EVP_PKEY_CTX_new(state_->key.get(), nullptr));
+  TUTTI_CHECK(state_->context != nullptr && EVP_PKEY_derive_init(state_->context.get()) == 1);
+  state_->peer = PublicPkey(EVP_PKEY_X25519, X25519Public{}.data());
+}
+
+Agreement::~Agreement() = default;
+
+StatusOr<Secret32> Agreement::With(const X25519Public& theirs) {
+  EVP_PKEY_CTX* const context = state_->context.get();
+  TUTTI_CHECK(EVP_PKEY_set1_encoded_public_key(state_->peer.get(), theirs.data(), theirs.size()) ==
+              1);
   // No validation of the peer's key: every 32-byte string is a valid X25519 public key (RFC 7748
   // section 5), and the check that matters, the all-zero output of low-order points, is below.
-  TUTTI_CHECK(EVP_PKEY_derive_set_peer_ex(context.get(), peer.get(), 0) == 1);
+  TUTTI_CHECK(EVP_PKEY_derive_set_peer_ex(context, state_->peer.get(), 0) == 1);
   Secret32 shared;
   std::size_t size = 32;
-  const int derived = EVP_PKEY_derive(context.get(), shared.mutable_view().data(), &size);
+  const int derived = EVP_PKEY_derive(context, shared.mutable_view().data(), &size);
   const Secret32 zero;
   if (derived != 1 || size != 32 || EqualInConstantTime(shared.view(), zero.view())) {
     ERR_clear_error();
@@ -71,6 +85,10 @@ StatusOr<Secret32> Agree(const X25519Private& mine, const X25519Public& theirs) 
         "for every partner; expected a key made by x25519");
   }
   return shared;
+}
+
+StatusOr<Secret32> Agree(const X25519Private& mine, const X25519Public& theirs) {
+  return Agreement(mine).With(theirs);
 }
 
 Ed25519Private NewEd25519Key(SecureRng& rng) { return RandomKey(rng); }

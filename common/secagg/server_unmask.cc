@@ -123,11 +123,12 @@ StatusOr<Secret32> ServerSession::State::RebuildOf(Index owner) const {
 
 Status ServerSession::State::AppendPairMasks(Index dropped, const Secret32& mask_key,
                                              std::vector<LeftoverMask>& masks) const {
+  crypto::Agreement agreement(mask_key);
   for (const Index peer : members[dropped].peers) {
     if (!members[peer].in_u2) {
       continue;
     }
-    const StatusOr<Secret32> agreed = crypto::Agree(mask_key, members[peer].join.mask_key);
+    const StatusOr<Secret32> agreed = agreement.With(members[peer].join.mask_key);
     if (!agreed.ok()) {
       return Aborted(tutti::Join(Named(members[dropped].client),
                                  "'s rebuilt mask key gives no "

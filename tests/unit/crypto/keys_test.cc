@@ -68,6 +68,19 @@ TEST_CASE("fresh x25519 keys agree in both directions", "[crypto]") {
   }
 }
 
+TEST_CASE("one agreement serves one peer after the other, also after a refused one", "[crypto]") {
+  AesCtrStream rng = Seeded(3);
+  const X25519Private mine = NewX25519Key(rng);
+  Agreement agreement(mine);
+  for (int i = 0; i < 3; ++i) {
+    const X25519Public peer = PublicOf(NewX25519Key(rng));
+    const StatusOr<Secret32> shared = agreement.With(peer);
+    REQUIRE(shared.ok());
+    REQUIRE(EqualInConstantTime(shared->view(), Agree(mine, peer)->view()));
+    REQUIRE(agreement.With(X25519Public{}).status().code() == StatusCode::kInvalidArgument);
+  }
+}
+
 TEST_CASE("points of low order are refused", "[crypto]") {
   AesCtrStream rng = Seeded(2);
   const X25519Private mine = NewX25519Key(rng);
