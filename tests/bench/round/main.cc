@@ -5,11 +5,70 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
+#include <map>
+#include <string>
 
 #include "client/rpc/grpc_link.h"
 #include "tests/bench/round/round_bench.h"
+#include "tests/bench/round/secagg_line.h"
 
 namespace {
+
+// Each adds one command whose options fill `settings`.
+CLI::App* AddRound(CLI::App& app, tutti::bench::RoundSettings& settings) {
+  CLI::App* command = app.add_subcommand("round",
+                                         "whole rounds: N protocol clients in this process "
+                                         "against a real tutti-server over mutual TLS on the "
+                                         "loopback, secure aggregation on, no training");
+  command->add_option("--clients", settings.clients, "clients in every round")
+      ->check(CLI::Range(2, 10000));
+  command
+      ->add_option("--values", settings.values,
+                   "parameters of the model (rounded to what ten classes allow)")
+      ->check(CLI::Range(20, 100000000));
+  command->add_option("--rounds", settings.rounds, "measured rounds after the first")
+      ->check(CLI::Range(1, 1000));
+  command->add_option("--level", settings.level, "threat level")
+      ->check(CLI::IsMember({"curious", "malicious"}));
+  command->add_option("--threads", settings.threads, "threads of the load process")
+      ->check(CLI::Range(1, 256));
+  command->add_option("--limit", settings.limit_seconds, "seconds after which it gives up");
+  return command;
+}
+
+CLI::App* AddPark(CLI::App& app, tutti::bench::ParkSettings& settings) {
+  CLI::App* command = app.add_subcommand("park", "what waiting clients cost the coordinator");
+  command->add_option("--clients", settings.clients, "parked clients")->check(CLI::Range(1, 10000));
+  return command;
+}
+
+CLI::App* AddSecagg(CLI::App& app, tutti::bench::SecaggSettings& settings) {
+  CLI::App* command = app.add_subcommand("secagg",
+                                         "one round of secure aggregation without network: CPU of "
+                                         "one core, bytes and memory of each side");
+  command->add_option("--clients", settings.clients, "clients in the round")
+      ->check(CLI::Range(2, 10000));
+  command->add_option("--values", settings.values, "values of the vector")
+      ->check(CLI::Range(1, 100000000));
+  command
+      ->add_option("--dropout", settings.dropout,
+                   "share of the clients that leave before they upload")
+      ->check(CLI::Range(0.0, 0.5));
+  const std::map<std::string, tutti::secagg::ThreatLevel> levels{
+      {"curious", tutti::secagg::ThreatLevel::kCurious},
+      {"malicious", tutti::secagg::ThreatLevel::kMalicious}};
+  command->add_option("--level", settings.level, "threat level")
+      ->transform(CLI::CheckedTransformer(levels));
+  command->add_option("--corrupt", settings.corrupt, "corrupt share the graph is chosen for")
+      ->check(CLI::Range(0.0, 0.5));
+  command
+      ->add_option("--planned-dropout", settings.planned_dropout,
+                   "share of dropouts the graph is chosen for")
+      ->check(CLI::Range(0.0, 0.5));
+  command->add_flag("--new-certificates", settings.new_certificates,
+                    "level malicious: no certificate was seen before");
+  return command;
+}
 
 int Print(const tutti::StatusOr<nlohmann::json>& line) {
   if (!line.ok()) {
@@ -34,36 +93,22 @@ int main(int argc, char** argv) {
   CLI::App app(
       "Measures Tutti; one JSON line a run on standard output.\n"
       "  tutti-bench round --clients 10 --values 1000000\n"
-      "  tutti-bench park --clients 1000",
+      "  tutti-bench park --clients 1000\n"
+      "  tutti-bench secagg --clients 1000 --values 1000000 --dropout 0.1 --level malicious",
       "tutti-bench");
   app.require_subcommand(1);
   app.set_version_flag("--version", TUTTI_VERSION);
 
   tutti::bench::RoundSettings round{.programs = programs};
-  CLI::App* round_command = app.add_subcommand("round",
-                                               "whole rounds: N protocol clients in this process "
-                                               "against a real tutti-server over mutual TLS on the "
-                                               "loopback, secure aggregation on, no training");
-  round_command->add_option("--clients", round.clients, "clients in every round")
-      ->check(CLI::Range(2, 10000));
-  round_command
-      ->add_option("--values", round.values,
-                   "parameters of the model (rounded to what ten classes allow)")
-      ->check(CLI::Range(20, 100000000));
-  round_command->add_option("--rounds", round.rounds, "measured rounds after the first")
-      ->check(CLI::Range(1, 1000));
-  round_command->add_option("--level", round.level, "threat level")
-      ->check(CLI::IsMember({"curious", "malicious"}));
-  round_command->add_option("--threads", round.threads, "threads of the load process")
-      ->check(CLI::Range(1, 256));
-  round_command->add_option("--limit", round.limit_seconds, "seconds after which it gives up");
-
   tutti::bench::ParkSettings park{.programs = programs};
-  CLI::App* park_command = app.add_subcommand("park", "what waiting clients cost the coordinator");
-  park_command->add_option("--clients", park.clients, "parked clients")
-      ->check(CLI::Range(1, 10000));
-
+  tutti::bench::SecaggSettings secagg;
+  const CLI::App* round_command = AddRound(app, round);
+  const CLI::App* secagg_command = AddSecagg(app, secagg);
+  AddPark(app, park);
   CLI11_PARSE(app, argc, argv);
+  if (secagg_command->parsed()) {
+    return Print(tutti::bench::SecaggLine(secagg));
+  }
   return round_command->parsed() ? Print(tutti::bench::MeasureRounds(round))
                                  : Print(tutti::bench::MeasureParked(park));
 }
