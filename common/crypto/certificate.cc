@@ -57,13 +57,15 @@ StatusOr<std::string> RoleOf(X509* certificate) {
   return role;
 }
 
-Digest SpkiDigest(EVP_PKEY* key) {
-  unsigned char* der = nullptr;
-  const int size = i2d_PUBKEY(key, &der);
-  TUTTI_CHECK(size > 0);
-  const Digest digest = Sha256(BytesView(der, static_cast<std::size_t>(size)));
-  OPENSSL_free(der);
-  return digest;
+// An Ed25519 SubjectPublicKeyInfo has one DER form: this head and the key (RFC 8410 section 4).
+// OpenSSL's encoder costs a third of a signature check to write the same.
+Digest SpkiDigest(const Ed25519Public& key) {
+  constexpr ByteArray<12> kHead = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03,
+                                   0x2b, 0x65, 0x70, 0x03, 0x21, 0x00};
+  ByteWriter der;
+  der.Raw(kHead);
+  der.Raw(key);
+  return Sha256(der.bytes());
 }
 
 Status CheckSize(std::size_t size, std::string_view what) {
@@ -181,13 +183,12 @@ StatusOr<Ed25519Public> Ed25519Of(EVP_PKEY* key, std::string_view what) {
 
 StatusOr<CertificateInfo> InfoOf(X509* certificate) {
   CertificateInfo info;
-  EVP_PKEY* const key = X509_get0_pubkey(certificate);
-  TUTTI_ASSIGN(info.public_key, Ed25519Of(key, "certificate"));
+  TUTTI_ASSIGN(info.public_key, Ed25519Of(X509_get0_pubkey(certificate), "certificate"));
   TUTTI_ASSIGN(info.role, RoleOf(certificate));
   TUTTI_ASSIGN(info.not_before, SecondsOf(X509_get0_notBefore(certificate)));
   TUTTI_ASSIGN(info.not_after, SecondsOf(X509_get0_notAfter(certificate)));
   info.name = CommonName(X509_get_subject_name(certificate));
-  info.spki_sha256 = SpkiDigest(key);
+  info.spki_sha256 = SpkiDigest(info.public_key);
   info.is_ca = (X509_get_extension_flags(certificate) & EXFLAG_CA) != 0;
   return info;
 }
