@@ -3,11 +3,12 @@ PRESET ?= release
 BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 
-.PHONY: help setup build demo test soak bench lint format clean
+.PHONY: help setup build demo test test-aarch64 soak bench lint format clean
 
 help:
 	@echo "make demo    eight clients train one model on real images, privately (about 5 minutes after the build)"
 	@echo "make test    every test that fits into a few minutes"
+	@echo "make test-aarch64   the cores' unit tests as 64-bit ARM programs under QEMU (Debian 12 on x86-64)"
 	@echo "make build   the programs, into $(BUILD)/bin"
 	@echo "make bench   the benchmarks, one JSON line each"
 	@echo "make soak    the long tests: more simulated worlds, fuzzing"
@@ -27,6 +28,9 @@ demo: setup
 test: setup
 	@deploy/build.sh $(PRESET) all
 	@cd $(BUILD) && ctest --output-on-failure -j $(JOBS) -LE soak
+
+test-aarch64:
+	@deploy/aarch64.sh
 
 soak: setup
 	@deploy/build.sh $(PRESET) all
