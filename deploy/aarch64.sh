@@ -3,7 +3,7 @@
 # x86-64 machine. Installs what is missing (as root, or with sudo): the cross compiler, QEMU, and OpenSSL and Abseil
 # for arm64.
 #
-#   deploy/aarch64.sh [--no-setup]     --no-setup: everything is installed
+#   deploy/aarch64.sh [--no-setup [CTEST_OPTION...]]     --no-setup: everything is installed
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
