@@ -69,7 +69,7 @@ session::Refused Runtime::State::NewRefusal(std::string code, std::string reason
 void Runtime::State::Carry(session::Decide& effect) {
   round.emplace();
   round->session = effect.offer.session;
-  round->model = {.sha256 = effect.offer.model, .bytes = effect.offer.model_bytes};
+  round->model = {.sha256 = effect.config.model_hash, .bytes = effect.offer.model_bytes};
   round->config = effect.config;
   round->started = clock.Now();
   if (settings.config.role() != "trainer") {

@@ -6,6 +6,7 @@
 #include "common/base/text.h"
 #include "common/log/log.h"
 #include "common/wire/conversation.h"
+#include "common/wire/notice_memory.h"
 
 namespace tutti::client_rpc {
 namespace {
@@ -78,9 +79,11 @@ Try GrpcLink::State::HoldStream(const NoticeSink& sink) {
   Prepare(context);
   const CancelOnStop cancel(context, {}, all);
   const auto stream = stub->Attach(&context, NewAttachRequest());
+  wire::NoticeMemory memory;
   v1::Notice message;
   while (stream->Read(&message)) {
     bytes_received += message.ByteSizeLong();
+    memory.Complete(message);
     StatusOr<protocol::Notice> notice = wire::FromProto(message);
     if (!notice.ok()) {
       context.TryCancel();

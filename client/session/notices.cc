@@ -15,9 +15,6 @@ StatusOr<secagg::RoundConfig> Session::State::CheckOffer(const protocol::Offer& 
   if (crypto::Sha256(offer.task) != config.task_hash) {
     return InvalidArgument("the task's hash is not the one in the round's configuration");
   }
-  if (config.model_hash != offer.model) {
-    return InvalidArgument("the offered model is not the one in the round's configuration");
-  }
   TUTTI_TRY(secagg::CheckRoundConfig(config));
   for (const LastAnswered& last : journal) {
     if (last.job == config.job &&

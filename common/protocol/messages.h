@@ -41,10 +41,9 @@ struct Welcome {
 };
 struct Offer {
   SessionHash session{};
-  Bytes config;  // secagg::Encode(RoundConfig)
-  Bytes task;    // serialised TaskSpec
-  Digest model{};
-  std::uint64_t model_bytes = 0;
+  Bytes config;                   // secagg::Encode(RoundConfig)
+  Bytes task;                     // serialised TaskSpec
+  std::uint64_t model_bytes = 0;  // of the checkpoint `config` names
   Milliseconds train_left{0};
   bool operator==(const Offer&) const = default;
 };

@@ -5,7 +5,6 @@
 #include "common/base/text.h"
 #include "common/crypto/box.h"
 #include "common/secagg/client_state.h"
-#include "common/secagg/merkle.h"
 #include "common/secagg/shamir.h"
 
 namespace tutti::secagg {
@@ -42,25 +41,17 @@ Status ClientSession::State::CheckRoster(const Roster& candidate) {
                                   config.privacy_bits, config.liveness_bits));
   session = SessionId(config_hash, candidate.root, n);
   index = candidate.own_index;
-  std::vector<Index> expected = NeighboursInGraph(n, graph.neighbours, session, index);
-  expected.insert(std::lower_bound(expected.begin(), expected.end(), index), index);
+  const std::vector<Index> expected = NeighboursInGraph(n, graph.neighbours, session, index);
   const bool same_places = std::equal(
       candidate.entries.begin(), candidate.entries.end(), expected.begin(), expected.end(),
       [](const RosterEntry& entry, Index place) { return entry.index == place; });
   if (!same_places) {
     return InvalidArgument(tutti::Join("roster's ", candidate.entries.size(),
-                                       " entries are not this client and its ", graph.neighbours,
+                                       " entries are not this client's ", graph.neighbours,
                                        " neighbours in the graph of the session"));
   }
-  std::set<crypto::X25519Public> keys;
+  std::set<crypto::X25519Public> keys{join.box_key, join.mask_key};
   for (const RosterEntry& entry : candidate.entries) {
-    if (!MerklePathFits(candidate.root, n, entry.index, JoinLeaf(entry.index, entry.join),
-                        entry.path)) {
-      return InvalidArgument(tutti::Join("entry ", entry.index, " is not in the roster's tree"));
-    }
-    if (entry.index == index && entry.join != join) {
-      return InvalidArgument("own entry differs from the join this client sent");
-    }
     if (!keys.insert(entry.join.box_key).second || !keys.insert(entry.join.mask_key).second) {
       return InvalidArgument(tutti::Join("entry ", entry.index, " repeats a key of another entry"));
     }
@@ -68,19 +59,31 @@ Status ClientSession::State::CheckRoster(const Roster& candidate) {
   neighbours.clear();
   neighbours.resize(graph.neighbours);
   if (IsMalicious()) {
+    if (!MerkleProofFits(candidate.root, n, KnownLeaves(candidate), candidate.proof)) {
+      return InvalidArgument(
+          "the joins of this client and of the roster's entries are not in the roster's tree");
+    }
     TUTTI_TRY(CheckSigners(candidate));
   }
   return AgreeWithNeighbours(candidate);
 }
 
+std::vector<PlacedDigest> ClientSession::State::KnownLeaves(const Roster& candidate) const {
+  std::vector<PlacedDigest> leaves;
+  for (const RosterEntry& entry : candidate.entries) {
+    leaves.push_back({entry.index, JoinLeaf(entry.index, entry.join)});
+  }
+  const auto place = std::find_if(leaves.begin(), leaves.end(),
+                                  [this](const PlacedDigest& leaf) { return leaf.place > index; });
+  leaves.insert(place, {index, JoinLeaf(index, join)});
+  return leaves;
+}
+
 Status ClientSession::State::CheckSigners(const Roster& candidate) {
   DistinctSigners distinct;
   distinct.Add(self);
-  std::size_t place = 0;
-  for (const RosterEntry& entry : candidate.entries) {
-    if (entry.index == index) {
-      continue;
-    }
+  for (std::size_t place = 0; place < neighbours.size(); ++place) {
+    const RosterEntry& entry = candidate.entries[place];
     StatusOr<Signer> signer = VerifySigner(*verifier, entry.join.certificate);
     if (!signer.ok()) {
       return Annotate(signer.status(), tutti::Join("entry ", entry.index));
@@ -95,18 +98,15 @@ Status ClientSession::State::CheckSigners(const Roster& candidate) {
       return InvalidArgument(tutti::Join("entry ", entry.index, " of ", Escaped(signer->name, 64),
                                          " is not signed by its certificate's key for this round"));
     }
-    neighbours[place++].signer = *std::move(signer);
+    neighbours[place].signer = *std::move(signer);
   }
   return OkStatus();
 }
 
 Status ClientSession::State::AgreeWithNeighbours(const Roster& candidate) {
-  std::size_t place = 0;
-  for (const RosterEntry& entry : candidate.entries) {
-    if (entry.index == index) {
-      continue;
-    }
-    Neighbour& neighbour = neighbours[place++];
+  for (std::size_t place = 0; place < neighbours.size(); ++place) {
+    const RosterEntry& entry = candidate.entries[place];
+    Neighbour& neighbour = neighbours[place];
     neighbour.index = entry.index;
     const StatusOr<Secret32> boxes_agreed = crypto::Agree(box_key, entry.join.box_key);
     const StatusOr<Secret32> masks_agreed = crypto::Agree(mask_key, entry.join.mask_key);

@@ -10,6 +10,7 @@
 #include "common/secagg/binding.h"
 #include "common/secagg/client_session.h"
 #include "common/secagg/graph.h"
+#include "common/secagg/merkle.h"
 #include "common/secagg/signer.h"
 
 namespace tutti::secagg {
@@ -80,6 +81,8 @@ struct ClientSession::State {
 
   // client_roster.cc
   Status CheckRoster(const Roster& candidate);
+  // The tree's leaves of this client and of the roster's entries, ascending.
+  std::vector<PlacedDigest> KnownLeaves(const Roster& candidate) const;
   Status CheckSigners(const Roster& candidate);
   Status AgreeWithNeighbours(const Roster& candidate);
   Shares MakeShares(SecureRng& rng);
@@ -89,6 +92,7 @@ struct ClientSession::State {
   // client_survivors.cc
   Status CheckSurvivors(const Survivors& set);
   Status CheckCertificate(const CommitCertificate& certificate);
+  bool SignersAreInTree(const CommitCertificate& certificate);
   StatusOr<Signer> SignerOf(const CommitEntry& entry);
   void AdoptSurvivors(const Survivors& set);
   Unmask Reveal();  // wipes every key

@@ -5,7 +5,6 @@
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
 #include "common/secagg/client_state.h"
-#include "common/secagg/merkle.h"
 
 namespace tutti::secagg {
 
@@ -123,11 +122,21 @@ StatusOr<Signer> ClientSession::State::SignerOf(const CommitEntry& entry) {
   if (const Neighbour* neighbour = FindNeighbour(entry.index); neighbour != nullptr) {
     return neighbour->signer;
   }
-  if (!MerklePathFits(roster->root, roster->size, entry.index, JoinLeaf(entry.index, entry.join),
-                      entry.path)) {
-    return InvalidArgument("its join is not in the roster's tree");
-  }
   return VerifySigner(*verifier, entry.join.certificate);
+}
+
+bool ClientSession::State::SignersAreInTree(const CommitCertificate& certificate) {
+  std::vector<PlacedDigest> leaves = KnownLeaves(*roster);
+  const auto known = static_cast<std::ptrdiff_t>(leaves.size());
+  for (const CommitEntry& entry : certificate.commits) {
+    if (entry.index != index && FindNeighbour(entry.index) == nullptr) {
+      leaves.push_back({entry.index, JoinLeaf(entry.index, entry.join)});
+    }
+  }
+  std::inplace_merge(
+      leaves.begin(), leaves.begin() + known, leaves.end(),
+      [](const PlacedDigest& a, const PlacedDigest& b) { return a.place < b.place; });
+  return MerkleProofFits(roster->root, roster->size, std::move(leaves), certificate.proof);
 }
 
 Status ClientSession::State::CheckCertificate(const CommitCertificate& certificate) {
@@ -163,6 +172,9 @@ Status ClientSession::State::CheckCertificate(const CommitCertificate& certifica
                                          Escaped(signer->name, 64),
                                          ") does not sign the set this client committed to"));
     }
+  }
+  if (!SignersAreInTree(certificate)) {
+    return InvalidArgument("the signers' joins are not in the roster's tree");
   }
   return OkStatus();
 }

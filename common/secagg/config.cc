@@ -171,10 +171,12 @@ StatusOr<RoundConfig> DecodeRoundConfig(BytesView bytes) {
   return config;
 }
 
-Digest ConfigHash(const RoundConfig& config) {
+Digest ConfigHash(const RoundConfig& config) { return EncodedConfigHash(Encode(config)); }
+
+Digest EncodedConfigHash(BytesView encoded) {
   ByteWriter out;
   out.Raw(AsBytes("tutti.secagg.v1/cfg"));
-  out.Raw(Encode(config));
+  out.Raw(encoded);
   return crypto::Sha256(out.bytes());
 }
 

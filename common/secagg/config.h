@@ -52,6 +52,8 @@ StatusOr<RoundConfig> DecodeRoundConfig(BytesView bytes);
 
 // SHA-256("tutti.secagg.v1/cfg" || Encode(config)).
 Digest ConfigHash(const RoundConfig& config);
+// The same of an encoding that was not decoded yet.
+Digest EncodedConfigHash(BytesView encoded);
 
 // Refuses a configuration whose sum could overflow the ring or whose graph parameters have no safe
 // choice for some cohort between min_cohort and max_cohort; InvalidArgument with what to change.

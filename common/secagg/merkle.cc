@@ -40,37 +40,55 @@ MerkleTree::MerkleTree(std::vector<Digest> leaves) {
   }
 }
 
-std::vector<Digest> MerkleTree::PathOf(std::uint32_t index) const {
-  std::vector<Digest> path;
-  std::size_t place = index;
-  for (std::size_t l = 0; l + 1 < levels_.size(); ++l, place /= 2) {
-    const std::size_t sibling = place ^ 1;
-    if (sibling < levels_[l].size()) {
-      path.push_back(levels_[l][sibling]);
+std::vector<Digest> MerkleTree::ProofOf(std::vector<std::uint32_t> places) const {
+  std::vector<Digest> proof;
+  for (std::size_t l = 0; l + 1 < levels_.size(); ++l) {
+    std::vector<std::uint32_t> parents;
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      const std::uint32_t sibling = places[i] ^ 1;
+      parents.push_back(places[i] / 2);
+      if (i + 1 < places.size() && places[i + 1] == sibling) {
+        ++i;
+      } else if (sibling < levels_[l].size()) {
+        proof.push_back(levels_[l][sibling]);
+      }
     }
+    places = std::move(parents);
   }
-  return path;
+  return proof;
 }
 
-bool MerklePathFits(const Digest& root, std::uint32_t size, std::uint32_t index, const Digest& leaf,
-                    std::span<const Digest> path) {
-  if (index >= size) {
+bool MerkleProofFits(const Digest& root, std::uint32_t size, std::vector<PlacedDigest> leaves,
+                     std::span<const Digest> proof) {
+  const auto out_of_order = [](const PlacedDigest& a, const PlacedDigest& b) {
+    return a.place >= b.place;
+  };
+  if (leaves.empty() || leaves.back().place >= size ||
+      std::adjacent_find(leaves.begin(), leaves.end(), out_of_order) != leaves.end()) {
     return false;
   }
-  Digest node = leaf;
-  std::size_t used = 0;
-  std::uint32_t place = index;
-  for (std::uint32_t width = size; width > 1; width = (width + 1) / 2, place /= 2) {
-    if ((place ^ 1) >= width) {
-      continue;  // the last node of an odd level has no sibling
+  std::vector<PlacedDigest> nodes = std::move(leaves);
+  for (std::uint32_t width = size; width > 1; width = (width + 1) / 2) {
+    std::vector<PlacedDigest> parents;
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      const auto [place, digest] = nodes[i];
+      const std::uint32_t sibling = place ^ 1;
+      if (i + 1 < nodes.size() && nodes[i + 1].place == sibling) {
+        ++i;
+        parents.push_back({place / 2, Node(digest, nodes[i].digest)});
+      } else if (sibling >= width) {
+        parents.push_back({place / 2, digest});  // the last node of an odd level has no sibling
+      } else if (proof.empty()) {
+        return false;
+      } else {
+        parents.push_back({place / 2, place % 2 == 0 ? Node(digest, proof.front())
+                                                     : Node(proof.front(), digest)});
+        proof = proof.subspan(1);
+      }
     }
-    if (used == path.size()) {
-      return false;
-    }
-    node = place % 2 == 0 ? Node(node, path[used]) : Node(path[used], node);
-    ++used;
+    nodes = std::move(parents);
   }
-  return used == path.size() && node == root;
+  return proof.empty() && nodes.front().digest == root;
 }
 
 }  // namespace tutti::secagg

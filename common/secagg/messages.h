@@ -24,15 +24,17 @@ struct Join {
 };
 struct RosterEntry {
   Index index = 0;
+  // At level curious the two keys alone: who sends them follows the protocol and checked the rest.
   Join join;
-  std::vector<Digest> path;  // Merkle path to the roster's root
   bool operator==(const RosterEntry&) const = default;
 };
-struct Roster {            // step 1, to one client: itself and its neighbours
+struct Roster {            // step 1, to one client
   std::uint32_t size = 0;  // n
   Digest root{};
   Index own_index = 0;
-  std::vector<RosterEntry> entries;  // own entry and every neighbour, ascending index
+  std::vector<RosterEntry> entries;  // every neighbour, ascending index
+  // Level malicious: leads from the joins of this client and its neighbours to the root.
+  std::vector<Digest> proof;
   bool operator==(const Roster&) const = default;
 };
 struct ShareBox {
@@ -68,15 +70,14 @@ struct Commit {  // step 3, from one client (level malicious)
 };
 struct CommitEntry {
   Index index = 0;
-  // Proof that the signer is in the roster. Both empty when the receiver knows the signer: itself
-  // or a neighbour.
-  Join join;
-  std::vector<Digest> path;
+  Join join;  // empty when the receiver knows the signer: itself or a neighbour
   crypto::Signature signature{};
   bool operator==(const CommitEntry&) const = default;
 };
 struct CommitCertificate {  // step 4, to everyone in U2 (level malicious)
   std::vector<CommitEntry> commits;
+  // Leads from the joins of the receiver, its neighbours and the other signers to the root.
+  std::vector<Digest> proof;
   bool operator==(const CommitCertificate&) const = default;
 };
 struct RevealedShare {

@@ -127,12 +127,23 @@ StatusOr<Roster> ServerSession::RosterFor(const ClientId& client) const {
   const State& state = *state_;
   TUTTI_TRY(state.NotBefore(ServerStep::kSharing, "the roster"));
   TUTTI_ASSIGN(const Index own, state.PlaceOf(client));
-  Roster roster{.size = state.Size(), .root = state.tree->root(), .own_index = own, .entries = {}};
-  std::vector<Index> places = state.members[own].neighbours;
-  places.insert(std::lower_bound(places.begin(), places.end(), own), own);
-  for (const Index place : places) {
-    roster.entries.push_back(
-        {.index = place, .join = state.members[place].join, .path = state.tree->PathOf(place)});
+  Roster roster{.size = state.Size(),
+                .root = state.tree->root(),
+                .own_index = own,
+                .entries = {},
+                .proof = {}};
+  for (const Index place : state.members[own].neighbours) {
+    const Join& join = state.members[place].join;
+    roster.entries.push_back({.index = place, .join = {}});
+    if (state.IsMalicious()) {
+      roster.entries.back().join = join;
+    } else {
+      roster.entries.back().join.box_key = join.box_key;
+      roster.entries.back().join.mask_key = join.mask_key;
+    }
+  }
+  if (state.IsMalicious()) {
+    roster.proof = state.tree->ProofOf(state.KnownTo(own));
   }
   return roster;
 }

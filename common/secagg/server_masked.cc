@@ -146,27 +146,28 @@ StatusOr<CommitCertificate> ServerSession::CertificateFor(const ClientId& client
   if (!state.members[own].in_u2) {
     return NotFound(tutti::Join(Named(client), " is not in the survivor set"));
   }
-  const Member& receiver = state.members[own];
+  std::vector<Index> in_proof = state.KnownTo(own);
+  const std::vector<Index> known = in_proof;
   CommitCertificate certificate;
   for (const bool known_to_receiver : {true, false}) {
     for (Index index = 0; index < state.Size(); ++index) {
       const Member& signer = state.members[index];
-      const bool known = index == own || state.PointOf(receiver, index) != 0;
       if (certificate.commits.size() == state.CommitsNeeded() || !signer.commit.has_value() ||
-          known != known_to_receiver) {
+          std::binary_search(known.begin(), known.end(), index) != known_to_receiver) {
         continue;
       }
-      CommitEntry entry{
-          .index = index, .join = {}, .path = {}, .signature = signer.commit->signature};
-      if (!known) {
+      CommitEntry entry{.index = index, .join = {}, .signature = signer.commit->signature};
+      if (!known_to_receiver) {
         entry.join = signer.join;
-        entry.path = state.tree->PathOf(index);
+        in_proof.push_back(index);
       }
       certificate.commits.push_back(std::move(entry));
     }
   }
   std::sort(certificate.commits.begin(), certificate.commits.end(),
             [](const CommitEntry& a, const CommitEntry& b) { return a.index < b.index; });
+  std::sort(in_proof.begin(), in_proof.end());
+  certificate.proof = state.tree->ProofOf(std::move(in_proof));
   return certificate;
 }
 

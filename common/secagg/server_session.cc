@@ -89,6 +89,12 @@ const ShareBox& ServerSession::State::BoxFromTo(const Member& owner, Index holde
   return owner.shares->boxes[PointOf(owner, holder) - std::size_t{1}];
 }
 
+std::vector<Index> ServerSession::State::KnownTo(Index index) const {
+  std::vector<Index> known = members[index].neighbours;
+  known.insert(std::lower_bound(known.begin(), known.end(), index), index);
+  return known;
+}
+
 std::vector<ClientId> ServerSession::Members() const {
   std::vector<ClientId> clients;
   for (const Member& member : state_->members) {

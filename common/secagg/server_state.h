@@ -69,6 +69,8 @@ struct ServerSession::State {
   // FailedPrecondition "EARLY" before `first`.
   Status NotBefore(ServerStep first, std::string_view what) const;
   StatusOr<Index> PlaceOf(const ClientId& client) const;  // NotFound
+  // Whose joins this member has: its own and its neighbours', ascending.
+  std::vector<Index> KnownTo(Index index) const;
   const ShareBox& BoxFromTo(const Member& owner, Index holder) const;
   // 1-based place of `holder` among the owner's neighbours: the point of its shares. 0: no
   // neighbour.

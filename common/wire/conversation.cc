@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "common/base/text.h"
+#include "common/secagg/config.h"
 #include "common/wire/secagg.h"
 
 namespace tutti::wire {
@@ -76,29 +77,52 @@ StatusOr<protocol::BudgetReport> BudgetFrom(const Message& message) {
 }
 
 void FillOffer(const protocol::Offer& offer, v1::RoundOffer* out) {
-  out->set_session(Text(offer.session));
   out->set_config(Text(offer.config));
   out->set_task(Text(offer.task));
-  out->set_model_sha256(Text(offer.model));
   out->set_model_bytes(offer.model_bytes);
   out->set_train_milliseconds(WaitTo(offer.train_left));
 }
 
 StatusOr<protocol::Notice> OfferFrom(const v1::RoundOffer& message) {
   protocol::Offer offer;
-  TUTTI_ASSIGN(offer.session, SessionFrom(message.session()));
   TUTTI_ASSIGN(offer.config,
                BoundedBytes(message.config(), protocol::kMaxConfigBytes, "round configuration"));
+  offer.session = secagg::EncodedConfigHash(offer.config);
   TUTTI_ASSIGN(offer.task, BoundedBytes(message.task(), protocol::kMaxTaskBytes, "task"));
-  TUTTI_ASSIGN(offer.model, ToArray<32>(AsBytes(message.model_sha256()), "model hash"));
   offer.model_bytes = message.model_bytes();
   offer.train_left = WaitFrom(message.train_milliseconds());
   return protocol::Notice(std::move(offer));
 }
 
+v1::Outcome OutcomeTo(protocol::Outcome outcome) {
+  switch (outcome) {
+    case protocol::Outcome::kPublished:
+      return v1::OUTCOME_PUBLISHED;
+    case protocol::Outcome::kFailed:
+      return v1::OUTCOME_FAILED;
+    case protocol::Outcome::kDropped:
+      return v1::OUTCOME_DROPPED;
+  }
+  return v1::OUTCOME_UNSPECIFIED;
+}
+
+StatusOr<protocol::Outcome> OutcomeFrom(v1::Outcome outcome) {
+  switch (outcome) {
+    case v1::OUTCOME_PUBLISHED:
+      return protocol::Outcome::kPublished;
+    case v1::OUTCOME_FAILED:
+      return protocol::Outcome::kFailed;
+    case v1::OUTCOME_DROPPED:
+      return protocol::Outcome::kDropped;
+    default:  // proto3 keeps numbers it does not know
+      return InvalidArgument(Join("outcome is ", static_cast<int>(outcome),
+                                  ", expected 1 (published), 2 (failed) or 3 (dropped)"));
+  }
+}
+
 void FillClosed(const protocol::Closed& closed, v1::RoundClosed* out) {
   out->set_session(Text(closed.session));
-  out->set_outcome(std::string(protocol::OutcomeName(closed.outcome)));
+  out->set_outcome(OutcomeTo(closed.outcome));
   out->set_reason(ShortText(closed.reason, kMaxReasonBytes));
   out->set_survivors(closed.survivors);
   out->set_sum_sha256(Text(closed.sum_hash));
@@ -108,16 +132,7 @@ void FillClosed(const protocol::Closed& closed, v1::RoundClosed* out) {
 StatusOr<protocol::Notice> ClosedFrom(const v1::RoundClosed& message) {
   protocol::Closed closed;
   TUTTI_ASSIGN(closed.session, SessionFrom(message.session()));
-  if (message.outcome() == "published") {
-    closed.outcome = protocol::Outcome::kPublished;
-  } else if (message.outcome() == "failed") {
-    closed.outcome = protocol::Outcome::kFailed;
-  } else if (message.outcome() == "dropped") {
-    closed.outcome = protocol::Outcome::kDropped;
-  } else {
-    return InvalidArgument(Join("outcome is \"", Escaped(message.outcome(), 32),
-                                "\", expected published, failed or dropped"));
-  }
+  TUTTI_ASSIGN(closed.outcome, OutcomeFrom(message.outcome()));
   TUTTI_ASSIGN(closed.reason, BoundedText(message.reason(), kMaxReasonBytes, "reason"));
   closed.survivors = message.survivors();
   TUTTI_ASSIGN(closed.sum_hash, ToArray<32>(AsBytes(message.sum_sha256()), "sum hash"));

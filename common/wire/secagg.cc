@@ -1,5 +1,7 @@
 #include "common/wire/secagg.h"
 
+#include <algorithm>
+#include <iterator>
 #include <string>
 
 #include "common/base/text.h"
@@ -40,49 +42,124 @@ Status CheckIndex(std::string_view what, std::uint32_t index) {
   return OkStatus();
 }
 
-template <typename Repeated>
-StatusOr<std::vector<Digest>> PathFrom(const Repeated& path) {
-  TUTTI_TRY(CheckCount("merkle path", path.size(), kMaxPathLength));
-  std::vector<Digest> out;
-  out.reserve(static_cast<std::size_t>(path.size()));
-  for (const std::string& node : path) {
-    TUTTI_ASSIGN(const Digest digest, ToArray<32>(AsBytes(node), "merkle path node"));
-    out.push_back(digest);
+// A field of `count` items of N bytes, one after the other.
+template <std::size_t N>
+StatusOr<std::vector<ByteArray<N>>> PackedFrom(const std::string& field, std::size_t count,
+                                               std::string_view what) {
+  if (field.size() != count * N) {
+    return InvalidArgument(
+        Join(what, " have ", field.size(), " bytes, expected ", count, " times ", N, " bytes"));
+  }
+  std::vector<ByteArray<N>> out(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    std::copy_n(field.begin() + static_cast<std::ptrdiff_t>(i * N), N, out[i].begin());
   }
   return out;
 }
 
-// Boxes of one sender or for one receiver: bounded, ascending and distinct peers.
+template <std::size_t N>
+void Pack(const ByteArray<N>& item, std::string* field) {
+  field->append(AsText(item));
+}
+
+void PackProof(const std::vector<Digest>& proof, std::string* field) {
+  for (const Digest& node : proof) {
+    Pack(node, field);
+  }
+}
+
+StatusOr<std::vector<Digest>> ProofFrom(const std::string& field) {
+  const std::size_t nodes = field.size() / 32;
+  if (nodes > secagg::kMaxCohort) {
+    return InvalidArgument(
+        Join("proof has ", nodes, " nodes, at most ", secagg::kMaxCohort, " are allowed"));
+  }
+  return PackedFrom<32>(field, nodes, "proof nodes");
+}
+
+// Indices of clients: bounded, ascending and distinct.
 template <typename Repeated>
-StatusOr<std::vector<secagg::ShareBox>> BoxesFrom(const Repeated& boxes) {
-  TUTTI_TRY(CheckCount("share box list", boxes.size(), kMaxNeighbours));
-  std::vector<secagg::ShareBox> out;
-  out.reserve(static_cast<std::size_t>(boxes.size()));
-  for (const v1::ShareBox& box : boxes) {
-    TUTTI_TRY(CheckIndex("share box peer", box.peer()));
-    if (!out.empty() && box.peer() <= out.back().peer) {
-      return InvalidArgument(Join("share boxes are not in ascending order: peer ", box.peer(),
-                                  " after ", out.back().peer));
+Status CheckIndices(std::string_view what, const Repeated& indices) {
+  TUTTI_TRY(CheckCount(what, indices.size(), kMaxNeighbours));
+  for (int i = 0; i < indices.size(); ++i) {
+    TUTTI_TRY(CheckIndex(what, indices[i]));
+    if (i > 0 && indices[i] <= indices[i - 1]) {
+      return InvalidArgument(
+          Join(what, " are not in ascending order: ", indices[i], " after ", indices[i - 1]));
     }
-    secagg::ShareBox value;
-    value.peer = box.peer();
-    TUTTI_ASSIGN(value.ciphertext,
-                 ToArray<secagg::kShareBoxBytes>(AsBytes(box.ciphertext()), "share box"));
-    TUTTI_ASSIGN(value.share_hash, ToArray<16>(AsBytes(box.share_hash()), "share hash"));
-    out.push_back(value);
+  }
+  return OkStatus();
+}
+
+StatusOr<std::vector<secagg::ShareBox>> BoxesFrom(const v1::ShareBoxes& boxes) {
+  TUTTI_TRY(CheckIndices("peers of share boxes", boxes.peers()));
+  const auto count = static_cast<std::size_t>(boxes.peers_size());
+  TUTTI_ASSIGN(const auto ciphertexts,
+               PackedFrom<secagg::kShareBoxBytes>(boxes.ciphertexts(), count, "share boxes"));
+  TUTTI_ASSIGN(const auto hashes, PackedFrom<16>(boxes.share_hashes(), count, "share hashes"));
+  std::vector<secagg::ShareBox> out(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    out[i] = {.peer = boxes.peers(static_cast<int>(i)),
+              .ciphertext = ciphertexts[i],
+              .share_hash = hashes[i]};
   }
   return out;
 }
 
-template <typename Repeated>
-void BoxesTo(const std::vector<secagg::ShareBox>& boxes, Repeated* out) {
-  out->Reserve(static_cast<int>(boxes.size()));
+void BoxesTo(const std::vector<secagg::ShareBox>& boxes, v1::ShareBoxes* out) {
   for (const secagg::ShareBox& box : boxes) {
-    v1::ShareBox* entry = out->Add();
-    entry->set_peer(box.peer);
-    entry->set_ciphertext(Text(box.ciphertext));
-    entry->set_share_hash(Text(box.share_hash));
+    out->add_peers(box.peer);
+    Pack(box.ciphertext, out->mutable_ciphertexts());
+    Pack(box.share_hash, out->mutable_share_hashes());
   }
+}
+
+bool IsKeysOnly(const secagg::Join& join) {
+  secagg::Join keys;
+  keys.box_key = join.box_key;
+  keys.mask_key = join.mask_key;
+  return join == keys;
+}
+
+StatusOr<std::vector<secagg::Join>> JoinsFrom(const v1::RosterMessage& message) {
+  const auto count = static_cast<std::size_t>(message.neighbours_size());
+  std::vector<secagg::Join> joins(count);
+  if (message.joins_size() == 0) {
+    TUTTI_ASSIGN(const auto keys, PackedFrom<32>(message.keys(), 2 * count, "roster keys"));
+    for (std::size_t i = 0; i < count; ++i) {
+      joins[i].box_key = keys[2 * i];
+      joins[i].mask_key = keys[2 * i + 1];
+    }
+    return joins;
+  }
+  if (static_cast<std::size_t>(message.joins_size()) != count || !message.keys().empty()) {
+    return InvalidArgument(Join("roster of ", count, " neighbours has ", message.joins_size(),
+                                " joins and ", message.keys().size(),
+                                " bytes of keys, expected one of both for each neighbour"));
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    TUTTI_ASSIGN(joins[i], FromProto(message.joins(static_cast<int>(i))));
+  }
+  return joins;
+}
+
+void RevealedTo(const secagg::RevealedShare& share, v1::RevealedShares* out) {
+  out->add_owners(share.owner);
+  Pack(share.share, out->mutable_shares());
+}
+
+StatusOr<std::vector<secagg::RevealedShare>> RevealedFrom(const v1::RevealedShares& revealed,
+                                                          bool is_mask_key) {
+  TUTTI_TRY(CheckIndices("owners of revealed shares", revealed.owners()));
+  const auto count = static_cast<std::size_t>(revealed.owners_size());
+  TUTTI_ASSIGN(const auto shares, PackedFrom<32>(revealed.shares(), count, "revealed shares"));
+  std::vector<secagg::RevealedShare> out(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    out[i] = {.owner = revealed.owners(static_cast<int>(i)),
+              .is_mask_key = is_mask_key,
+              .share = shares[i]};
+  }
+  return out;
 }
 
 }  // namespace
@@ -116,14 +193,19 @@ void ToProto(const secagg::Roster& roster, v1::RosterMessage* out) {
   out->set_size(roster.size);
   out->set_root(Text(roster.root));
   out->set_own_index(roster.own_index);
+  const bool keys_only =
+      std::all_of(roster.entries.begin(), roster.entries.end(),
+                  [](const secagg::RosterEntry& entry) { return IsKeysOnly(entry.join); });
   for (const secagg::RosterEntry& entry : roster.entries) {
-    v1::RosterEntry* added = out->add_entries();
-    added->set_index(entry.index);
-    ToProto(entry.join, added->mutable_join());
-    for (const Digest& node : entry.path) {
-      added->add_path(Text(node));
+    out->add_neighbours(entry.index);
+    if (keys_only) {
+      Pack(entry.join.box_key, out->mutable_keys());
+      Pack(entry.join.mask_key, out->mutable_keys());
+    } else {
+      ToProto(entry.join, out->add_joins());
     }
   }
+  PackProof(roster.proof, out->mutable_proof());
 }
 
 StatusOr<secagg::Roster> FromProto(const v1::RosterMessage& message) {
@@ -132,20 +214,17 @@ StatusOr<secagg::Roster> FromProto(const v1::RosterMessage& message) {
                                 secagg::kMaxCohort, " are allowed"));
   }
   TUTTI_TRY(CheckIndex("own index", message.own_index()));
-  TUTTI_TRY(CheckCount("roster", message.entries_size(), kMaxNeighbours + 1));
+  TUTTI_TRY(CheckIndices("neighbours in a roster", message.neighbours()));
   secagg::Roster roster;
   roster.size = message.size();
   TUTTI_ASSIGN(roster.root, ToArray<32>(AsBytes(message.root()), "roster root"));
   roster.own_index = message.own_index();
-  roster.entries.reserve(static_cast<std::size_t>(message.entries_size()));
-  for (const v1::RosterEntry& entry : message.entries()) {
-    TUTTI_TRY(CheckIndex("roster entry index", entry.index()));
-    secagg::RosterEntry value;
-    value.index = entry.index();
-    TUTTI_ASSIGN(value.join, FromProto(entry.join()));
-    TUTTI_ASSIGN(value.path, PathFrom(entry.path()));
-    roster.entries.push_back(std::move(value));
+  TUTTI_ASSIGN(std::vector<secagg::Join> joins, JoinsFrom(message));
+  for (std::size_t i = 0; i < joins.size(); ++i) {
+    roster.entries.push_back(
+        {.index = message.neighbours(static_cast<int>(i)), .join = std::move(joins[i])});
   }
+  TUTTI_ASSIGN(roster.proof, ProofFrom(message.proof()));
   return roster;
 }
 
@@ -216,12 +295,12 @@ void ToProto(const secagg::CommitCertificate& certificate, v1::CertificateMessag
   for (const secagg::CommitEntry& commit : certificate.commits) {
     v1::CommitEntry* entry = out->add_commits();
     entry->set_index(commit.index);
-    ToProto(commit.join, entry->mutable_join());
-    for (const Digest& node : commit.path) {
-      entry->add_path(Text(node));
+    if (commit.join != secagg::Join{}) {
+      ToProto(commit.join, entry->mutable_join());
     }
     entry->set_signature(Text(commit.signature));
   }
+  PackProof(certificate.proof, out->mutable_proof());
 }
 
 StatusOr<secagg::CommitCertificate> FromProto(const v1::CertificateMessage& message) {
@@ -232,35 +311,31 @@ StatusOr<secagg::CommitCertificate> FromProto(const v1::CertificateMessage& mess
     TUTTI_TRY(CheckIndex("commit index", entry.index()));
     secagg::CommitEntry commit;
     commit.index = entry.index();
-    TUTTI_ASSIGN(commit.join, FromProto(entry.join()));
-    TUTTI_ASSIGN(commit.path, PathFrom(entry.path()));
+    if (entry.has_join()) {
+      TUTTI_ASSIGN(commit.join, FromProto(entry.join()));
+    }
     TUTTI_ASSIGN(commit.signature, ToArray<64>(AsBytes(entry.signature()), "commit signature"));
     certificate.commits.push_back(std::move(commit));
   }
+  TUTTI_ASSIGN(certificate.proof, ProofFrom(message.proof()));
   return certificate;
 }
 
 void ToProto(const secagg::Unmask& unmask, v1::UnmaskMessage* out) {
   for (const secagg::RevealedShare& share : unmask.shares) {
-    v1::RevealedShare* entry = out->add_shares();
-    entry->set_owner(share.owner);
-    entry->set_is_mask_key(share.is_mask_key);
-    entry->set_share(Text(share.share));
+    RevealedTo(share, share.is_mask_key ? out->mutable_mask_keys() : out->mutable_seeds());
   }
 }
 
 StatusOr<secagg::Unmask> FromProto(const v1::UnmaskMessage& message) {
-  TUTTI_TRY(CheckCount("unmask message", message.shares_size(), kMaxNeighbours));
+  TUTTI_ASSIGN(const auto seeds, RevealedFrom(message.seeds(), false));
+  TUTTI_ASSIGN(const auto mask_keys, RevealedFrom(message.mask_keys(), true));
   secagg::Unmask unmask;
-  unmask.shares.reserve(static_cast<std::size_t>(message.shares_size()));
-  for (const v1::RevealedShare& entry : message.shares()) {
-    TUTTI_TRY(CheckIndex("share owner", entry.owner()));
-    secagg::RevealedShare share;
-    share.owner = entry.owner();
-    share.is_mask_key = entry.is_mask_key();
-    TUTTI_ASSIGN(share.share, ToArray<32>(AsBytes(entry.share()), "revealed share"));
-    unmask.shares.push_back(share);
-  }
+  std::merge(seeds.begin(), seeds.end(), mask_keys.begin(), mask_keys.end(),
+             std::back_inserter(unmask.shares),
+             [](const secagg::RevealedShare& a, const secagg::RevealedShare& b) {
+               return a.owner < b.owner;
+             });
   return unmask;
 }
 

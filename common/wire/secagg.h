@@ -10,7 +10,6 @@
 namespace tutti::wire {
 
 inline constexpr std::size_t kMaxCertificateBytes = 4096;
-inline constexpr int kMaxPathLength = 14;    // 2^14 > the largest cohort
 inline constexpr int kMaxNeighbours = 9999;  // largest cohort less one
 inline constexpr int kMaxCommits = 2000;
 

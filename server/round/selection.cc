@@ -90,9 +90,11 @@ void Machine::StartAttempt() {
 
 protocol::Offer Machine::OfferOf(const Attempt& attempt) const {
   const Job& job = jobs_.at(attempt.job);
-  return protocol::Offer{attempt.session,   secagg::Encode(attempt.config),
-                         job.settings.task, job.model.sha256,
-                         job.model.bytes,   PhaseDeadline() - now_};
+  return protocol::Offer{.session = attempt.session,
+                         .config = secagg::Encode(attempt.config),
+                         .task = job.settings.task,
+                         .model_bytes = job.model.bytes,
+                         .train_left = PhaseDeadline() - now_};
 }
 
 }  // namespace tutti::round::internal

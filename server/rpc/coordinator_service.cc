@@ -4,6 +4,7 @@
 
 #include "common/base/text.h"
 #include "common/wire/conversation.h"
+#include "common/wire/notice_memory.h"
 #include "server/rpc/fetch_model.h"
 #include "server/rpc/grpc_status.h"
 #include "server/rpc/outbox.h"
@@ -23,6 +24,7 @@ class NoticeStream final : public NoticeSink {
   void Send(const protocol::Notice& notice) override {
     v1::Notice message;
     wire::ToProto(notice, &message);
+    memory_.Shorten(message);
     metrics_.AddBytesDown(message.ByteSizeLong());
     box_->Push(std::move(message));
   }
@@ -31,6 +33,7 @@ class NoticeStream final : public NoticeSink {
  private:
   const std::shared_ptr<Outbox<v1::Notice>> box_;
   http::Metrics& metrics_;
+  wire::NoticeMemory memory_;
 };
 
 void FinishUnary(grpc::CallbackServerContext* context, grpc::ServerUnaryReactor* reactor,

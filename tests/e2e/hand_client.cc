@@ -7,6 +7,7 @@
 
 #include "common/secagg/encoding.h"
 #include "common/wire/conversation.h"
+#include "common/wire/notice_memory.h"
 
 namespace tutti::e2e {
 namespace {
@@ -78,8 +79,10 @@ void HandClient::Attach() {
   std::shared_ptr<grpc::ClientReader<v1::Notice>> stream =
       stub_->Attach(attach_context_.get(), request);
   reader_ = std::thread([this, stream] {
+    wire::NoticeMemory memory;
     v1::Notice message;
     while (stream->Read(&message)) {
+      memory.Complete(message);
       auto notice = wire::FromProto(message);
       if (!notice.ok()) continue;
       const std::lock_guard lock(mutex_);

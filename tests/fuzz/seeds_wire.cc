@@ -123,22 +123,29 @@ void AddNotices(Seeds& seeds) {
       .size = 3,
       .root = Filled<32>(1),
       .own_index = 1,
-      .entries = {{.index = 0, .join = AJoin(), .path = {Filled<32>(2)}},
-                  {.index = 1, .join = AJoin(), .path = {Filled<32>(3), Filled<32>(4)}}}};
+      .entries = {{.index = 0, .join = AJoin()}, {.index = 2, .join = AJoin()}},
+      .proof = {Filled<32>(3), Filled<32>(4)}};
   const secagg::CommitCertificate certificate{
-      .commits = {
-          {.index = 0, .join = {}, .path = {}, .signature = Filled<64>(6)},
-          {.index = 2, .join = AJoin(), .path = {Filled<32>(5)}, .signature = Filled<64>(6)}}};
+      .commits = {{.index = 0, .join = {}, .signature = Filled<64>(6)},
+                  {.index = 2, .join = AJoin(), .signature = Filled<64>(6)}},
+      .proof = {Filled<32>(5)}};
+  secagg::Roster keys_only = roster;
+  keys_only.proof.clear();
+  for (secagg::RosterEntry& entry : keys_only.entries) {
+    entry.join = {};
+    entry.join.box_key = Filled<32>(static_cast<std::uint8_t>(10 + entry.index));
+    entry.join.mask_key = Filled<32>(static_cast<std::uint8_t>(20 + entry.index));
+  }
   const Bytes task = ToBytes(AsBytes(ATask().SerializeAsString()));
   const std::map<std::string, protocol::Notice> notices = {
       {"welcome", protocol::Welcome{.server_version = "0.1.0", .client_name = "client-1"}},
       {"offer", protocol::Offer{.session = kSession,
                                 .config = secagg::Encode(ARound(secagg::ThreatLevel::kMalicious)),
                                 .task = task,
-                                .model = Filled<32>(3),
                                 .model_bytes = 1234,
                                 .train_left = Milliseconds(5000)}},
       {"roster", protocol::RosterNotice{kSession, roster}},
+      {"roster-of-keys", protocol::RosterNotice{kSession, keys_only}},
       {"boxes", protocol::BoxesNotice{kSession, {.boxes = {ABox(0), ABox(2)}}}},
       {"survivors", protocol::SurvivorsNotice{kSession, {.bitmap = Bytes{0x05}}}},
       {"certificate", protocol::CertificateNotice{kSession, certificate}},

@@ -218,7 +218,7 @@ void ProtocolClient::Carry(const session::Effect& effect) {
 
 void ProtocolClient::Train(const session::Train& train) {
   const StatusOr<Bytes> model =
-      link_.FetchModel(train.offer.model, train.offer.model_bytes, stop_.get_token());
+      link_.FetchModel(train.config.model_hash, train.offer.model_bytes, stop_.get_token());
   if (!model.ok()) {
     Post(session::TrainingFailed{train.offer.session, "DATA", TextOf(model.status())});
     return;

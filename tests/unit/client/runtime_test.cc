@@ -54,13 +54,12 @@ Made MakeOffer(const v1::TaskSpec& task, std::uint64_t round, std::uint64_t atte
   const model::Layout layout = model::LayoutOf(task.model()).value();
   made.model = model::WriteSafetensors(layout, Weights(), {});
   made.offer.task = ToBytes(AsBytes(task.SerializeAsString()));
-  made.offer.model = crypto::Sha256(made.model);
   made.offer.model_bytes = made.model.size();
   secagg::RoundConfig& config = made.config;
   config.job = task.job();
   config.round = round;
   config.attempt = attempt;
-  config.model_hash = made.offer.model;
+  config.model_hash = crypto::Sha256(made.model);
   config.task_hash = crypto::Sha256(made.offer.task);
   config.values = task.values();
   config.value_bits = task.secure_aggregation().value_bits();
@@ -341,7 +340,7 @@ TEST_CASE("an evaluator measures models and trains none", "[client]") {
   device.runtime().Post(protocol::EvaluationOffer{.job = "job",
                                                   .round = 7,
                                                   .task = made.offer.task,
-                                                  .model = made.offer.model,
+                                                  .model = made.config.model_hash,
                                                   .model_bytes = made.offer.model_bytes});
   const auto report = world.coordinator.Wait<protocol::EvaluationReport>("a");
   REQUIRE(report.has_value());

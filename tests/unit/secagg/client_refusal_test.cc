@@ -67,27 +67,43 @@ void RequireDead(World& world, std::uint32_t client) {
 
 // A tree over the joins of `world` with some of them changed: a coordinator's lie that hangs
 // together.
-Roster ForgedRoster(World& world, std::uint32_t client,
-                    const std::function<void(std::vector<Join>&)>& change) {
+struct Forgery {
   std::vector<Join> joins;
-  for (std::uint32_t i = 0; i < world.misses_.size(); ++i) {
-    joins.push_back(world.Client(i).JoinMessage());
+  std::optional<MerkleTree> tree;
+
+  Forgery(World& world, const std::function<void(std::vector<Join>&)>& change) {
+    for (std::uint32_t i = 0; i < world.misses_.size(); ++i) {
+      joins.push_back(world.Client(i).JoinMessage());
+    }
+    change(joins);
+    std::vector<Digest> leaves;
+    for (Index i = 0; i < joins.size(); ++i) {
+      leaves.push_back(JoinLeaf(i, joins[i]));
+    }
+    tree.emplace(std::move(leaves));
   }
-  change(joins);
-  std::vector<Digest> leaves;
-  for (Index i = 0; i < joins.size(); ++i) {
-    leaves.push_back(JoinLeaf(i, joins[i]));
+
+  std::uint32_t size() const { return static_cast<std::uint32_t>(joins.size()); }
+  Digest Session(const World& world) const {
+    return SessionId(ConfigHash(world.config_), tree->root(), size());
   }
-  const MerkleTree tree(leaves);
-  Roster roster{.size = static_cast<std::uint32_t>(joins.size()),
-                .root = tree.root(),
-                .own_index = client,
-                .entries = {}};
-  for (Index i = 0; i < joins.size(); ++i) {
-    roster.entries.push_back({.index = i, .join = joins[i], .path = tree.PathOf(i)});
+  std::vector<Index> NeighboursOf(const World& world, Index client) const {
+    const GraphParameters graph = *ChooseGraph(size(), world.config_.level, 0.1, 0.1, 40, 20);
+    return NeighboursInGraph(size(), graph.neighbours, Session(world), client);
   }
-  return roster;
-}
+  Roster RosterFor(const World& world, Index client) const {
+    Roster roster{
+        .size = size(), .root = tree->root(), .own_index = client, .entries = {}, .proof = {}};
+    std::vector<Index> known{client};
+    for (const Index i : NeighboursOf(world, client)) {
+      roster.entries.push_back({.index = i, .join = joins[i]});
+      known.push_back(i);
+    }
+    std::sort(known.begin(), known.end());
+    roster.proof = tree->ProofOf(std::move(known));
+    return roster;
+  }
+};
 
 Join SignedJoin(World& world, Join join, std::uint32_t signer) {
   join.certificate = world.identities_[signer].certificate;
@@ -100,12 +116,12 @@ Join SignedJoin(World& world, Join join, std::uint32_t signer) {
 
 TEST_CASE("a roster changed in any place is refused", "[secagg]") {
   using Change = std::function<void(Roster&)>;
-  const std::vector<Change> changes = {
+  // What would make a client of either level work on another roster or with other neighbours.
+  const std::vector<Change> places = {
       [](Roster& r) { r.size = 1; },
       [](Roster& r) { ++r.size; },
       [](Roster& r) { --r.size; },
       [](Roster& r) { r.size = 0xffffffff; },
-      [](Roster& r) { r.root[0] ^= 1; },
       [](Roster& r) { r.own_index = 3; },
       [](Roster& r) { r.own_index = kClients; },
       [](Roster& r) { r.entries.clear(); },
@@ -114,17 +130,20 @@ TEST_CASE("a roster changed in any place is refused", "[secagg]") {
       [](Roster& r) { r.entries[2] = r.entries[3]; },
       [](Roster& r) { std::swap(r.entries[2], r.entries[3]); },
       [](Roster& r) { r.entries[2].index = 77; },
-      [](Roster& r) { r.entries[0].join.nonce[3] ^= 1; },
+      [](Roster& r) { r.entries[2].join = r.entries[3].join; },
+  };
+  // What only a coordinator that lies would change.
+  const std::vector<Change> contents = {
+      [](Roster& r) { r.root[0] ^= 1; },
+      [](Roster& r) { r.entries[4].join.nonce[3] ^= 1; },
       [](Roster& r) { r.entries[4].join.box_key[3] ^= 1; },
       [](Roster& r) { r.entries[4].join.mask_key[3] ^= 1; },
       [](Roster& r) { r.entries[4].join.seed_commitment[3] ^= 1; },
       [](Roster& r) { r.entries[4].join.signature[3] ^= 1; },
       [](Roster& r) { r.entries[4].join.certificate.push_back(0); },
-      [](Roster& r) { r.entries[4].path.pop_back(); },
-      [](Roster& r) { r.entries[4].path.push_back(Digest{}); },
-      [](Roster& r) { r.entries[4].path[0][0] ^= 1; },
+      [](Roster& r) { r.proof.push_back(Digest{}); },
   };
-  for (const ThreatLevel level : {kCurious, kMalicious}) {
+  const auto try_all = [](ThreatLevel level, const std::vector<Change>& changes) {
     for (std::size_t i = 0; i < changes.size(); ++i) {
       World world = Joined(level);
       Roster roster = *world.Server().RosterFor(world.Name(0));
@@ -133,7 +152,39 @@ TEST_CASE("a roster changed in any place is refused", "[secagg]") {
       REQUIRE(CodeOf(world.Client(0).OnRoster(roster, world.rng_)) == "ROSTER_REJECTED");
       RequireDead(world, 0);
     }
+  };
+  try_all(kCurious, places);
+  try_all(kMalicious, places);
+  try_all(kMalicious, contents);
+}
+
+TEST_CASE("at level curious a roster holds the neighbours' keys and nothing else", "[secagg]") {
+  World world = Joined(kCurious);
+  const Roster roster = *world.Server().RosterFor(world.Name(0));
+  REQUIRE(roster.entries.size() == kClients - 1);
+  REQUIRE(roster.proof.empty());
+  for (const RosterEntry& entry : roster.entries) {
+    Join keys;
+    keys.box_key = world.Client(entry.index).JoinMessage().box_key;
+    keys.mask_key = world.Client(entry.index).JoinMessage().mask_key;
+    REQUIRE(entry.join == keys);
   }
+}
+
+TEST_CASE("in a sparse cohort one proof shows that this client and its neighbours are in the tree",
+          "[secagg]") {
+  World world = Joined(kMalicious, 70);
+  Roster roster = *world.Server().RosterFor(world.Name(0));
+  REQUIRE_FALSE(roster.proof.empty());
+  REQUIRE(roster.proof.size() < 70 - roster.entries.size());
+  SECTION("as sent it is accepted") {
+    REQUIRE(world.Client(0).OnRoster(roster, world.rng_).ok());
+    return;
+  }
+  SECTION("a node is missing") { roster.proof.pop_back(); }
+  SECTION("a node is changed") { roster.proof.front()[0] ^= 1; }
+  SECTION("two nodes are swapped") { std::swap(roster.proof[0], roster.proof[1]); }
+  REQUIRE(CodeOf(world.Client(0).OnRoster(roster, world.rng_)) == "ROSTER_REJECTED");
 }
 
 TEST_CASE("a consistent roster of forged joins is refused", "[secagg]") {
@@ -148,7 +199,7 @@ TEST_CASE("a consistent roster of forged joins is refused", "[secagg]") {
   }
   SECTION("own join altered") {
     change = [](std::vector<Join>& joins) { joins[0].nonce[0] ^= 1; };
-    expected = "own entry differs";
+    expected = "not in the roster's tree";
   }
   SECTION("a certificate of another CA") {
     change = [&](std::vector<Join>& joins) {
@@ -220,7 +271,7 @@ TEST_CASE("a consistent roster of forged joins is refused", "[secagg]") {
     expected = "low order";
   }
   const StatusOr<Shares> answer =
-      world.Client(0).OnRoster(ForgedRoster(world, 0, change), world.rng_);
+      world.Client(0).OnRoster(Forgery(world, change).RosterFor(world, 0), world.rng_);
   if (expected.empty()) {
     REQUIRE(TextOf(answer.status()) == "");
   } else {
@@ -234,7 +285,7 @@ TEST_CASE("a cohort below the floor is refused however consistent", "[secagg]") 
   RoundConfig config = SmallConfig(kCurious, 8, 4);
   config.min_cohort = 5;
   World world(config, 4, 3);
-  const Roster roster = ForgedRoster(world, 0, [](std::vector<Join>&) {});
+  const Roster roster = Forgery(world, [](std::vector<Join>&) {}).RosterFor(world, 0);
   REQUIRE(CodeOf(world.Client(0).OnRoster(roster, world.rng_)) == "ROSTER_REJECTED");
 }
 
@@ -444,7 +495,6 @@ TEST_CASE("commits to another set or another session do not count", "[secagg]") 
       certificate.commits.push_back(
           {.index = i,
            .join = {},
-           .path = {},
            .signature = crypto::Sign(world.identities_[i].signing_key,
                                      CommitStatement(id, crypto::Sha256(set.bitmap)))});
     }
@@ -466,7 +516,6 @@ TEST_CASE("commits to another set or another session do not count", "[secagg]") 
       certificate.commits.push_back(
           {.index = i,
            .join = {},
-           .path = {},
            .signature = crypto::Sign(other_world.identities_[i].signing_key, statement)});
     }
     const StatusOr<Unmask> answer = other_world.Client(0).OnCertificate(certificate);
@@ -496,14 +545,22 @@ TEST_CASE("in a sparse cohort the certificate proves signers who are no neighbou
   CommitCertificate certificate = *world.Server().CertificateFor(world.Name(0));
   REQUIRE(certificate.commits.size() == 39);  // floor(1.1 * 70 / 2) + 1
   const auto stranger = std::find_if(certificate.commits.begin(), certificate.commits.end(),
-                                     [](const CommitEntry& e) { return !e.path.empty(); });
+                                     [](const CommitEntry& e) { return e.join != Join{}; });
   REQUIRE(stranger != certificate.commits.end());
   SECTION("as sent it is accepted") {
     REQUIRE(world.Client(0).OnCertificate(certificate).ok());
     REQUIRE(world.Client(0).OnCertificate(certificate).ok());
   }
-  SECTION("a signer without its path is refused") {
-    stranger->path.clear();
+  SECTION("without the whole proof it is refused") {
+    certificate.proof.pop_back();
+    REQUIRE(CodeOf(world.Client(0).OnCertificate(certificate)) == "CERTIFICATE_REJECTED");
+  }
+  SECTION("a signer without its join is refused") {
+    stranger->join = {};
+    REQUIRE(CodeOf(world.Client(0).OnCertificate(certificate)) == "CERTIFICATE_REJECTED");
+  }
+  SECTION("a signer whose join is not the one in the tree is refused") {
+    stranger->join.nonce[0] ^= 1;
     REQUIRE(CodeOf(world.Client(0).OnCertificate(certificate)) == "CERTIFICATE_REJECTED");
   }
   SECTION("a signer with another's certificate is refused") {
@@ -518,39 +575,26 @@ TEST_CASE("one client at two places of the tree counts once", "[secagg]") {
   World world(SmallConfig(kMalicious, 70, 5), 70, 13);
   SeededSecureRng rng(5);
   std::optional<Index> doubled;
-  Roster roster;
+  std::optional<Forgery> forged;
   for (Index place = 2; place < 70 && !doubled.has_value(); ++place) {
-    roster = ForgedRoster(world, 0, [&](std::vector<Join>& joins) {
+    forged.emplace(world, [&](std::vector<Join>& joins) {
       joins[place].box_key = crypto::PublicOf(crypto::NewX25519Key(rng));
       joins[place].mask_key = crypto::PublicOf(crypto::NewX25519Key(rng));
       joins[place] = SignedJoin(world, joins[place], 1);
     });
-    const Digest session = SessionId(ConfigHash(world.config_), roster.root, roster.size);
-    const GraphParameters graph = *ChooseGraph(70, kMalicious, 0.1, 0.1, 40, 20);
-    const std::vector<Index> row = NeighboursInGraph(70, graph.neighbours, session, 0);
+    const std::vector<Index> row = forged->NeighboursOf(world, 0);
     if (!std::binary_search(row.begin(), row.end(), place)) {
       doubled = place;
     }
   }
   REQUIRE(doubled.has_value());
-  const std::vector<RosterEntry> everyone = roster.entries;
-  const Digest session = SessionId(ConfigHash(world.config_), roster.root, roster.size);
-  const std::vector<Index> row =
-      NeighboursInGraph(70, ChooseGraph(70, kMalicious, 0.1, 0.1, 40, 20)->neighbours, session, 0);
-  std::erase_if(roster.entries, [&](const RosterEntry& entry) {
-    return entry.index != 0 && !std::binary_search(row.begin(), row.end(), entry.index);
-  });
-  REQUIRE(world.Client(0).OnRoster(roster, world.rng_).ok());
+  const Digest session = forged->Session(world);
+  const std::vector<Index> row = forged->NeighboursOf(world, 0);
+  REQUIRE(world.Client(0).OnRoster(forged->RosterFor(world, 0), world.rng_).ok());
   // The victim's neighbours share with it as they would.
   Boxes boxes;
   for (const Index peer : row) {
-    Roster theirs{.size = 70, .root = roster.root, .own_index = peer, .entries = {}};
-    std::vector<Index> places = NeighboursInGraph(
-        70, ChooseGraph(70, kMalicious, 0.1, 0.1, 40, 20)->neighbours, session, peer);
-    places.insert(std::lower_bound(places.begin(), places.end(), peer), peer);
-    for (const Index place : places) {
-      theirs.entries.push_back(everyone[place]);
-    }
+    const Roster theirs = forged->RosterFor(world, peer);
     const StatusOr<Shares> shares = world.Client(peer).OnRoster(theirs, world.rng_);
     if (!shares.ok()) {
       continue;  // it sees client 1 at both places and refuses
@@ -573,27 +617,36 @@ TEST_CASE("one client at two places of the tree counts once", "[secagg]") {
   }
   REQUIRE(TextOf(world.Client(0).OnSurvivors(all).status()) == "");
   const Bytes statement = CommitStatement(session, crypto::Sha256(all.bitmap));
-  CommitCertificate certificate;
-  for (Index i = 0; i < 70; ++i) {
-    if (TestBit(all.bitmap, i)) {
+  // With a proof of every commit's join, or of all but the doubled one.
+  const auto certificate_of = [&](bool both_places) {
+    CommitCertificate certificate;
+    std::vector<Index> in_proof = row;
+    in_proof.push_back(0);
+    for (Index i = 0; i < 70; ++i) {
+      if (!TestBit(all.bitmap, i) || (i == *doubled && !both_places)) {
+        continue;
+      }
       const Index signer = i == *doubled ? 1 : i;
       certificate.commits.push_back(
           {.index = i,
-           .join = everyone[i].join,
-           .path = everyone[i].path,
+           .join = forged->joins[i],
            .signature = crypto::Sign(world.identities_[signer].signing_key, statement)});
+      if (i != 0 && !std::binary_search(row.begin(), row.end(), i)) {
+        in_proof.push_back(i);
+      }
     }
-  }
+    std::sort(in_proof.begin(), in_proof.end());
+    certificate.proof = forged->tree->ProofOf(std::move(in_proof));
+    return certificate;
+  };
   REQUIRE(TestBit(all.bitmap, 1));
   SECTION("with both places it is refused") {
-    const StatusOr<Unmask> answer = world.Client(0).OnCertificate(certificate);
+    const StatusOr<Unmask> answer = world.Client(0).OnCertificate(certificate_of(true));
     REQUIRE(CodeOf(answer) == "CERTIFICATE_REJECTED");
     REQUIRE(TextOf(answer.status()).find("who signed already") != std::string::npos);
   }
   SECTION("with one of them it is accepted") {
-    std::erase_if(certificate.commits,
-                  [&](const CommitEntry& entry) { return entry.index == *doubled; });
-    REQUIRE(TextOf(world.Client(0).OnCertificate(certificate).status()) == "");
+    REQUIRE(TextOf(world.Client(0).OnCertificate(certificate_of(false)).status()) == "");
   }
 }
 

@@ -39,14 +39,11 @@ struct LyingOwner {
   Shares Share(const Roster& roster, const Secret32& shared_seed, const Secret32& shared_key,
                std::uint32_t threshold) {
     const Digest session = SessionId(config_hash, roster.root, roster.size);
-    const auto holders = static_cast<std::uint32_t>(roster.entries.size() - 1);
+    const auto holders = static_cast<std::uint32_t>(roster.entries.size());
     const std::vector<Secret32> seeds = SplitSecret(shared_seed, threshold, holders, rng);
     const std::vector<Secret32> keys = SplitSecret(shared_key, threshold, holders, rng);
     Shares shares;
     for (const RosterEntry& entry : roster.entries) {
-      if (entry.index == roster.own_index) {
-        continue;
-      }
       const std::size_t place = shares.boxes.size();
       ShareBox box{.peer = entry.index, .ciphertext = {}, .share_hash = {}};
       box.share_hash = ShareHash(session, roster.own_index, entry.index, seeds[place].view(),

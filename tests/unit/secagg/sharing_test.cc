@@ -112,31 +112,64 @@ TEST_CASE("shares without distinct points are refused", "[secagg]") {
   REQUIRE_FALSE(RebuildSecret(std::vector<SecretShare>{{.point = 0, .value = SecretOf(1)}}).ok());
 }
 
-TEST_CASE("a path shows a leaf at its own place of its own tree only", "[secagg]") {
+TEST_CASE("a proof shows leaves at their own places of their own tree only", "[secagg]") {
+  TestRng rng(3);
   for (std::uint32_t size = 1; size <= 33; ++size) {
     std::vector<Digest> leaves;
     for (std::uint32_t i = 0; i < size; ++i) {
       leaves.push_back(MerkleLeaf(ByteArray<1>{static_cast<std::uint8_t>(i)}));
     }
     const MerkleTree tree(leaves);
+    // Each leaf alone, all of them, and some.
+    std::vector<std::vector<std::uint32_t>> choices(size + 1);
     for (std::uint32_t i = 0; i < size; ++i) {
-      std::vector<Digest> path = tree.PathOf(i);
-      REQUIRE(MerklePathFits(tree.root(), size, i, leaves[i], path));
-      REQUIRE(path.size() <= 6);
-      for (std::uint32_t other = 0; other < size + 2; ++other) {
-        REQUIRE(MerklePathFits(tree.root(), size, other, leaves[i], path) == (other == i));
+      choices[i] = {i};
+      choices[size].push_back(i);
+    }
+    for (int i = 0; i < 8; ++i) {
+      std::vector<std::uint32_t> some;
+      std::copy_if(choices[size].begin(), choices[size].end(), std::back_inserter(some),
+                   [&](std::uint32_t) { return rng.Below(3) == 0; });
+      choices.push_back(some.empty() ? std::vector<std::uint32_t>{0} : some);
+    }
+    for (const std::vector<std::uint32_t>& places : choices) {
+      std::vector<PlacedDigest> shown;
+      for (const std::uint32_t place : places) {
+        shown.push_back({place, leaves[place]});
       }
-      REQUIRE_FALSE(MerklePathFits(tree.root(), size, i, MerkleLeaf(ByteArray<1>{99}), path));
-      if (!path.empty()) {
-        path[0][7] ^= 1;
-        REQUIRE_FALSE(MerklePathFits(tree.root(), size, i, leaves[i], path));
-        path[0][7] ^= 1;
-        path.pop_back();
-        REQUIRE_FALSE(MerklePathFits(tree.root(), size, i, leaves[i], path));
-        path = tree.PathOf(i);
+      const auto fits = [&](const std::vector<PlacedDigest>& claimed,
+                            const std::vector<Digest>& proof) {
+        return MerkleProofFits(tree.root(), size, claimed, proof);
+      };
+      const std::vector<Digest> proof = tree.ProofOf(places);
+      REQUIRE(fits(shown, proof));
+      REQUIRE(proof.size() <= 6 * places.size());
+      REQUIRE(proof.size() <= size - places.size());
+      REQUIRE_FALSE(fits({}, proof));
+      for (std::size_t i = 0; i < shown.size(); ++i) {
+        std::vector<PlacedDigest> changed = shown;
+        changed[i].digest = MerkleLeaf(ByteArray<1>{99});
+        REQUIRE_FALSE(fits(changed, proof));
+        for (std::uint32_t other = 0; other < size + 2; ++other) {
+          changed = shown;
+          changed[i].place = other;
+          REQUIRE(fits(changed, proof) == (other == places[i]));
+        }
+        changed = shown;
+        changed.insert(changed.begin() + static_cast<std::ptrdiff_t>(i), shown[i]);
+        REQUIRE_FALSE(fits(changed, proof));
       }
-      path.push_back(Digest{});
-      REQUIRE_FALSE(MerklePathFits(tree.root(), size, i, leaves[i], path));
+      for (std::size_t i = 0; i < proof.size(); ++i) {
+        std::vector<Digest> changed = proof;
+        changed[i][7] ^= 1;
+        REQUIRE_FALSE(fits(shown, changed));
+      }
+      std::vector<Digest> longer = proof;
+      longer.push_back(Digest{});
+      REQUIRE_FALSE(fits(shown, longer));
+      if (!proof.empty()) {
+        REQUIRE_FALSE(fits(shown, {proof.begin(), proof.end() - 1}));
+      }
     }
   }
 }

@@ -119,7 +119,7 @@ void PlayTogether(std::vector<std::unique_ptr<TestClient>>& clients, bool spoil 
   }
   for (const v1::RoundClosed& end : ends) {
     INFO(end.reason());
-    REQUIRE(end.outcome() == "published");
+    REQUIRE(end.outcome() == v1::OUTCOME_PUBLISHED);
     REQUIRE(end.survivors() == clients.size());
   }
 }

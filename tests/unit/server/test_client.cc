@@ -77,10 +77,10 @@ TestClient::TestClient(const server::Daemon& daemon, std::string name, const std
 // From here on clients run in threads of their own, where Catch2 cannot assert: TUTTI_CHECK ends
 // the test.
 
-void TestClient::FetchModel(const v1::RoundOffer& offer) {
+void TestClient::FetchModel(const Digest& sha256, std::uint64_t bytes) {
   grpc::ClientContext context;
   v1::FetchModelRequest request;
-  request.set_model_sha256(offer.model_sha256());
+  request.set_model_sha256(ToString(sha256));
   const auto reader = stub_->FetchModel(&context, request);
   model_.clear();
   v1::ModelChunk chunk;
@@ -89,15 +89,15 @@ void TestClient::FetchModel(const v1::RoundOffer& offer) {
     model_ += chunk.data();
   }
   TUTTI_CHECK(reader->Finish().ok());
-  TUTTI_CHECK(model_.size() == offer.model_bytes());
-  TUTTI_CHECK(ToString(crypto::Sha256(AsBytes(model_))) == offer.model_sha256());
+  TUTTI_CHECK(model_.size() == bytes);
+  TUTTI_CHECK(crypto::Sha256(AsBytes(model_)) == sha256);
 }
 
 void TestClient::OnOffer(const v1::RoundOffer& offer) {
-  session_hash_ = offer.session();
-  FetchModel(offer);
   const auto config = secagg::DecodeRoundConfig(AsBytes(offer.config()));
   TUTTI_CHECK(config.ok());
+  session_hash_ = ToString(secagg::ConfigHash(*config));
+  FetchModel(config->model_hash, offer.model_bytes());
   static const platform::RealClock clock;
   verifier_ = std::make_unique<crypto::CachingVerifier>(enrolled_.credentials.ca_pem, clock);
   const secagg::ClientIdentity identity{
@@ -208,7 +208,7 @@ v1::RoundClosed TestClient::PlayRound(float value, bool spoil) {
   }
   const grpc::Status status = notices->Finish();
   v1::RoundClosed ended;
-  ended.set_outcome("stream ended: " + status.error_message());
+  ended.set_reason("stream ended: " + status.error_message());
   return ended;
 }
 

@@ -52,7 +52,7 @@ class TestClient {
  private:
   void OnOffer(const v1::RoundOffer& offer);
   void OnBoxes(const v1::BoxesNotice& notice, float value, bool spoil);
-  void FetchModel(const v1::RoundOffer& offer);
+  void FetchModel(const Digest& sha256, std::uint64_t bytes);
   grpc::Status SendUpload(const Bytes& vector, const secagg::MaskedHeader& header);
 
   std::string name_;

@@ -55,11 +55,7 @@ inline secagg::RoundConfig NewConfig(secagg::ThreatLevel level, std::uint64_t ro
 }
 
 inline protocol::Offer OfferOf(const secagg::RoundConfig& config) {
-  return {secagg::ConfigHash(config),
-          secagg::Encode(config),
-          ToBytes(AsBytes("task")),
-          config.model_hash,
-          64,
+  return {secagg::ConfigHash(config), secagg::Encode(config), ToBytes(AsBytes("task")), 64,
           Milliseconds{1000}};
 }
 

@@ -4,6 +4,7 @@
 
 #include "common/base/rng.h"
 #include "common/secagg/config.h"
+#include "common/wire/notice_memory.h"
 #include "tests/catch.h"
 
 namespace tutti::wire {
@@ -31,21 +32,27 @@ secagg::ShareBox ABox(secagg::Index peer) {
 
 std::vector<protocol::Notice> EveryNotice() {
   const Digest session = Filled<32>(9);
-  protocol::Offer offer{.session = session,
+  protocol::Offer offer{.session = secagg::EncodedConfigHash(Bytes(90, 1)),
                         .config = Bytes(90, 1),
                         .task = Bytes(50, 2),
-                        .model = Filled<32>(3),
                         .model_bytes = 1234,
                         .train_left = Milliseconds(5000)};
-  secagg::Roster roster{
-      .size = 3,
-      .root = Filled<32>(1),
-      .own_index = 1,
-      .entries = {{.index = 0, .join = AJoin(), .path = {Filled<32>(2)}},
-                  {.index = 1, .join = AJoin(), .path = {Filled<32>(3), Filled<32>(4)}}}};
+  secagg::Roster roster{.size = 3,
+                        .root = Filled<32>(1),
+                        .own_index = 1,
+                        .entries = {{.index = 0, .join = AJoin()}, {.index = 2, .join = AJoin()}},
+                        .proof = {Filled<32>(3), Filled<32>(4)}};
+  secagg::Roster keys_only{
+      .size = 3, .root = Filled<32>(1), .own_index = 1, .entries = {}, .proof = {}};
+  for (const secagg::Index index : {0U, 2U}) {
+    keys_only.entries.push_back({.index = index, .join = {}});
+    keys_only.entries.back().join.box_key = Filled<32>(static_cast<std::uint8_t>(7 + index));
+    keys_only.entries.back().join.mask_key = Filled<32>(static_cast<std::uint8_t>(17 + index));
+  }
   secagg::CommitCertificate certificate{
-      .commits = {
-          {.index = 2, .join = AJoin(), .path = {Filled<32>(5)}, .signature = Filled<64>(6)}}};
+      .commits = {{.index = 0, .join = {}, .signature = Filled<64>(7)},
+                  {.index = 2, .join = AJoin(), .signature = Filled<64>(6)}},
+      .proof = {Filled<32>(5)}};
   protocol::Closed closed{.session = session,
                           .outcome = protocol::Outcome::kDropped,
                           .reason = "too late",
@@ -57,6 +64,7 @@ std::vector<protocol::Notice> EveryNotice() {
   return {protocol::Welcome{.server_version = "0.1.0", .client_name = "client-1"},
           offer,
           protocol::RosterNotice{session, roster},
+          protocol::RosterNotice{session, keys_only},
           protocol::BoxesNotice{session, {.boxes = {ABox(0), ABox(2)}}},
           protocol::SurvivorsNotice{session, {.bitmap = Bytes{0x05}}},
           protocol::CertificateNotice{session, certificate},
@@ -104,7 +112,9 @@ TEST_CASE("every request survives the wire", "[wire]") {
     v1::UnmaskRequest message;
     const protocol::UnmaskRequest request{
         session,
-        {.shares = {{.owner = 3, .is_mask_key = true, .share = Filled<32>(4)}}},
+        {.shares = {{.owner = 1, .is_mask_key = false, .share = Filled<32>(3)},
+                    {.owner = 3, .is_mask_key = true, .share = Filled<32>(4)},
+                    {.owner = 4, .is_mask_key = false, .share = Filled<32>(5)}}},
         {.epsilon_spent = 1.5, .epsilon_budget = 4, .delta = 1e-5, .ledger_head = Bytes(32, 1)}};
     ToProto(request, &message);
     REQUIRE(FromProto(message).value() == request);
@@ -165,6 +175,105 @@ TEST_CASE("share boxes out of order, doubled or beyond the largest cohort are re
   REQUIRE_FALSE(status({ABox(10000)}).ok());
 }
 
+TEST_CASE("lists that stand side by side must be of one length", "[wire]") {
+  v1::ShareRequest shares;
+  ToProto(protocol::ShareRequest{Filled<32>(9), {.boxes = {ABox(0), ABox(5)}, .signature = {}}},
+          &shares);
+  const auto refuse_shares = [&](auto change) {
+    v1::ShareRequest bad = shares;
+    change(*bad.mutable_shares()->mutable_boxes());
+    REQUIRE(FromProto(bad).status().code() == StatusCode::kInvalidArgument);
+  };
+  refuse_shares([](v1::ShareBoxes& b) { b.add_peers(7); });
+  refuse_shares([](v1::ShareBoxes& b) { b.clear_peers(); });
+  refuse_shares([](v1::ShareBoxes& b) { b.mutable_ciphertexts()->pop_back(); });
+  refuse_shares([](v1::ShareBoxes& b) { b.mutable_share_hashes()->append(16, 'x'); });
+
+  v1::UnmaskRequest unmask;
+  ToProto(
+      protocol::UnmaskRequest{
+          Filled<32>(9),
+          {.shares = {{.owner = 3, .is_mask_key = true, .share = Filled<32>(4)}}},
+          {}},
+      &unmask);
+  REQUIRE(FromProto(unmask).ok());
+  unmask.mutable_unmask()->mutable_mask_keys()->mutable_shares()->append(31, 'x');
+  REQUIRE_FALSE(FromProto(unmask).ok());
+  unmask.mutable_unmask()->mutable_mask_keys()->set_shares(std::string(64, 'x'));
+  REQUIRE_FALSE(FromProto(unmask).ok());
+  unmask.mutable_unmask()->mutable_mask_keys()->add_owners(2);  // not ascending
+  REQUIRE_FALSE(FromProto(unmask).ok());
+
+  for (const protocol::Notice& notice : EveryNotice()) {
+    v1::Notice message;
+    ToProto(notice, &message);
+    if (!message.has_roster()) {
+      continue;
+    }
+    const auto refuse_roster = [&](auto change) {
+      v1::Notice bad = message;
+      change(*bad.mutable_roster()->mutable_roster());
+      REQUIRE(FromProto(bad).status().code() == StatusCode::kInvalidArgument);
+    };
+    refuse_roster([](v1::RosterMessage& r) { r.add_neighbours(3); });
+    refuse_roster([](v1::RosterMessage& r) { r.mutable_keys()->append(64, 'x'); });
+    refuse_roster([](v1::RosterMessage& r) { r.add_joins(); });
+    refuse_roster([](v1::RosterMessage& r) { r.set_neighbours(0, 10000); });
+    refuse_roster([](v1::RosterMessage& r) { r.set_neighbours(1, 0); });
+    refuse_roster([](v1::RosterMessage& r) { r.mutable_proof()->append("x"); });
+    refuse_roster([](v1::RosterMessage& r) { r.set_proof(std::string(32 * 10001, 'x')); });
+  }
+}
+
+TEST_CASE("a stream says its session and task once and both ends agree", "[wire]") {
+  const Bytes config(90, 1);
+  const protocol::Offer offer{
+      .session = secagg::EncodedConfigHash(config), .config = config, .task = Bytes(50, 2)};
+  protocol::Offer next = offer;
+  next.config[3] = 7;
+  next.session = secagg::EncodedConfigHash(next.config);
+  protocol::Offer other_task = next;
+  other_task.task[0] = 9;
+  const protocol::SurvivorsNotice of_first{offer.session, {.bitmap = Bytes{1}}};
+  const protocol::SurvivorsNotice of_next{next.session, {.bitmap = Bytes{1}}};
+  const protocol::Welcome welcome{.server_version = "1", .client_name = "c"};
+  struct Step {
+    protocol::Notice notice;
+    bool is_short;
+  };
+  const std::vector<Step> story = {
+      {welcome, false}, {of_first, false},  // a step of a round that began before the stream
+      {of_first, true}, {offer, false},    {of_first, true},    {of_next, false},   {next, true},
+      {of_next, true},  {of_first, false}, {other_task, false}, {other_task, true},
+  };
+  NoticeMemory sender;
+  NoticeMemory receiver;
+  for (std::size_t i = 0; i < story.size(); ++i) {
+    INFO("notice " << i);
+    v1::Notice message;
+    ToProto(story[i].notice, &message);
+    const std::size_t whole = message.ByteSizeLong();
+    sender.Shorten(message);
+    REQUIRE((message.ByteSizeLong() < whole) == story[i].is_short);
+    receiver.Complete(message);
+    REQUIRE(FromProto(message).value() == story[i].notice);
+  }
+  // What came first on a stream cannot leave anything out.
+  v1::Notice message;
+  ToProto(of_first, &message);
+  message.mutable_survivors()->clear_session();
+  NoticeMemory().Complete(message);
+  REQUIRE_FALSE(FromProto(message).ok());
+}
+
+TEST_CASE("the name of an offered session is the hash of its configuration", "[wire]") {
+  v1::Notice message;
+  ToProto(protocol::Notice(protocol::Offer{.session = Filled<32>(1), .config = Bytes(90, 1)}),
+          &message);
+  REQUIRE(std::get<protocol::Offer>(FromProto(message).value()).session ==
+          secagg::EncodedConfigHash(Bytes(90, 1)));
+}
+
 TEST_CASE("numbers no honest peer sends are refused", "[wire]") {
   v1::EvaluationRequest message;
   ToProto(
@@ -191,6 +300,10 @@ TEST_CASE("a wait of ten years is capped and an unknown notice is an error", "[w
   const protocol::Notice back = FromProto(notice).value();
   REQUIRE(std::get<protocol::Closed>(back).retry == Milliseconds(24LL * 3600 * 1000));
   REQUIRE_FALSE(FromProto(v1::Notice()).ok());
+  for (const int outcome : {0, 4}) {
+    notice.mutable_closed()->set_outcome(static_cast<v1::Outcome>(outcome));
+    REQUIRE_FALSE(FromProto(notice).ok());
+  }
 }
 
 TEST_CASE("a reason of any bytes arrives as printable text within its bound", "[wire]") {
