@@ -86,7 +86,15 @@ fi
 echo "setup.sh: installing ${#missing[@]} packages: ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
 log=$(mktemp); trap 'rm -f "$log"' EXIT
-run() { if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive "$@" >"$log" 2>&1; then tail -n 20 "$log" >&2; echo "setup.sh: failed: $*" >&2; exit 1; fi; }
-run apt-get update -qq
-run apt-get install -y -qq --no-install-recommends "${missing[@]}"
+lock_seconds=300 # how long to wait for another apt, for instance a nightly upgrade
+apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get -qq -o "DPkg::Lock::Timeout=$lock_seconds" "$@" >"$log" 2>&1; }
+fail() { tail -n 20 "$log" >&2; echo "setup.sh: failed: apt-get $1" >&2; exit 1; }
+# The timeout above is for dpkg's lock; on that of the package lists apt gives up at once.
+for ((waited = 0; ; waited += 5)); do
+  apt update && break
+  if ! grep -q 'Could not get lock' "$log" || ((waited >= lock_seconds)); then fail update; fi
+  ((waited == 0)) && echo "setup.sh: another program uses apt; waiting for it, at most $lock_seconds s"
+  sleep 5
+done
+apt install -y --no-install-recommends "${missing[@]}" || fail install
 echo "setup.sh: done"
