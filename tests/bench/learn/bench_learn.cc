@@ -1,14 +1,11 @@
-// tutti-bench-learn job JOB [FOLDER]    runs a job on slices of Fashion-MNIST in this process, one
-// line a round tutti-bench-learn steps JOB [FOLDER]  CPU milliseconds of a private and a plain step
-// of the job's model JOB is a JobConfig in protobuf text form.
+// tutti-bench-learn job JOB.toml [FOLDER]: runs a job on slices of Fashion-MNIST in this process,
+// one line a round. tutti-bench-learn steps JOB.toml [FOLDER]: CPU milliseconds of a private and a
+// plain step of the job's model. JOB.toml is a job file as `tutti run` takes it.
 #include <cstdio>
-#include <fstream>
 #include <iostream>
-#include <sstream>
-
-#include <google/protobuf/text_format.h>
 
 #include "common/base/text.h"
+#include "common/config/validate.h"
 #include "common/crypto/random.h"
 #include "common/learn/runtime.h"
 #include "common/learn/train.h"
@@ -97,17 +94,15 @@ int Steps(v1::JobConfig job, const std::string& folder) {
 
 int Main(int argc, char** argv) {
   if (argc < 3 || argc > 4) {
-    std::cerr << "usage: tutti-bench-learn job|steps JOB.textproto [FOLDER]\n";
+    std::cerr << "usage: tutti-bench-learn job|steps JOB.toml [FOLDER]\n";
     return 64;
   }
-  std::ifstream file(argv[2]);
-  std::stringstream text;
-  text << file.rdbuf();
-  v1::JobConfig job;
-  if (!file || !google::protobuf::TextFormat::ParseFromString(text.str(), &job)) {
-    std::cerr << "tutti-bench-learn: cannot read " << argv[2] << " as a JobConfig in text form\n";
-    return 64;
+  const auto loaded = config::Load<v1::JobConfig>(argv[2]);
+  if (!loaded.ok()) {
+    std::cerr << config::ToText(loaded.problems);
+    return config::ExitCode(loaded.problems);
   }
+  const v1::JobConfig& job = loaded.value;
   learn::SetUp(1);
   const std::string folder = argc == 4 ? argv[3] : kFolder;
   return std::string(argv[1]) == "steps" ? Steps(job, folder) : Job(job, folder);

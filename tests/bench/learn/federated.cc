@@ -78,8 +78,7 @@ StatusOr<JobReport> RunJob(const v1::JobConfig& job, const std::vector<data::Dat
   crypto::SystemRng rng;
   const learn::Progress quiet = [](std::uint64_t, std::uint64_t) {};
   const auto share = 1.0 / static_cast<double>(clients.size());
-  const auto server_rate = static_cast<float>(
-      share * (job.server().learning_rate() == 0 ? 1 : job.server().learning_rate()));
+  const auto server_rate = static_cast<float>(share * job.server().learning_rate());
   double cpu = 0;
   for (std::uint32_t round = 1; round <= job.rounds(); ++round) {
     RoundReport line{.round = round};
