@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "common/base/text.h"
+#include "common/config/round_template.h"
 #include "common/config/validate.h"
 #include "common/model/architecture.h"
 #include "common/model/initial_weights.h"
@@ -12,9 +13,6 @@
 
 namespace tutti::server {
 namespace {
-
-// Weights by examples count up to 2^16 of them; a client with more counts as 2^16.
-constexpr std::uint32_t kExampleWeightBits = 16;
 
 Milliseconds Span(double seconds) {
   return Milliseconds(static_cast<std::int64_t>(std::llround(seconds * 1000)));
@@ -30,27 +28,6 @@ v1::TaskSpec TaskOf(const v1::JobConfig& config, std::uint64_t values) {
   *task.mutable_secure_aggregation() = config.secure_aggregation();
   task.set_values(values);
   return task;
-}
-
-secagg::RoundConfig TemplateOf(const v1::JobConfig& config, std::uint64_t values) {
-  const v1::SecureAggregationSpec& spec = config.secure_aggregation();
-  secagg::RoundConfig round;
-  round.level =
-      spec.level() == "curious" ? secagg::ThreatLevel::kCurious : secagg::ThreatLevel::kMalicious;
-  round.job = config.name();
-  round.values = values;
-  round.value_bits = spec.value_bits();
-  round.value_clip = spec.value_clip();
-  round.weight_bits = spec.weighting() == "examples" ? kExampleWeightBits : 0;
-  round.min_cohort = config.cohort().min_clients();
-  round.min_survivors = config.cohort().min_clients();
-  round.max_cohort = static_cast<std::uint32_t>(
-      std::ceil(config.cohort().size() * config.cohort().over_selection()));
-  round.corrupt_fraction = spec.corrupt_fraction();
-  round.dropout_fraction = spec.dropout_fraction();
-  round.privacy_bits = spec.privacy_bits();
-  round.liveness_bits = spec.liveness_bits();
-  return round;
 }
 
 }  // namespace
@@ -69,7 +46,7 @@ StatusOr<PreparedJob> PrepareJob(const v1::JobConfig& config) {
     return InvalidArgument(Join("the task has ", settings.task.size(), " bytes, at most ",
                                 protocol::kMaxTaskBytes, " are possible; use fewer layers"));
   }
-  settings.config = TemplateOf(config, job.layout.values);
+  settings.config = config::RoundTemplate(config, job.layout.values);
   settings.cohort_size = config.cohort().size();
   settings.over_selection = config.cohort().over_selection();
   settings.evaluate_every = config.evaluation().every();
@@ -87,10 +64,6 @@ StatusOr<PreparedJob> PrepareJob(const v1::JobConfig& config) {
   if (!google::protobuf::util::MessageToJsonString(task, &job.task_json, options).ok()) {
     return Internal("the task cannot be written as JSON");
   }
-  secagg::RoundConfig probe = settings.config;
-  probe.round = 1;
-  probe.attempt = 1;
-  TUTTI_TRY(secagg::CheckRoundConfig(probe));
   return job;
 }
 

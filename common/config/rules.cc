@@ -1,5 +1,7 @@
 #include "common/config/rules.h"
 
+#include <algorithm>
+
 #include "common/base/text.h"
 #include "common/config/validate.h"
 
@@ -35,6 +37,14 @@ bool Rules::Clean(const std::string& key) const {
     }
   }
   return true;
+}
+
+bool Rules::Sound(std::initializer_list<std::string_view> sections) const {
+  return std::none_of(result_.problems.begin(), result_.problems.end(), [&](const Problem& found) {
+    return std::any_of(sections.begin(), sections.end(), [&](std::string_view section) {
+      return std::string_view(found.key).starts_with(section);
+    });
+  });
 }
 
 void Rules::Add(std::initializer_list<std::string> keys, std::string text) {

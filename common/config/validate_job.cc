@@ -2,9 +2,12 @@
 #include <cstdint>
 
 #include "common/base/text.h"
+#include "common/config/round_template.h"
 #include "common/config/rules.h"
 #include "common/config/validate.h"
 #include "common/model/architecture.h"
+#include "common/secagg/config.h"
+#include "common/secagg/graph.h"
 
 namespace tutti::config {
 namespace {
@@ -143,6 +146,34 @@ void CheckSecureAggregation(const v1::JobConfig& job, Rules& rules) {
   }
 }
 
+// What the protocol itself would refuse when the job is submitted.
+void CheckRounds(const v1::JobConfig& job, Rules& rules) {
+  const auto layout = model::LayoutOf(job.model());
+  if (!layout.ok() || !rules.Sound({"name", "model", "secure_aggregation", "cohort"})) {
+    return;  // reported already
+  }
+  secagg::RoundConfig round = RoundTemplate(job, layout->values);
+  round.round = 1;
+  round.attempt = 1;
+  if (round.values > secagg::kMaxValues) {
+    rules.Add({"model.architecture", "model.layers", "model.input_shape"},
+              Join("the model has ", round.values, " values, at most ", secagg::kMaxValues,
+                   " fit into a masked vector; make it smaller"));
+  } else if (round.level == secagg::ThreatLevel::kMalicious &&
+             round.max_cohort > secagg::kMaxMaliciousCohort) {
+    rules.Add({"cohort.size", "secure_aggregation.level"},
+              Join("size * over_selection is ", round.max_cohort, " clients, expected at most ",
+                   secagg::kMaxMaliciousCohort,
+                   " at level \"malicious\"; lower it, or use level \"curious\""));
+  } else if (const Status status = secagg::CheckRoundConfig(round); !status.ok()) {
+    rules.Add({"secure_aggregation.dropout_fraction", "secure_aggregation.corrupt_fraction",
+               "secure_aggregation.privacy_bits", "secure_aggregation.liveness_bits",
+               "secure_aggregation.value_clip", "secure_aggregation.value_bits",
+               "secure_aggregation.level", "cohort.min_clients", "cohort.size"},
+              "no round is safe with these settings: " + std::string(MessageOf(status)));
+  }
+}
+
 }  // namespace
 
 void Validate(const v1::JobConfig& config, LoadResult& result) {
@@ -157,6 +188,7 @@ void Validate(const v1::JobConfig& config, LoadResult& result) {
   CheckPrivacy(config, rules);
   CheckCohort(config, rules);
   CheckSecureAggregation(config, rules);
+  CheckRounds(config, rules);
 }
 
 Status CheckJob(const v1::JobConfig& config) {

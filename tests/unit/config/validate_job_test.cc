@@ -32,8 +32,10 @@ TEST_CASE("local steps and local epochs exclude each other", "[config]") {
 }
 
 TEST_CASE("adam has no momentum of the user's", "[config]") {
-  REQUIRE(With("local_steps = 2", "local_steps = 2\noptimiser = \"adam\"\nmomentum = 0.9").size() ==
-          1);
+  REQUIRE(With("local_steps = 2", "local_steps = 2\noptimiser = \"adam\"\nmomentum = 0.9") ==
+          Lines{"job.toml:14:1: training.momentum: found with optimiser = \"adam\", which has its "
+                "own; remove it, or use \"sgd\""});
+  REQUIRE(With("local_steps = 2", "local_steps = 2\noptimiser = \"adam\"").empty());
 }
 
 TEST_CASE("privacy needs noise or a target, not both", "[config]") {
@@ -69,13 +71,13 @@ TEST_CASE("the cohort holds its smallest number and stays below ten thousand", "
 
 TEST_CASE("the sum of the cohort has to fit into the ring", "[config]") {
   const auto bits = [](const std::string& cohort, int value_bits) {
-    return Problems<v1::JobConfig>(
-        Replaced(kJob, "size = 4", cohort) +
-        "[secure_aggregation]\nvalue_bits = " + std::to_string(value_bits) + "\n");
+    return Problems<v1::JobConfig>(Replaced(kJob, "size = 4", cohort) +
+                                   "[secure_aggregation]\nlevel = \"curious\"\nvalue_bits = " +
+                                   std::to_string(value_bits) + "\n");
   };
   REQUIRE(bits("size = 4", 29).empty());
   REQUIRE(bits("size = 4", 30) ==
-          Lines{"job.toml:20:1: secure_aggregation.value_bits: a sum of 4 clients needs 2 bits "
+          Lines{"job.toml:21:1: secure_aggregation.value_bits: a sum of 4 clients needs 2 bits "
                 "beside value_bits = 30, together at most 31; set value_bits to at most 29"});
   REQUIRE(bits("size = 5", 29).size() == 1);
   REQUIRE(bits("size = 4\nover_selection = 1.01", 29).size() == 1);
@@ -88,12 +90,43 @@ TEST_CASE("enough honest clients have to stay to open the sum", "[config]") {
     return Problems<v1::JobConfig>(kJob + "[secure_aggregation]\n" + text);
   };
   REQUIRE(fractions("corrupt_fraction = 0.4\ndropout_fraction = 0.3\n").size() == 1);
-  REQUIRE(fractions("corrupt_fraction = 0.4\ndropout_fraction = 0.29\n").empty());
+  REQUIRE(fractions("corrupt_fraction = 0.2\ndropout_fraction = 0.2\n").empty());
   REQUIRE(
-      fractions("level = \"curious\"\ncorrupt_fraction = 0.4\ndropout_fraction = 0.5\n").empty());
+      fractions("level = \"curious\"\ncorrupt_fraction = 0.4\ndropout_fraction = 0.3\n").empty());
   REQUIRE(
       fractions("level = \"curious\"\ncorrupt_fraction = 0.4\ndropout_fraction = 0.6\n").size() ==
       1);
+}
+
+TEST_CASE("what the protocol would refuse of a submitted job is found in its file", "[config]") {
+  const auto cohort = [](const std::string& size, const std::string& secagg) {
+    return Problems<v1::JobConfig>(Replaced(kJob, "size = 4", size) + "[secure_aggregation]\n" +
+                                   secagg);
+  };
+  REQUIRE(cohort("size = 2000", "dropout_fraction = 0.05").empty());
+  REQUIRE(
+      cohort("size = 2001", "dropout_fraction = 0.05") ==
+      Lines{"job.toml:18:1: cohort.size: size * over_selection is 2001 clients, expected at most "
+            "2000 at level \"malicious\"; lower it, or use level \"curious\""});
+  REQUIRE(cohort("size = 2001", "level = \"curious\"").empty());
+  // The commits are counted for every cohort from min_clients on.
+  REQUIRE(
+      cohort("size = 8", "dropout_fraction = 0.4")
+          .front()
+          .find("job.toml:20:1: secure_aggregation.dropout_fraction: no round is safe with these "
+                "settings: ") == 0);
+  REQUIRE(cohort("size = 8", "value_clip = 1e-13").front().find("value_clip = ") !=
+          std::string::npos);
+  // Sparse graphs: too many would collude and vanish among 1000.
+  REQUIRE(cohort("size = 1000", "corrupt_fraction = 0.2\ndropout_fraction = 0.2").size() == 1);
+  REQUIRE(cohort("size = 1000", "corrupt_fraction = 0.1\ndropout_fraction = 0.1").empty());
+}
+
+TEST_CASE("a model has to fit into a masked vector", "[config]") {
+  REQUIRE(With("\"logistic\"\ninput_shape = [4]",
+               "\"mlp\"\ninput_shape = [65536]\nhidden = [16384, 8192]")
+              .front()
+              .find("job.toml:5:1: model.architecture: the model has ") == 0);
 }
 
 TEST_CASE("weights by examples would reveal data that no noise protects", "[config]") {

@@ -1,0 +1,34 @@
+#include "common/config/round_template.h"
+
+#include <cmath>
+
+namespace tutti::config {
+namespace {
+
+// Weights by examples count up to 2^16 of them; a client with more counts as 2^16.
+constexpr std::uint32_t kExampleWeightBits = 16;
+
+}  // namespace
+
+secagg::RoundConfig RoundTemplate(const v1::JobConfig& job, std::uint64_t values) {
+  const v1::SecureAggregationSpec& spec = job.secure_aggregation();
+  secagg::RoundConfig round;
+  round.level =
+      spec.level() == "curious" ? secagg::ThreatLevel::kCurious : secagg::ThreatLevel::kMalicious;
+  round.job = job.name();
+  round.values = values;
+  round.value_bits = spec.value_bits();
+  round.value_clip = spec.value_clip();
+  round.weight_bits = spec.weighting() == "examples" ? kExampleWeightBits : 0;
+  round.min_cohort = job.cohort().min_clients();
+  round.min_survivors = job.cohort().min_clients();
+  round.max_cohort =
+      static_cast<std::uint32_t>(std::ceil(job.cohort().size() * job.cohort().over_selection()));
+  round.corrupt_fraction = spec.corrupt_fraction();
+  round.dropout_fraction = spec.dropout_fraction();
+  round.privacy_bits = spec.privacy_bits();
+  round.liveness_bits = spec.liveness_bits();
+  return round;
+}
+
+}  // namespace tutti::config
