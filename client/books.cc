@@ -14,6 +14,13 @@ constexpr WallSeconds kDay = 24 * 60 * 60;
 // Stands for an infinite or unknown epsilon where numbers must be finite.
 constexpr double kUnknownEpsilon = 1e9;
 
+protocol::LedgerHead HeadOf(const client_store::Ledger& ledger) {
+  protocol::LedgerHead head{ledger.Entries().size(), {}};
+  const Bytes hash = ledger.Head();
+  std::copy(hash.begin(), hash.end(), head.hash.begin());
+  return head;
+}
+
 }  // namespace
 
 Cost CostOf(const policy::Plan& plan, const v1::TrainReply& trained) {
@@ -47,6 +54,7 @@ Status Books::OpenLedger() {
                client_store::Ledger::Open({.directory = settings_.state_directory,
                                            .accept_reset = settings_.accept_ledger_reset}));
   settings_.accept_ledger_reset = false;  // given for what was there at the start, nothing later
+  known_head_ = HeadOf(ledger);
   ledger_.emplace(std::move(ledger));
   return OkStatus();
 }
@@ -108,6 +116,7 @@ Status Books::Charge(const protocol::SessionHash& session, const secagg::RoundCo
     ledger_.reset();  // opened again before the next round is decided
     return Unavailable("LEDGER: the debit could not be made durable; the update was thrown away");
   }
+  known_head_ = HeadOf(*ledger_);
   return OkStatus();
 }
 
@@ -123,12 +132,12 @@ protocol::BudgetReport Books::Budget() const {
   protocol::BudgetReport report{.epsilon_spent = kUnknownEpsilon,
                                 .epsilon_budget = settings_.policy.max_epsilon_total(),
                                 .delta = settings_.policy.delta(),
-                                .ledger_head = {}};
+                                .ledger = known_head_};
   if (!ledger_) return report;
   const auto spent =
       dp::SpentEpsilon(ledger_->Events(settings_.data_identity), settings_.policy.delta());
   if (spent.ok()) report.epsilon_spent = std::min(spent->epsilon, kUnknownEpsilon);
-  report.ledger_head = ledger_->Head();
+  report.ledger = HeadOf(*ledger_);
   return report;
 }
 

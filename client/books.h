@@ -72,7 +72,8 @@ class Books {
   BooksSettings settings_;
   const Clock* clock_;
   std::optional<client_store::Ledger>
-      ledger_;  // empty after a write error, until it can be opened again
+      ledger_;                       // empty after a write error, until it can be opened again
+  protocol::LedgerHead known_head_;  // the newest while the ledger cannot be read
   std::optional<client_store::Journal> journal_;
 };
 

@@ -188,8 +188,10 @@ void Coordinator::Saw(const ClientId& client, const protocol::BudgetReport& budg
   store::ClientActivity& activity = activity_[client.value()];
   activity.name = client.value();
   activity.last_seen_at = parts_.clock.Wall();
-  if (!budget.ledger_head.empty() || budget.epsilon_budget > 0) {
-    activity.budget = budget;
+  if (budget.epsilon_budget > 0) {
+    activity.budget.epsilon_spent = budget.epsilon_spent;
+    activity.budget.epsilon_budget = budget.epsilon_budget;
+    activity.budget.delta = budget.delta;
   }
   if (!software.empty()) {
     activity.software = software;
@@ -197,6 +199,26 @@ void Coordinator::Saw(const ClientId& client, const protocol::BudgetReport& budg
   if (!refusal.empty()) {
     activity.last_refusal = refusal;
   }
+}
+
+// The store gets what the watch was told, in its order: a restart forgets nothing.
+void Coordinator::JudgeLedger(const ClientId& client, const protocol::BudgetReport& budget,
+                              LedgerReport report) {
+  if (!budget.ledger) {
+    return;
+  }
+  const auto doubt = ledgers_.Saw(client.value(), *budget.ledger, report);
+  store::ClientActivity& activity = activity_[client.value()];
+  activity.budget.ledger = ledgers_.Newest(client.value());
+  if (!doubt) {
+    return;
+  }
+  activity.ledger_doubt = doubt->text;
+  parts_.metrics.AddLedgerDoubt();
+  const std::initializer_list<log::Field> fields{{"client", client.value()},
+                                                 {"ledger", doubt->text}};
+  doubt->first ? log::Warn("a client's privacy ledger is in doubt", fields)
+               : log::Debug("a client's privacy ledger is in doubt", fields);
 }
 
 Status Coordinator::Attach(rpc::Attachment attachment) {
@@ -224,6 +246,7 @@ void Coordinator::OnAttach(rpc::Attachment attachment) {
   }
   sink = std::move(attachment.sink);
   Saw(client, attachment.budget, attachment.software, "");
+  JudgeLedger(client, attachment.budget, LedgerReport::kFresh);
   Dispatch(round::ClientAttached{client, attachment.role, attachment.budget});
   CountAttached();
 }
@@ -263,6 +286,7 @@ Status Coordinator::RevokeClient(const std::string& name) {
   parts_.directory.Revoke(name);
   log::Info("client revoked", {{"client", name}});
   return RunOnCore([this, client = ClientId(name)] {
+    ledgers_.Forget(client.value());
     Dispatch(round::ClientRevoked{client});
     if (const auto found = sinks_.find(client); found != sinks_.end()) {
       found->second->Close(PermissionDenied("this client was revoked; ask the operator"));
@@ -279,6 +303,7 @@ Status Coordinator::Ask(const ClientId& client, protocol::Request request,
   return TryPost([this, call, client, held, reply = std::move(reply)]() mutable {
     if (const auto* unmask = std::get_if<protocol::UnmaskRequest>(held.get())) {
       Saw(client, unmask->budget, "", "");
+      JudgeLedger(client, unmask->budget, LedgerReport::kRepeated);
     } else if (const auto* decline = std::get_if<protocol::DeclineRequest>(held.get())) {
       Saw(client, decline->budget, "", Escaped(decline->code + ": " + decline->reason, 600));
     }

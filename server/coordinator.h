@@ -18,6 +18,7 @@
 #include "common/platform/executor.h"
 #include "common/secagg/accumulator.h"
 #include "server/http/metrics.h"
+#include "server/ledger_watch.h"
 #include "server/publisher.h"
 #include "server/rpc/ports.h"
 #include "server/store/directory.h"
@@ -114,6 +115,8 @@ class Coordinator final : public rpc::CoordinatorPort, public rpc::AdminPort {
   void OnDetached(const ClientId& client, const rpc::NoticeSink* sink);
   void Saw(const ClientId& client, const protocol::BudgetReport& budget,
            const std::string& software, const std::string& refusal);
+  void JudgeLedger(const ClientId& client, const protocol::BudgetReport& budget,
+                   LedgerReport report);
   void CountAttached();
 
   // coordinator_effects.cc
@@ -171,6 +174,7 @@ class Coordinator final : public rpc::CoordinatorPort, public rpc::AdminPort {
   std::map<round::CallId, OpenUploadCall> uploads_;
   std::map<protocol::SessionHash, std::unique_ptr<secagg::Accumulator>> sums_;
   std::map<std::string, store::ClientActivity> activity_;
+  LedgerWatch ledgers_;
   std::optional<protocol::SessionHash>
       unpersisted_;  // its survivor set is not durable: nothing of it may be told
   Traffic counted_;

@@ -76,6 +76,8 @@ Status Coordinator::RestoreJob(const store::JobRecord& record) {
 }
 
 Status Coordinator::Restore() {
+  TUTTI_ASSIGN(const auto clients, parts_.store.Clients());
+  ledgers_.Load(clients);
   TUTTI_ASSIGN(const auto jobs, parts_.store.Jobs());
   for (const store::JobRecord& record : jobs) {
     if (const Status status = RestoreJob(record); !status.ok()) {

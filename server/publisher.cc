@@ -127,6 +127,8 @@ StatusOr<PublishedRound> Publisher::Publish(PublishOrder order) {
   publication.dropouts = DropoutsOf(report);
   for (const auto& [client, budget] : report.budgets) {
     publication.budgets[client.value()] = budget;
+    // Ledgers are compared in the order the reports come in, which this transaction does not keep.
+    publication.budgets[client.value()].ledger.reset();
   }
   if (Status stored = store_.Publish(publication); !stored.ok()) {
     checkpoints_.Remove(model);

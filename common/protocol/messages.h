@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -23,13 +24,20 @@ inline constexpr std::size_t kMaxChunkBytes = 1024 * 1024;
 // (secagg::ConfigHash).
 using SessionHash = Digest;
 
+// How far a device's privacy ledger has grown.
+struct LedgerHead {
+  std::uint64_t entries = 0;  // records
+  Digest hash{};              // SHA-256 of the newest one; zeros without records
+  bool operator==(const LedgerHead&) const = default;
+};
+
 // What a client tells of its ledger, for the operator's reports; the coordinator never decides by
 // it.
 struct BudgetReport {
   double epsilon_spent = 0;
   double epsilon_budget = 0;
   double delta = 0;
-  Bytes ledger_head;  // 32 bytes; empty: nothing recorded
+  std::optional<LedgerHead> ledger{};  // nothing: not told
   bool operator==(const BudgetReport&) const = default;
 };
 

@@ -61,11 +61,25 @@ StatusOr<double> NonNegative(double value, std::string_view what) {
   return value;
 }
 
-Status CheckHead(const std::string& head) {
-  if (!head.empty() && head.size() != 32) {
-    return InvalidArgument(Join("ledger head has ", head.size(), " bytes, expected 32 or none"));
+template <typename Message>
+void FillLedger(const protocol::BudgetReport& budget, Message* out) {
+  if (budget.ledger && budget.ledger->entries > 0) {
+    out->set_ledger_entries(budget.ledger->entries);
+    out->set_ledger_head(Text(budget.ledger->hash));
   }
-  return OkStatus();
+}
+
+template <typename Message>
+StatusOr<protocol::LedgerHead> LedgerFrom(const Message& message) {
+  const std::string& head = message.ledger_head();
+  const std::size_t wanted = message.ledger_entries() == 0 ? 0 : Digest{}.size();
+  if (head.size() != wanted) {
+    return InvalidArgument(Join("ledger head has ", head.size(), " bytes for ",
+                                message.ledger_entries(), " records, expected ", wanted));
+  }
+  protocol::LedgerHead ledger{message.ledger_entries(), {}};
+  std::copy(head.begin(), head.end(), ledger.hash.begin());
+  return ledger;
 }
 
 template <typename Message>
@@ -285,7 +299,7 @@ void ToProto(const protocol::UnmaskRequest& request, v1::UnmaskRequest* out) {
   out->set_epsilon_spent(request.budget.epsilon_spent);
   out->set_epsilon_budget(request.budget.epsilon_budget);
   out->set_delta(request.budget.delta);
-  out->set_ledger_head(Text(request.budget.ledger_head));
+  FillLedger(request.budget, out);
 }
 StatusOr<protocol::UnmaskRequest> FromProto(const v1::UnmaskRequest& request) {
   protocol::UnmaskRequest value;
@@ -293,8 +307,7 @@ StatusOr<protocol::UnmaskRequest> FromProto(const v1::UnmaskRequest& request) {
   TUTTI_ASSIGN(value.unmask, FromProto(request.unmask()));
   TUTTI_ASSIGN(value.budget, BudgetFrom(request));
   TUTTI_ASSIGN(value.budget.delta, NonNegative(request.delta(), "delta"));
-  TUTTI_TRY(CheckHead(request.ledger_head()));
-  value.budget.ledger_head = ToBytes(AsBytes(request.ledger_head()));
+  TUTTI_ASSIGN(value.budget.ledger, LedgerFrom(request));
   return value;
 }
 
@@ -350,12 +363,11 @@ StatusOr<protocol::UploadHeader> HeaderFromProto(const v1::UploadChunk& first_ch
 void ToProto(const protocol::BudgetReport& budget, v1::AttachRequest* out) {
   out->set_epsilon_spent(budget.epsilon_spent);
   out->set_epsilon_budget(budget.epsilon_budget);
-  out->set_ledger_head(Text(budget.ledger_head));
+  FillLedger(budget, out);
 }
 StatusOr<protocol::BudgetReport> BudgetFromProto(const v1::AttachRequest& request) {
   TUTTI_ASSIGN(protocol::BudgetReport budget, BudgetFrom(request));
-  TUTTI_TRY(CheckHead(request.ledger_head()));
-  budget.ledger_head = ToBytes(AsBytes(request.ledger_head()));
+  TUTTI_ASSIGN(budget.ledger, LedgerFrom(request));
   return budget;
 }
 

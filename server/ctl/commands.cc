@@ -148,6 +148,7 @@ int ListClients(const Arguments& arguments, Connection& connection, Console& con
                {"of", Align::kRight},
                {"rounds", Align::kRight},
                {"dropouts", Align::kRight},
+               {"ledger", Align::kRight},
                {"last seen"},
                {"last refusal"}});
   for (const v1::ClientInfo& client : reply.clients()) {
@@ -156,9 +157,17 @@ int ListClients(const Arguments& arguments, Connection& connection, Console& con
                   EpsilonText(client.epsilon_spent(), trainer),
                   EpsilonText(client.epsilon_budget(), trainer && client.epsilon_budget() > 0),
                   std::to_string(client.rounds()), std::to_string(client.dropouts()),
-                  Date(client.last_seen_at()), client.last_refusal().substr(0, 100)});
+                  std::to_string(client.ledger_entries()), Date(client.last_seen_at()),
+                  client.last_refusal().substr(0, 100)});
   }
   console.out << table.Text();
+  for (const v1::ClientInfo& client : reply.clients()) {
+    if (!client.ledger_doubt().empty()) {
+      console.out << "warning: the privacy ledger of " << Escaped(client.name(), 64) << " "
+                  << Escaped(client.ledger_doubt(), 200)
+                  << "; its budget may protect less than it says, ask its owner\n";
+    }
+  }
   return kDone;
 }
 

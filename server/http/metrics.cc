@@ -54,6 +54,10 @@ struct Metrics::State {
   prometheus::Gauge& in_files = uploads.Add({{"kept", "file"}});
   prometheus::Family<prometheus::Counter>& refusals = Counters(
       registry, "tutti_server_refusals_total", "Calls of clients answered with an error, by code");
+  prometheus::Counter& ledger_doubts =
+      Counters(registry, "tutti_server_ledger_doubts_total",
+               "Reports of privacy ledgers that went back or forked")
+          .Add({});
   prometheus::Gauge& max_epsilon =
       Gauges(registry, "tutti_server_max_epsilon_reported",
              "Largest privacy loss any client in the newest round's sum reported")
@@ -94,6 +98,8 @@ void Metrics::SetUploads(std::size_t in_memory, std::size_t in_files) {
 void Metrics::AddRefusal(const std::string& code) {
   state_->refusals.Add({{"code", code}}).Increment();
 }
+
+void Metrics::AddLedgerDoubt() { state_->ledger_doubts.Increment(); }
 
 std::string Metrics::Text() {
   const auto bring_to = [](prometheus::Counter& counter, std::uint64_t value) {

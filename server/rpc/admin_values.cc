@@ -65,6 +65,8 @@ void ToProto(const store::ClientRecord& client, bool attached, v1::ClientInfo* o
   out->set_dropouts(client.dropouts);
   out->set_software(client.software);
   out->set_last_refusal(client.last_refusal);
+  out->set_ledger_entries(client.ledger ? client.ledger->entries : 0);
+  out->set_ledger_doubt(client.ledger_doubt);
 }
 
 void ToProto(const JobEvent& event, v1::JobUpdate* out) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,8 @@ struct ClientRecord {
   std::uint64_t dropouts = 0;  // attempts it was invited to without being in the sum
   std::string software;
   std::string last_refusal;
+  std::optional<protocol::LedgerHead> ledger;  // as the client reported it; nothing: never
+  std::string ledger_doubt;                    // newest finding of LedgerWatch
 };
 
 // What a running coordinator learns of a client between two writes.
@@ -37,6 +40,7 @@ struct ClientActivity {
   protocol::BudgetReport budget;
   std::string software;      // empty: unchanged
   std::string last_refusal;  // empty: unchanged
+  std::string ledger_doubt;  // empty: unchanged
 };
 
 struct TokenRecord {

@@ -127,7 +127,8 @@ Status SqliteStore::Publish(const Publication& publication) {
                              .last_seen_at = publication.round.finished_at,
                              .budget = budget,
                              .software = {},
-                             .last_refusal = {}}));
+                             .last_refusal = {},
+                             .ledger_doubt = {}}));
     }
     return OkStatus();
   });

@@ -50,9 +50,14 @@ StatusOr<std::vector<ClientRecord>> SqliteStore::Clients() {
   std::vector<ClientRecord> clients;
   TUTTI_TRY(database_.Each(
       "SELECT name, role, spki, certificate_expires_at, enrolled_at, last_seen_at, revoked, "
-      "epsilon_spent, epsilon_budget, rounds, dropouts, software, last_refusal FROM clients "
+      "epsilon_spent, epsilon_budget, rounds, dropouts, software, last_refusal, ledger_doubt, "
+      "ledger_entries IS NOT NULL, coalesce(ledger_entries, 0), ledger_head FROM clients "
       "ORDER BY name",
       [&](const Row& row) {
+        std::optional<protocol::LedgerHead> ledger;
+        if (row.Int(14) != 0) {
+          ledger = {row.Unsigned(15), row.Hash(16)};
+        }
         clients.push_back({.name = row.Text(0),
                            .role = row.Text(1),
                            .spki = row.Hash(2),
@@ -65,7 +70,9 @@ StatusOr<std::vector<ClientRecord>> SqliteStore::Clients() {
                            .rounds = row.Unsigned(9),
                            .dropouts = row.Unsigned(10),
                            .software = row.Text(11),
-                           .last_refusal = row.Text(12)});
+                           .last_refusal = row.Text(12),
+                           .ledger = ledger,
+                           .ledger_doubt = row.Text(13)});
       }));
   return clients;
 }
@@ -84,7 +91,10 @@ Status SqliteStore::PutClient(const ClientRecord& client, bool may_replace_revok
   return database_.Run(
       "INSERT INTO clients(name, role, spki, certificate_expires_at, enrolled_at) "
       "VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(name) DO UPDATE SET role = ?2, spki = ?3, "
-      "certificate_expires_at = ?4, revoked = 0",
+      "certificate_expires_at = ?4, revoked = 0, "
+      // Another device brings a ledger of its own.
+      "ledger_entries = CASE WHEN spki = ?3 THEN ledger_entries END, "
+      "ledger_doubt = CASE WHEN spki = ?3 THEN ledger_doubt ELSE '' END",
       client.name, client.role, BytesView(client.spki), client.certificate_expires_at,
       client.enrolled_at);
 }
@@ -104,12 +114,20 @@ Status SqliteStore::RevokeClient(const std::string& name) {
 Status SqliteStore::PutActivity(const ClientActivity& activity) {
   TUTTI_TRY(database_.Run("UPDATE clients SET last_seen_at = max(last_seen_at, ?2) WHERE name = ?1",
                           activity.name, activity.last_seen_at));
-  if (!activity.budget.ledger_head.empty() || activity.budget.epsilon_budget > 0) {
+  if (activity.budget.epsilon_budget > 0) {
     TUTTI_TRY(database_.Run(
-        "UPDATE clients SET epsilon_spent = ?2, epsilon_budget = ?3, delta = ?4, ledger_head = ?5 "
-        "WHERE name = ?1",
+        "UPDATE clients SET epsilon_spent = ?2, epsilon_budget = ?3, delta = ?4 WHERE name = ?1",
         activity.name, activity.budget.epsilon_spent, activity.budget.epsilon_budget,
-        activity.budget.delta, BytesView(activity.budget.ledger_head)));
+        activity.budget.delta));
+  }
+  if (const auto& ledger = activity.budget.ledger) {
+    TUTTI_TRY(
+        database_.Run("UPDATE clients SET ledger_entries = ?2, ledger_head = ?3 WHERE name = ?1",
+                      activity.name, ledger->entries, BytesView(ledger->hash)));
+  }
+  if (!activity.ledger_doubt.empty()) {
+    TUTTI_TRY(database_.Run("UPDATE clients SET ledger_doubt = ?2 WHERE name = ?1", activity.name,
+                            activity.ledger_doubt));
   }
   if (!activity.software.empty()) {
     TUTTI_TRY(database_.Run("UPDATE clients SET software = ?2 WHERE name = ?1", activity.name,

@@ -174,8 +174,10 @@ void AddRequest(Seeds& seeds, char choice, const std::string& name, const Value&
 }
 
 void AddRequests(Seeds& seeds) {
-  const protocol::BudgetReport budget{
-      .epsilon_spent = 1.5, .epsilon_budget = 4, .delta = 1e-5, .ledger_head = Bytes(32, 1)};
+  const protocol::BudgetReport budget{.epsilon_spent = 1.5,
+                                      .epsilon_budget = 4,
+                                      .delta = 1e-5,
+                                      .ledger = protocol::LedgerHead{2, Digest{1}}};
   AddRequest<v1::JoinRequest>(seeds, 0, "join", protocol::JoinRequest{kSession, AJoin()});
   AddRequest<v1::ShareRequest>(
       seeds, 1, "share",

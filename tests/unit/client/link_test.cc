@@ -145,7 +145,7 @@ TEST_CASE("a refused attach is tried again until the coordinator takes it", "[rp
   served.service.refuse_attaches = 2;
   served.Start();
   GrpcLink link(served.Settings());
-  link.SetBudget({.epsilon_spent = 1.25, .epsilon_budget = 8, .delta = 1e-5, .ledger_head = {}});
+  link.SetBudget({.epsilon_spent = 1.25, .epsilon_budget = 8, .delta = 1e-5, .ledger = {}});
   std::atomic<int> welcomes{0};
   link.Start([&](protocol::Notice notice) {
     welcomes += std::holds_alternative<protocol::Welcome>(notice) ? 1 : 0;

@@ -214,7 +214,7 @@ TEST_CASE("three devices take part in a round and the opened mean is their updat
     const auto unmask = coordinator.Wait<protocol::UnmaskRequest>(name);
     REQUIRE(server.AddUnmask(ClientId(name), unmask->unmask).ok());
     REQUIRE(unmask->budget.epsilon_spent > 0);
-    REQUIRE(unmask->budget.ledger_head.size() == 32);
+    REQUIRE(unmask->budget.ledger->entries == 1);
   }
   const auto masks = server.Rebuild();
   REQUIRE(masks.ok());

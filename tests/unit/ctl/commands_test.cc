@@ -42,6 +42,8 @@ class Coordinator final : public v1::Admin::Service {
     client.set_epsilon_spent(1.23401);
     client.set_epsilon_budget(8);
     client.set_last_refusal("\x1b[2J boo");
+    client.set_ledger_entries(5);
+    client.set_ledger_doubt("went back from 12 to 5 records");
     return grpc::Status::OK;
   }
   grpc::Status RevokeClient(grpc::ServerContext*, const v1::RevokeClientRequest* request,
@@ -222,6 +224,8 @@ TEST_CASE("status, clients and jobs are listed as text and as JSON", "[ctl]") {
   REQUIRE(world.Run({"clients"}) == 0);
   REQUIRE(Has(world.out, "clinic-1  trainer  attached"));
   REQUIRE(Has(world.out, "1.235  8.000"));
+  REQUIRE(
+      Has(world.out, "warning: the privacy ledger of clinic-1 went back from 12 to 5 records; "));
   REQUIRE_FALSE(Has(world.out, "\x1b"));
   REQUIRE(world.Run({"job", "list"}) == 0);
   REQUIRE(Has(world.out, "digits  running  1 of 2"));

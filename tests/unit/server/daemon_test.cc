@@ -1,4 +1,5 @@
 // The whole server in one process, over real mutual TLS on loopback.
+#include <algorithm>
 #include <filesystem>
 #include <thread>
 
@@ -190,6 +191,40 @@ TEST_CASE("three clients' mean moves the model, survives a restart and is the ne
   job = GetJob(*fixture.daemon);
   REQUIRE(job.job().state() == "done");
   REQUIRE(job.rounds_size() == 2);
+}
+
+TEST_CASE("a privacy ledger that went back is shown to the operator and remembered", "[server]") {
+  Fixture fixture;
+  auto clients = ThreeClients(*fixture.daemon);
+  REQUIRE(Submit(*fixture.daemon, SmallJob(3)).ok());
+  PlayTogether(clients);
+  PlayTogether(clients);
+  const auto client_called = [&](const std::string& name) {
+    grpc::ClientContext context;
+    v1::ListClientsReply reply;
+    REQUIRE(test::LocalAdmin(*fixture.daemon)->ListClients(&context, {}, &reply).ok());
+    const auto found =
+        std::find_if(reply.clients().begin(), reply.clients().end(),
+                     [&](const v1::ClientInfo& client) { return client.name() == name; });
+    REQUIRE(found != reply.clients().end());
+    return *found;
+  };
+  for (const char* name : {"a", "b", "c"}) {
+    REQUIRE(client_called(name).ledger_entries() == 2);
+    REQUIRE(client_called(name).ledger_doubt().empty());
+  }
+  fixture.daemon.reset();
+  fixture.Start();
+  clients[1]->Reconnect(*fixture.daemon);
+  clients[1]->ledger_entries = 1;
+  clients[1]->AttachOnce();
+  for (int start = 0; start < 2; ++start) {
+    REQUIRE(client_called("a").ledger_doubt().empty());
+    REQUIRE(client_called("b").ledger_doubt() == "went back from 2 to 1 records");
+    REQUIRE(client_called("b").ledger_entries() == 1);
+    fixture.daemon.reset();
+    fixture.Start();
+  }
 }
 
 TEST_CASE("a damaged checkpoint sends the job back to the one before", "[server]") {

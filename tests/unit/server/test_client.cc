@@ -71,7 +71,21 @@ TestClient::TestClient(const server::Daemon& daemon, std::string name, const std
       enrolled_(Enrol(daemon, NewToken(daemon, "", role), name_)) {
   INFO(enrolled_.status.error_message());
   REQUIRE(enrolled_.status.ok());
+  Reconnect(daemon);
+}
+
+void TestClient::Reconnect(const server::Daemon& daemon) {
   stub_ = v1::Coordinator::NewStub(Connect(daemon.port(), enrolled_.credentials));
+}
+
+void TestClient::AttachOnce() {
+  grpc::ClientContext context;
+  const auto notices = stub_->Attach(&context, Attachment());
+  v1::Notice notice;
+  REQUIRE(notices->Read(&notice));
+  REQUIRE(notice.has_welcome());
+  context.TryCancel();
+  REQUIRE_FALSE(notices->Finish().ok());
 }
 
 // From here on clients run in threads of their own, where Catch2 cannot assert: TUTTI_CHECK ends
@@ -157,14 +171,28 @@ void TestClient::OnBoxes(const v1::BoxesNotice& notice, float value, bool spoil)
   uploads_.push_back(SendUpload(vector, *header));
 }
 
-v1::RoundClosed TestClient::PlayRound(float value, bool spoil) {
+namespace {
+
+std::string LedgerHeadOf(std::uint64_t entries) {
+  return entries == 0 ? std::string() : std::string(32, static_cast<char>(entries));
+}
+
+}  // namespace
+
+v1::AttachRequest TestClient::Attachment() const {
   v1::AttachRequest attach;
   attach.set_protocol_version(1);
   attach.set_role(role_);
   attach.set_software("test");
+  attach.set_ledger_entries(ledger_entries);
+  attach.set_ledger_head(LedgerHeadOf(ledger_entries));
+  return attach;
+}
+
+v1::RoundClosed TestClient::PlayRound(float value, bool spoil) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
-  const auto notices = stub_->Attach(&context, attach);
+  const auto notices = stub_->Attach(&context, Attachment());
   v1::Notice notice;
   v1::StepReply reply;
   while (notices->Read(&notice)) {
@@ -197,7 +225,8 @@ v1::RoundClosed TestClient::PlayRound(float value, bool spoil) {
       request.set_epsilon_spent(value);
       request.set_epsilon_budget(4);
       request.set_delta(1e-5);
-      request.set_ledger_head(std::string(32, 'h'));
+      request.set_ledger_head(LedgerHeadOf(++ledger_entries));
+      request.set_ledger_entries(ledger_entries);
       const grpc::Status status = stub_->Unmask(&call, request, &reply);
       // The others' answers may have been enough already.
       TUTTI_CHECK(status.ok() || status.error_code() == grpc::StatusCode::FAILED_PRECONDITION);

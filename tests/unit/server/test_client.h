@@ -43,13 +43,19 @@ class TestClient {
   // Attaches and takes part until a round is closed for it; gives the last notice. Every value of
   // its update is `value`. `spoil`: sends a vector that does not have its header's digest first.
   v1::RoundClosed PlayRound(float value, bool spoil = false);
+  // Attaches, waits for the welcome and goes away.
+  void AttachOnce();
+  // To a coordinator that was started again.
+  void Reconnect(const server::Daemon& daemon);
 
   v1::Coordinator::Stub& stub() { return *stub_; }
   const Credentials& credentials() const { return enrolled_.credentials; }
   const std::string& fetched_model() const { return model_; }
   const std::vector<grpc::Status>& upload_statuses() const { return uploads_; }
+  std::uint64_t ledger_entries = 0;  // grows with every unmask; a test may put it back
 
  private:
+  v1::AttachRequest Attachment() const;
   void OnOffer(const v1::RoundOffer& offer);
   void OnBoxes(const v1::BoxesNotice& notice, float value, bool spoil);
   void FetchModel(const Digest& sha256, std::uint64_t bytes);

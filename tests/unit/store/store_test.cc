@@ -55,8 +55,10 @@ Publication Round(std::uint64_t round, std::uint64_t attempt) {
   publication.model = Model(round);
   publication.survivors = {"a", "b"};
   publication.dropouts = {"c"};
-  protocol::BudgetReport budget{
-      .epsilon_spent = 0.5, .epsilon_budget = 4, .delta = 1e-5, .ledger_head = Bytes(32, 9)};
+  protocol::BudgetReport budget{.epsilon_spent = 0.5,
+                                .epsilon_budget = 4,
+                                .delta = 1e-5,
+                                .ledger = protocol::LedgerHead{3, Digest{9}}};
   publication.budgets = {{"a", budget}};
   return publication;
 }
@@ -256,13 +258,43 @@ TEST_CASE("activity never moves last seen back and keeps what is empty", "[store
   activity[0].software = "tutti 1";
   activity[0].last_refusal = "POLICY: no";
   REQUIRE(store->RecordActivity(activity).ok());
-  activity[0] = {
-      .name = "a", .last_seen_at = 400, .budget = {}, .software = "", .last_refusal = ""};
+  activity[0] = {};
+  activity[0].name = "a";
+  activity[0].last_seen_at = 400;
   REQUIRE(store->RecordActivity(activity).ok());
   const ClientRecord client = (*store->Clients())[0];
   REQUIRE(client.last_seen_at == 500);
   REQUIRE(client.software == "tutti 1");
   REQUIRE(client.last_refusal == "POLICY: no");
+}
+
+TEST_CASE("a client's ledger head and the doubt about it stay until another key takes the name",
+          "[store]") {
+  const test::TemporaryDirectory folder;
+  auto store = Opened(folder / "db");
+  REQUIRE(store->AddClient(Client("a", 1)).ok());
+  REQUIRE_FALSE((*store->Clients())[0].ledger.has_value());
+  std::vector<ClientActivity> activity(1);
+  activity[0].name = "a";
+  activity[0].budget.ledger = protocol::LedgerHead{5, Hash(7)};
+  activity[0].ledger_doubt = "went back from 12 to 5 records";
+  REQUIRE(store->RecordActivity(activity).ok());
+  activity[0].budget = {.epsilon_spent = 1, .epsilon_budget = 4, .delta = 1e-5, .ledger = {}};
+  activity[0].ledger_doubt.clear();
+  REQUIRE(store->RecordActivity(activity).ok());
+  REQUIRE(store->AddClient(Client("a", 1)).ok());  // enrolled again with the same key
+  ClientRecord client = (*store->Clients())[0];
+  REQUIRE(client.ledger == protocol::LedgerHead{5, Hash(7)});
+  REQUIRE(client.ledger_doubt == "went back from 12 to 5 records");
+
+  REQUIRE(store->RevokeClient("a").ok());
+  const TokenRecord token{
+      .secret_hash = Hash(8), .name = "a", .role = "trainer", .created_at = 1, .expires_at = 1000};
+  REQUIRE(store->AddToken(token).ok());
+  REQUIRE(store->Enrol(Hash(8), Client("a", 2), 10).ok());
+  client = (*store->Clients())[0];
+  REQUIRE_FALSE(client.ledger.has_value());
+  REQUIRE(client.ledger_doubt.empty());
 }
 
 }  // namespace tutti::store

@@ -115,7 +115,10 @@ TEST_CASE("every request survives the wire", "[wire]") {
         {.shares = {{.owner = 1, .is_mask_key = false, .share = Filled<32>(3)},
                     {.owner = 3, .is_mask_key = true, .share = Filled<32>(4)},
                     {.owner = 4, .is_mask_key = false, .share = Filled<32>(5)}}},
-        {.epsilon_spent = 1.5, .epsilon_budget = 4, .delta = 1e-5, .ledger_head = Bytes(32, 1)}};
+        {.epsilon_spent = 1.5,
+         .epsilon_budget = 4,
+         .delta = 1e-5,
+         .ledger = protocol::LedgerHead{2, Digest{1}}}};
     ToProto(request, &message);
     REQUIRE(FromProto(message).value() == request);
   }
@@ -125,7 +128,7 @@ TEST_CASE("every request survives the wire", "[wire]") {
         session,
         "BUDGET_EXHAUSTED",
         "spent 4 of 4",
-        {.epsilon_spent = 4, .epsilon_budget = 4, .delta = 0, .ledger_head = {}}};
+        {.epsilon_spent = 4, .epsilon_budget = 4, .delta = 0, .ledger = {}}};
     ToProto(request, &message);
     REQUIRE(FromProto(message).value() == request);
   }
@@ -142,6 +145,22 @@ TEST_CASE("every request survives the wire", "[wire]") {
         session, {.lanes = 12, .digest = Filled<32>(1), .signature = Filled<64>(2)}};
     ToProto(header, &message);
     REQUIRE(HeaderFromProto(message).value() == header);
+  }
+}
+
+TEST_CASE("a ledger has a head exactly when it has records", "[wire]") {
+  const auto attach = [](std::uint64_t entries, std::size_t bytes) {
+    v1::AttachRequest request;
+    request.set_ledger_entries(entries);
+    request.set_ledger_head(std::string(bytes, 'h'));
+    return BudgetFromProto(request);
+  };
+  REQUIRE(attach(0, 0)->ledger == protocol::LedgerHead{});
+  REQUIRE(attach(7, 32)->ledger->entries == 7);
+  REQUIRE(attach(7, 32)->ledger->hash[31] == 'h');
+  for (const auto& [entries, bytes] :
+       std::vector<std::pair<std::uint64_t, std::size_t>>{{0, 32}, {7, 0}, {7, 31}, {7, 33}}) {
+    REQUIRE(attach(entries, bytes).status().code() == StatusCode::kInvalidArgument);
   }
 }
 
