@@ -33,19 +33,29 @@ StatusOr<std::string> NewOrGivenCa(const InitSettings& settings, const Clock& cl
   return crypto::NewCaCertificatePem(ca, "tutti CA", clock.Wall(), kCaDays);
 }
 
-Status CheckCa(const std::string& ca_pem, const crypto::Ed25519Private& key, WallSeconds now,
-               crypto::CertificateInfo& info) {
-  TUTTI_ASSIGN(info, crypto::ReadCertificatePem(ca_pem));
-  if (!info.is_ca) {
-    return InvalidArgument("the CA certificate is not a CA's (basic constraints: CA)");
+// Errors name the file that is wrong.
+StatusOr<crypto::Ed25519Private> KeyFrom(const std::string& pem, const std::string& file) {
+  StatusOr<crypto::Ed25519Private> key = crypto::PrivateKeyFromPem(pem);
+  return key.ok() ? std::move(key) : Annotate(key.status(), file);
+}
+
+StatusOr<crypto::CertificateInfo> CheckCa(const std::string& ca_pem, const std::string& file,
+                                          const crypto::Ed25519Private& key, WallSeconds now) {
+  StatusOr<crypto::CertificateInfo> info = crypto::ReadCertificatePem(ca_pem);
+  if (!info.ok()) {
+    return Annotate(info.status(), file);
   }
-  if (crypto::Ed25519PublicOf(key) != info.public_key) {
-    return InvalidArgument("the CA's key and certificate do not belong together");
+  if (!info->is_ca) {
+    return InvalidArgument(Join(file, " is not a CA's certificate (basic constraints: CA)"));
   }
-  if (now >= info.not_after) {
-    return FailedPrecondition("the CA certificate has expired; make a new state directory");
+  if (crypto::Ed25519PublicOf(key) != info->public_key) {
+    return InvalidArgument(
+        Join(file, " is of another key than the CA's; put the two that belong together back"));
   }
-  return OkStatus();
+  if (now >= info->not_after) {
+    return FailedPrecondition(Join(file, " has expired; make a new state directory"));
+  }
+  return info;
 }
 
 StatusOr<std::string> ReadKey(const std::string& path) {
@@ -82,9 +92,9 @@ StatusOr<crypto::CertificateInfo> InitPki(const InitSettings& settings, const Cl
   }
   std::string ca_key_pem;
   TUTTI_ASSIGN(const std::string ca_pem, NewOrGivenCa(settings, clock, rng, ca_key_pem));
-  TUTTI_ASSIGN(const crypto::Ed25519Private ca_key, crypto::PrivateKeyFromPem(ca_key_pem));
-  crypto::CertificateInfo ca;
-  TUTTI_TRY(CheckCa(ca_pem, ca_key, clock.Wall(), ca));
+  TUTTI_ASSIGN(const crypto::Ed25519Private ca_key, KeyFrom(ca_key_pem, settings.ca_key_file));
+  TUTTI_ASSIGN(const crypto::CertificateInfo ca,
+               CheckCa(ca_pem, settings.ca_certificate_file, ca_key, clock.Wall()));
   const crypto::KeyPair server = crypto::NewKeyPair(rng);
   const crypto::KeyPair admin = crypto::NewKeyPair(rng);
   crypto::IssueSettings issue;
@@ -127,12 +137,13 @@ StatusOr<Pki> LoadPki(const std::string& state_directory,
   Pki loaded;
   TUTTI_ASSIGN(loaded.authority.ca_pem, platform::ReadTextFile(pki + "/ca.pem", kMostPem));
   TUTTI_ASSIGN(const std::string ca_key_pem, ReadKey(pki + "/ca.key"));
-  TUTTI_ASSIGN(loaded.authority.ca_key, crypto::PrivateKeyFromPem(ca_key_pem));
-  TUTTI_TRY(CheckCa(loaded.authority.ca_pem, loaded.authority.ca_key, clock.Wall(), loaded.ca));
+  TUTTI_ASSIGN(loaded.authority.ca_key, KeyFrom(ca_key_pem, pki + "/ca.key"));
+  TUTTI_ASSIGN(loaded.ca, CheckCa(loaded.authority.ca_pem, pki + "/ca.pem", loaded.authority.ca_key,
+                                  clock.Wall()));
   TUTTI_ASSIGN(loaded.ca_sha256, crypto::CertificateSha256(loaded.authority.ca_pem));
   TUTTI_ASSIGN(loaded.server_key_pem, ReadKey(pki + "/server.key"));
   TUTTI_ASSIGN(const crypto::Ed25519Private server_key,
-               crypto::PrivateKeyFromPem(loaded.server_key_pem));
+               KeyFrom(loaded.server_key_pem, pki + "/server.key"));
   crypto::IssueSettings issue;
   issue.name = "tutti-server";
   issue.role = "server";

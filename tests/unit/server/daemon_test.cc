@@ -6,6 +6,7 @@
 #include "common/config/load.h"
 #include "common/model/safetensors.h"
 #include "common/platform/clock.h"
+#include "common/platform/files.h"
 #include "server/job_settings.h"
 #include "server/rpc/servers.h"
 #include "tests/catch.h"
@@ -346,6 +347,27 @@ TEST_CASE("calls are allowed by certificate, role and standing", "[server]") {
   v1::RevokeClientReply revoked;
   REQUIRE(test::LocalAdmin(*fixture.daemon)->RevokeClient(&context, revoke, &revoked).ok());
   REQUIRE(attach("trainer", 1) == grpc::StatusCode::PERMISSION_DENIED);
+}
+
+TEST_CASE("an unusable key or certificate is named", "[server]") {
+  Fixture fixture;
+  fixture.daemon.reset();
+  const std::string pki = fixture.folder / "state/pki";
+  const auto refusal = [&](const std::string& file, const std::string& text) {
+    const std::string path = pki + "/" + file;
+    const std::string kept = *platform::ReadTextFile(path, 1 << 16);
+    REQUIRE(platform::WriteFileDurably(path, AsBytes(text), 0600).ok());
+    const Status status = Daemon::Start(fixture.config, fixture.clock).status();
+    REQUIRE(platform::WriteFileDurably(path, AsBytes(kept), 0600).ok());
+    INFO(TextOf(status));
+    return !status.ok() && TextOf(status).find(path) != std::string::npos;
+  };
+  for (const char* file : {"ca.pem", "ca.key", "server.key"}) {
+    INFO(file);
+    REQUIRE(refusal(file, "garbage"));
+  }
+  REQUIRE(refusal("ca.pem", *platform::ReadTextFile(pki + "/operator.pem", 1 << 16)));
+  fixture.Start();
 }
 
 TEST_CASE("a second server on the same state directory or port is refused", "[server]") {
