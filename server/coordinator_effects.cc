@@ -153,10 +153,15 @@ void Coordinator::Do(round::Publish& effect) {
     StatusOr<PublishedRound> published =
         whole ? publisher_.Publish(std::move(*order))
               : Aborted("a masked vector was lost on the coordinator's disk; the sum is not whole");
+    const std::optional<std::string> job =
+        published.ok() ? std::optional(published->model.job) : std::nullopt;
     Post([this, session, published = std::move(published)]() mutable {
       --open_publications_;
       OnPublished(session, std::move(published));
     });
+    if (job) {
+      publisher_.CollectOldModels(*job);
+    }
   });
 }
 

@@ -135,7 +135,6 @@ StatusOr<PublishedRound> Publisher::Publish(PublishOrder order) {
     return stored;
   }
   shelf_.Put(model, std::move(bytes));
-  CollectOldModels(model.job);
   return published;
 }
 

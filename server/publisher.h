@@ -44,12 +44,13 @@ class Publisher {
 
   // After an error nothing was published.
   StatusOr<PublishedRound> Publish(PublishOrder order);
+  // Forgets all but the newest checkpoints of a job. After a publication, when nobody waits for it.
+  void CollectOldModels(const std::string& job);
 
  private:
   Status RemoveMasks(secagg::Accumulator& sum, std::span<const secagg::LeftoverMask> masks);
   // Opens the sum, fills in what `published` says of it and gives the next checkpoint.
   StatusOr<Bytes> NextCheckpoint(PublishOrder& order, PublishedRound& published);
-  void CollectOldModels(const std::string& job);
 
   store::Store& store_;
   store::Checkpoints& checkpoints_;

@@ -59,7 +59,9 @@ Status WriteAll(int fd, BytesView bytes, const std::string& path) {
   return OkStatus();
 }
 
-Status WriteTemporary(const std::string& path, const std::vector<BytesView>& parts, unsigned mode) {
+std::string TemporaryOf(const FileContent& file) { return file.path + ".tmp"; }
+
+Status WriteTemporary(const std::string& path, BytesView bytes, unsigned mode) {
   Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
                          static_cast<mode_t>(mode)));
   if (file.get() < 0) {
@@ -69,9 +71,7 @@ Status WriteTemporary(const std::string& path, const std::vector<BytesView>& par
   if (::fchmod(file.get(), static_cast<mode_t>(mode)) != 0) {
     return FileError(errno, "cannot set the mode of", path);
   }
-  for (const BytesView part : parts) {
-    TUTTI_TRY(WriteAll(file.get(), part, path));
-  }
+  TUTTI_TRY(WriteAll(file.get(), bytes, path));
   if (::fsync(file.get()) != 0) {
     return FileError(errno, "cannot sync", path);
   }
@@ -157,22 +157,29 @@ StatusOr<std::string> ReadTextFile(const std::string& path, std::uint64_t limit)
 }
 
 Status WriteFileDurably(const std::string& path, BytesView bytes, unsigned mode) {
-  return WritePartsDurably(path, {bytes}, mode);
+  return WriteFilesDurably({{path, bytes}}, mode);
 }
 
-Status WritePartsDurably(const std::string& path, const std::vector<BytesView>& parts,
-                         unsigned mode) {
-  const std::string temporary = path + ".tmp";
-  if (Status written = WriteTemporary(temporary, parts, mode); !written.ok()) {
-    ::unlink(temporary.c_str());
-    return written;
+Status WriteFilesDurably(const std::vector<FileContent>& files, unsigned mode) {
+  TUTTI_CHECK(!files.empty());
+  Status status;
+  for (const FileContent& file : files) {
+    if (status.ok()) {
+      status = WriteTemporary(TemporaryOf(file), file.bytes, mode);
+    }
   }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) {
-    const int error = errno;
-    ::unlink(temporary.c_str());
-    return FileError(error, "cannot rename a temporary file to", path);
+  for (const FileContent& file : files) {
+    if (status.ok() && ::rename(TemporaryOf(file).c_str(), file.path.c_str()) != 0) {
+      status = FileError(errno, "cannot rename a temporary file to", file.path);
+    }
   }
-  return SyncDirectory(FolderOf(path));
+  if (!status.ok()) {
+    for (const FileContent& file : files) {
+      ::unlink(TemporaryOf(file).c_str());
+    }
+    return status;
+  }
+  return SyncDirectory(FolderOf(files.front().path));
 }
 
 Status MakeDirectory(const std::string& path, unsigned mode) {

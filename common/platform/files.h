@@ -26,9 +26,13 @@ StatusOr<std::string> ReadTextFile(const std::string& path, std::uint64_t limit)
 // Writes <path>.tmp, fsyncs it, renames it over `path` and fsyncs the folder: after a crash either
 // the old or the new content is there, whole. The temporary file is removed when a step fails.
 Status WriteFileDurably(const std::string& path, BytesView bytes, unsigned mode = 0600);
-// The same, the file being the parts one after the other (no copy that joins them).
-Status WritePartsDurably(const std::string& path, const std::vector<BytesView>& parts,
-                         unsigned mode = 0600);
+struct FileContent {
+  std::string path;
+  BytesView bytes;
+};
+// The same for files of one folder, which is synced once for all of them: they get their names in
+// order, after each is whole on disk. At least one.
+Status WriteFilesDurably(const std::vector<FileContent>& files, unsigned mode = 0600);
 
 // Makes the folder and its missing parents; an existing folder is kept as it is.
 Status MakeDirectory(const std::string& path, unsigned mode = 0700);

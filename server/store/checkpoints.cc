@@ -41,8 +41,8 @@ StatusOr<std::string> Checkpoints::Write(const std::string& job, std::uint64_t r
   TUTTI_TRY(platform::MakeDirectory(root_ + "/" + folder));
   const std::string path =
       Join(folder, "/", round, "-", ToHex(BytesView(sha256).first(4)), kSuffix);
-  TUTTI_TRY(platform::WriteFileDurably(root_ + "/" + ManifestPath(path), AsBytes(manifest_json)));
-  TUTTI_TRY(platform::WriteFileDurably(root_ + "/" + path, bytes));
+  TUTTI_TRY(platform::WriteFilesDurably(
+      {{root_ + "/" + ManifestPath(path), AsBytes(manifest_json)}, {root_ + "/" + path, bytes}}));
   return path;
 }
 

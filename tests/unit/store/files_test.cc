@@ -15,7 +15,7 @@ namespace tutti::platform {
 
 TEST_CASE("a file written durably is whole, private and leaves nothing behind", "[platform]") {
   const test::TemporaryDirectory folder;
-  REQUIRE(WritePartsDurably(folder / "a", {AsBytes("one "), AsBytes("two")}).ok());
+  REQUIRE(WriteFileDurably(folder / "a", AsBytes("one two")).ok());
   REQUIRE(*ReadTextFile(folder / "a", 100) == "one two");
   REQUIRE(CheckPrivate(folder / "a").ok());
   REQUIRE(WriteFileDurably(folder / "a", AsBytes("three"), 0644).ok());
@@ -40,6 +40,17 @@ TEST_CASE("a write that fails half way keeps the old file", "[platform]") {
   REQUIRE(WEXITSTATUS(status) == 42);
   REQUIRE(*ReadTextFile(folder / "a", 100) == "old");
   REQUIRE(*ListDirectory(folder.path()) == std::vector<std::string>{"a"});
+}
+
+TEST_CASE("of files written together all get their names or none does", "[platform]") {
+  const test::TemporaryDirectory folder;
+  REQUIRE(WriteFilesDurably({{folder / "a", AsBytes("1")}, {folder / "b", AsBytes("2")}}).ok());
+  REQUIRE(*ReadTextFile(folder / "a", 100) == "1");
+  REQUIRE(*ReadTextFile(folder / "b", 100) == "2");
+  REQUIRE_FALSE(
+      WriteFilesDurably({{folder / "a", AsBytes("3")}, {folder / "none/b", AsBytes("4")}}).ok());
+  REQUIRE(*ReadTextFile(folder / "a", 100) == "1");
+  REQUIRE(*ListDirectory(folder.path()) == std::vector<std::string>{"a", "b"});
 }
 
 TEST_CASE("reading says what is wrong with a path", "[platform]") {
