@@ -179,7 +179,7 @@ void Runtime::State::Carry(session::Upload& effect) {
   work_queue.Push([this, hash = effect.session, header = *header, lanes = std::move(round->lanes),
                    stop = round->stop.get_token()] {
     Failpoint("client.before_upload");
-    const Status status = link.Upload(header, *lanes, stop);
+    const Status status = link.Upload(header, lanes, stop);
     Failpoint("client.uploaded");
     Post([this, hash, status] { AfterUpload(hash, status); });
   });

@@ -4,9 +4,10 @@
 #include <chrono>
 
 #include "client/rpc/link_state.h"
+#include "client/rpc/raw_stream.h"
 #include "common/base/text.h"
-#include "common/crypto/hash.h"
 #include "common/failpoint/failpoint.h"
+#include "common/rpc/chunk.h"
 #include "common/wire/conversation.h"
 
 namespace tutti::client_rpc {
@@ -19,6 +20,14 @@ constexpr std::chrono::hours kTransferDeadline{1};  // the round's own deadlines
 constexpr std::size_t kUploadChunk = 256 * 1024;
 
 static_assert(std::endian::native == std::endian::little, "lanes are sent as little-endian memory");
+
+constexpr char kFetchModel[] = "/tutti.v1.Coordinator/FetchModel";
+constexpr char kUpload[] = "/tutti.v1.Coordinator/Upload";
+
+grpc::ByteBuffer BufferOf(const google::protobuf::MessageLite& message) {
+  const grpc::Slice slice(message.SerializeAsString());
+  return {&slice, 1};
+}
 
 using Stub = v1::Coordinator::Stub;
 template <typename Message>
@@ -67,7 +76,7 @@ Try GrpcLink::State::SendOnce(const protocol::Request& request, const std::stop_
   return std::visit(UnaryCall{*stub, context, bytes_sent}, request);
 }
 
-Try GrpcLink::State::FetchOnce(const Digest& sha256, std::uint64_t bytes, Bytes& model,
+Try GrpcLink::State::FetchOnce(const Digest& sha256, std::uint64_t bytes, Download& model,
                                const std::stop_token& stop) {
   grpc::ClientContext context;
   Prepare(context);
@@ -75,64 +84,72 @@ Try GrpcLink::State::FetchOnce(const Digest& sha256, std::uint64_t bytes, Bytes&
   const CancelOnStop cancel(context, stop, all);
   v1::FetchModelRequest request;
   request.set_model_sha256(sha256.data(), sha256.size());
-  request.set_offset(model.size());
-  const auto stream = stub->FetchModel(&context, request);
-  const auto give_up = [&](std::string_view text) {
-    context.TryCancel();
-    stream->Finish();
-    return Try{DataLoss(text), std::nullopt};
+  request.set_offset(model.bytes.size());
+  RawStream stream(channel, context, kFetchModel);
+  stream.Write(BufferOf(request));
+  stream.WritesDone();
+  model.bytes.reserve(bytes);
+  const auto take = [&](const rpc::ChunkHead& head, BytesView data) -> Status {
+    if (data.empty()) {
+      bytes_received += head.data_bytes;
+      if (head.offset != model.bytes.size()) {
+        return DataLoss(
+            Join("model chunk starts at byte ", head.offset, ", expected ", model.bytes.size()));
+      }
+      if (head.data_bytes == 0 || head.data_bytes > bytes - model.bytes.size()) {
+        return DataLoss(Join("the coordinator sends more than the ", bytes,
+                             " bytes it announced, or empty chunks"));
+      }
+    }
+    model.bytes.insert(model.bytes.end(), data.begin(), data.end());
+    model.hash.Update(data);
+    return OkStatus();
   };
-  v1::ModelChunk chunk;
-  while (stream->Read(&chunk)) {
-    bytes_received += chunk.data().size();
-    if (chunk.offset() != model.size()) {
-      return give_up(
-          Join("model chunk starts at byte ", chunk.offset(), ", expected ", model.size()));
+  grpc::ByteBuffer chunk;
+  while (stream.Read(chunk)) {
+    if (const auto parsed = rpc::ParseChunk(&chunk, take); !parsed.ok()) {
+      context.TryCancel();
+      stream.Finish();
+      return {DataLoss(MessageOf(parsed.status())), std::nullopt};
     }
-    if (chunk.data().empty() || chunk.data().size() > bytes - model.size()) {
-      return give_up(Join("the coordinator sends more than the ", bytes,
-                          " bytes it announced, or empty chunks"));
-    }
-    model.insert(model.end(), chunk.data().begin(), chunk.data().end());
   }
-  if (Try ended = EndOf(stream->Finish(), context); !ended.status.ok()) return ended;
-  if (model.size() != bytes) {
-    return {DataLoss(Join("the model has ", model.size(), " bytes, ", bytes, " were announced")),
-            std::nullopt};
+  if (Try ended = EndOf(stream.Finish(), context); !ended.status.ok()) return ended;
+  if (model.bytes.size() != bytes) {
+    return {
+        DataLoss(Join("the model has ", model.bytes.size(), " bytes, ", bytes, " were announced")),
+        std::nullopt};
   }
-  if (crypto::Sha256(model) != sha256) {
+  if (model.hash.Finish() != sha256) {
     return {DataLoss("the model's SHA-256 is not the one the round's configuration names"),
             std::nullopt};
   }
   return {OkStatus(), std::nullopt};
 }
 
-Try GrpcLink::State::UploadOnce(const protocol::UploadHeader& header,
-                                std::span<const std::uint32_t> lanes, const std::stop_token& stop) {
+Try GrpcLink::State::UploadOnce(const protocol::UploadHeader& header, const SharedLanes& lanes,
+                                const std::stop_token& stop) {
   grpc::ClientContext context;
   Prepare(context);
   context.set_deadline(std::chrono::system_clock::now() + kTransferDeadline);
   const CancelOnStop cancel(context, stop, all);
-  v1::StepReply reply;
-  const auto stream = stub->Upload(&context, &reply);
-  const auto bytes = std::as_bytes(lanes);
-  v1::UploadChunk chunk;
-  wire::ToProto(header, &chunk);
+  RawStream stream(channel, context, kUpload);
+  v1::UploadChunk first;
+  wire::ToProto(header, &first);
   // The header alone first: until the coordinator has a place for this vector, no data waits there.
-  bool open = stream->Write(chunk);
-  chunk.clear_session();
-  chunk.clear_header();
+  bool open = stream.Write(BufferOf(first));
+  const BytesView bytes(reinterpret_cast<const std::uint8_t*>(lanes->data()),
+                        lanes->size() * sizeof(std::uint32_t));
   // A failed write ends the call; Finish says why.
   for (std::size_t offset = 0; open && offset < bytes.size(); offset += kUploadChunk) {
     const auto part = bytes.subspan(offset, std::min(kUploadChunk, bytes.size() - offset));
-    chunk.set_offset(offset);
-    chunk.set_data(part.data(), part.size());
     bytes_sent += part.size();
-    open = stream->Write(chunk);
+    open = stream.Write(rpc::MakeChunk(lanes, part, offset));
     Failpoint("client.chunk_sent");
   }
-  stream->WritesDone();
-  return EndOf(stream->Finish(), context);
+  stream.WritesDone();
+  grpc::ByteBuffer reply;
+  stream.Read(reply);
+  return EndOf(stream.Finish(), context);
 }
 
 }  // namespace tutti::client_rpc

@@ -199,12 +199,12 @@ Status GrpcLink::Send(const protocol::Request& request, std::stop_token stop) {
 
 StatusOr<Bytes> GrpcLink::FetchModel(const Digest& sha256, std::uint64_t bytes,
                                      std::stop_token stop) {
-  Bytes model;
-  TUTTI_TRY(state_->Retry(stop, [&] { return state_->FetchOnce(sha256, bytes, model, stop); }));
-  return model;
+  State::Download download;
+  TUTTI_TRY(state_->Retry(stop, [&] { return state_->FetchOnce(sha256, bytes, download, stop); }));
+  return std::move(download.bytes);
 }
 
-Status GrpcLink::Upload(const protocol::UploadHeader& header, std::span<const std::uint32_t> lanes,
+Status GrpcLink::Upload(const protocol::UploadHeader& header, SharedLanes lanes,
                         std::stop_token stop) {
   return state_->Retry(stop, [&] { return state_->UploadOnce(header, lanes, stop); });
 }

@@ -5,14 +5,17 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
+#include <memory>
 #include <stop_token>
+#include <vector>
 
 #include "common/base/bytes.h"
 #include "common/base/status.h"
 #include "common/protocol/messages.h"
 
 namespace tutti::client_rpc {
+
+using SharedLanes = std::shared_ptr<const std::vector<std::uint32_t>>;
 
 class Link {
  public:
@@ -23,9 +26,9 @@ class Link {
   // hash or length.
   virtual StatusOr<Bytes> FetchModel(const Digest& sha256, std::uint64_t bytes,
                                      std::stop_token stop) = 0;
-  // The masked vector in chunks; from the start again when the connection breaks. `lanes` is
-  // borrowed.
-  virtual Status Upload(const protocol::UploadHeader& header, std::span<const std::uint32_t> lanes,
+  // The masked vector in chunks; from the start again when the connection breaks. It is sent from
+  // where it lies, and must not change any more.
+  virtual Status Upload(const protocol::UploadHeader& header, SharedLanes lanes,
                         std::stop_token stop) = 0;
   // What the next attach tells of the ledger.
   virtual void SetBudget(const protocol::BudgetReport& budget) = 0;

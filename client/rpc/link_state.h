@@ -10,6 +10,7 @@
 #include "client/rpc/backoff.h"
 #include "client/rpc/grpc_link.h"
 #include "client/rpc/grpc_status.h"
+#include "common/crypto/hash.h"
 #include "common/crypto/random.h"
 #include "tutti/v1/coordinator.grpc.pb.h"
 
@@ -38,9 +39,15 @@ struct GrpcLink::State {
   void ReportAway(const Status& why);
 
   Try SendOnce(const protocol::Request& request, const std::stop_token& stop);
-  Try FetchOnce(const Digest& sha256, std::uint64_t bytes, Bytes& model,
+  // A model as far as it came, with its running hash: each chunk is hashed while it is in the
+  // cache.
+  struct Download {
+    Bytes bytes;
+    crypto::Sha256Stream hash;
+  };
+  Try FetchOnce(const Digest& sha256, std::uint64_t bytes, Download& model,
                 const std::stop_token& stop);
-  Try UploadOnce(const protocol::UploadHeader& header, std::span<const std::uint32_t> lanes,
+  Try UploadOnce(const protocol::UploadHeader& header, const SharedLanes& lanes,
                  const std::stop_token& stop);
 
   const LinkSettings settings;

@@ -1,5 +1,6 @@
 #include "client/session/session.h"
 
+#include <algorithm>
 #include <bit>
 #include <utility>
 
@@ -11,6 +12,7 @@ namespace tutti::session {
 namespace {
 
 constexpr std::size_t kMaxReason = 512;
+constexpr std::size_t kMaskedLanes = 8192;  // 32 KiB: hashed while they are in the cache
 
 struct CodedText {
   std::string code;
@@ -91,11 +93,13 @@ StatusOr<protocol::UploadHeader> Session::PrepareUpload(std::span<std::uint32_t>
     return InvalidArgument(Join("the encoded vector has ", lanes.size(),
                                 " lanes, the round's configuration has ", current.config.lanes()));
   }
-  TUTTI_TRY(current.keys->AddMasks(lanes, 0));
-  const auto bytes = std::as_bytes(lanes);
-  const Digest digest =
-      crypto::Sha256({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
-  TUTTI_ASSIGN(secagg::MaskedHeader header, current.keys->HeaderFor(digest));
+  crypto::Sha256Stream hash;
+  for (std::size_t first = 0; first < lanes.size(); first += kMaskedLanes) {
+    const auto range = lanes.subspan(first, std::min(kMaskedLanes, lanes.size() - first));
+    TUTTI_TRY(current.keys->AddMasks(range, first));
+    hash.Update({reinterpret_cast<const std::uint8_t*>(range.data()), range.size_bytes()});
+  }
+  TUTTI_ASSIGN(secagg::MaskedHeader header, current.keys->HeaderFor(hash.Finish()));
   return protocol::UploadHeader{current.offer.session, header};
 }
 

@@ -5,7 +5,7 @@
 
 #include "common/base/text.h"
 #include "common/protocol/messages.h"
-#include "server/rpc/chunk.h"
+#include "common/rpc/chunk.h"
 #include "server/rpc/grpc_status.h"
 
 namespace tutti::rpc {
@@ -91,7 +91,7 @@ class Fetch final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
       End(OkStatus());
       return;
     }
-    chunk_ = MakeModelChunk(model_, offset_, count);
+    chunk_ = MakeChunk(model_, BytesView(*model_).subspan(offset_, count), offset_);
     offset_ += count;
     metrics_.AddBytesDown(count);
     StartWrite(&chunk_);

@@ -1,6 +1,7 @@
 #include "server/rpc/upload.h"
 
 #include "common/base/text.h"
+#include "common/rpc/chunk.h"
 #include "common/wire/conversation.h"
 #include "server/rpc/grpc_status.h"
 #include "tutti/v1/coordinator.pb.h"
@@ -79,7 +80,7 @@ void Upload::OnRead(bool ok) {
 Status Upload::OpenFromHeader() {
   grpc::ByteBuffer first(chunk_);
   TUTTI_ASSIGN(const ChunkHead head,
-               ParseUploadChunk(&first, [](const ChunkHead&, BytesView) { return OkStatus(); }));
+               ParseChunk(&first, [](const ChunkHead&, BytesView) { return OkStatus(); }));
   if (!head.has_header || head.offset != 0) {
     return InvalidArgument("an upload's first chunk must have session and header, at offset 0");
   }
@@ -133,7 +134,7 @@ Status Upload::Consume() {
     hash_.Update(data);
     return OkStatus();
   };
-  TUTTI_ASSIGN(const ChunkHead head, ParseUploadChunk(&chunk_, on_data));
+  TUTTI_ASSIGN(const ChunkHead head, ParseChunk(&chunk_, on_data));
   context_.metrics.AddBytesUp(head.data_bytes);
   chunk_.Clear();
   if (spool_->received() < bytes_) {

@@ -11,7 +11,6 @@
 
 #include "common/crypto/hash.h"
 #include "server/http/metrics.h"
-#include "server/rpc/chunk.h"
 #include "server/rpc/ports.h"
 
 namespace tutti::rpc {

@@ -242,8 +242,8 @@ void ProtocolClient::Train(const session::Train& train) {
 
 void ProtocolClient::Upload(const session::Upload& upload) {
   ledger_.Uploading(upload.session, lanes_);
-  std::vector<std::uint32_t> masked = lanes_;
-  const StatusOr<protocol::UploadHeader> header = session_->PrepareUpload(masked);
+  const auto masked = std::make_shared<std::vector<std::uint32_t>>(std::move(lanes_));
+  const StatusOr<protocol::UploadHeader> header = session_->PrepareUpload(*masked);
   if (!header.ok()) {
     std::fprintf(stderr, "client: %s\n", TextOf(header.status()).c_str());
     return;

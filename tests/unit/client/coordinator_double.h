@@ -36,9 +36,9 @@ class CoordinatorDouble {
       coordinator_.changed_.notify_all();
       return coordinator_.model;
     }
-    Status Upload(const protocol::UploadHeader& header, std::span<const std::uint32_t> lanes,
+    Status Upload(const protocol::UploadHeader& header, client_rpc::SharedLanes lanes,
                   std::stop_token) override {
-      return coordinator_.TakeUpload(name_, {header, {lanes.begin(), lanes.end()}});
+      return coordinator_.TakeUpload(name_, {header, *lanes});
     }
     void SetBudget(const protocol::BudgetReport& budget) override {
       const std::lock_guard lock(coordinator_.mutex_);

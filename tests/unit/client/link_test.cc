@@ -248,7 +248,8 @@ TEST_CASE("an upload goes in chunks with one header and starts over when it brea
     lanes[i] = static_cast<std::uint32_t>(i * 2654435761u);
   protocol::UploadHeader header;
   header.header.lanes = lanes.size();
-  REQUIRE(link.Upload(header, lanes, {}).ok());
+  const auto shared = std::make_shared<const std::vector<std::uint32_t>>(lanes);
+  REQUIRE(link.Upload(header, shared, {}).ok());
   REQUIRE(served.service.uploaded.size() == lanes.size() * 4);
   REQUIRE(std::memcmp(served.service.uploaded.data(), lanes.data(), lanes.size() * 4) == 0);
   // Two messages before the break; then the header alone and seven chunks.

@@ -1,7 +1,8 @@
-#include "server/rpc/chunk.h"
+#include "common/rpc/chunk.h"
 
 #include <grpcpp/grpcpp.h>
 
+#include "common/protocol/messages.h"
 #include "tests/catch.h"
 
 namespace tutti::rpc {
@@ -17,7 +18,7 @@ grpc::ByteBuffer BufferOf(const std::string& bytes, std::size_t slice_size) {
 
 StatusOr<ChunkHead> Parsed(const std::string& bytes, std::string& data, std::size_t slice = 7) {
   grpc::ByteBuffer buffer = BufferOf(bytes, slice);
-  return ParseUploadChunk(&buffer, [&](const ChunkHead&, BytesView piece) {
+  return ParseChunk(&buffer, [&](const ChunkHead&, BytesView piece) {
     data += AsText(piece);
     return OkStatus();
   });
@@ -91,7 +92,7 @@ TEST_CASE("an unknown field is skipped", "[chunk]") {
 TEST_CASE("a model chunk is what protobuf would have written, without a copy", "[chunk]") {
   const auto model = std::make_shared<const Bytes>(Bytes(3000, 9));
   for (const std::uint64_t offset : {0U, 1U, 2500U}) {
-    grpc::ByteBuffer buffer = MakeModelChunk(model, offset, 500);
+    grpc::ByteBuffer buffer = MakeChunk(model, BytesView(*model).subspan(offset, 500), offset);
     REQUIRE(model.use_count() == 2);
     grpc::Slice slice;
     REQUIRE(buffer.DumpToSingleSlice(&slice).ok());
@@ -99,6 +100,9 @@ TEST_CASE("a model chunk is what protobuf would have written, without a copy", "
     expected.set_offset(offset);
     expected.set_data(std::string(500, '\x09'));
     REQUIRE(std::string(slice.begin(), slice.end()) == expected.SerializeAsString());
+    std::string data;
+    REQUIRE(Parsed(expected.SerializeAsString(), data)->offset == offset);
+    REQUIRE(data == expected.data());
     buffer.Clear();
     REQUIRE(model.use_count() == 1);
   }

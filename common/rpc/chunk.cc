@@ -1,4 +1,4 @@
-#include "server/rpc/chunk.h"
+#include "common/rpc/chunk.h"
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/wire_format_lite.h>
@@ -6,6 +6,7 @@
 #include <grpcpp/support/proto_buffer_reader.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/text.h"
 #include "common/protocol/messages.h"
@@ -23,7 +24,7 @@ constexpr std::uint32_t Tag(std::uint32_t field, std::uint32_t type) { return fi
 constexpr std::uint32_t kMostHeaderBytes = 1024;
 
 Status Malformed(std::string_view what) {
-  return InvalidArgument(Join("upload chunk is malformed: ", what));
+  return InvalidArgument(Join("chunk is malformed: ", what));
 }
 
 // A string field of at most `limit` bytes.
@@ -62,7 +63,7 @@ Status ReadData(CodedInputStream& in, ChunkHead& head, const ChunkData& on_data)
 
 }  // namespace
 
-StatusOr<ChunkHead> ParseUploadChunk(grpc::ByteBuffer* buffer, const ChunkData& on_data) {
+StatusOr<ChunkHead> ParseChunk(grpc::ByteBuffer* buffer, const ChunkData& on_data) {
   grpc::ProtoBufferReader source(buffer);
   if (!source.status().ok()) {
     return Malformed("it cannot be read");
@@ -111,24 +112,24 @@ StatusOr<ChunkHead> ParseUploadChunk(grpc::ByteBuffer* buffer, const ChunkData& 
   return head;
 }
 
-grpc::ByteBuffer MakeModelChunk(const store::ModelBytes& model, std::uint64_t offset,
-                                std::size_t count) {
+grpc::ByteBuffer MakeChunk(std::shared_ptr<const void> owner, BytesView data,
+                           std::uint64_t offset) {
   std::uint8_t prefix[32];
   std::uint8_t* end = prefix;
   if (offset > 0) {  // proto3 leaves zeros out
-    end = CodedOutputStream::WriteTagToArray(Tag(1, kVarint), end);
+    end = CodedOutputStream::WriteTagToArray(Tag(3, kVarint), end);
     end = CodedOutputStream::WriteVarint64ToArray(offset, end);
   }
-  end = CodedOutputStream::WriteTagToArray(Tag(2, kLengthDelimited), end);
-  end = CodedOutputStream::WriteVarint32ToArray(static_cast<std::uint32_t>(count), end);
-  // The slice's owner is a reference to the model; gRPC only reads through the pointer.
-  auto* const held = new store::ModelBytes(model);
-  void* const data =
-      const_cast<std::uint8_t*>(model->data() + offset);  // NOLINT: gRPC's slices are not const
+  end = CodedOutputStream::WriteTagToArray(Tag(4, kLengthDelimited), end);
+  end = CodedOutputStream::WriteVarint32ToArray(static_cast<std::uint32_t>(data.size()), end);
+  // gRPC's slices are not const; it only reads through the pointer.
+  auto* const bytes = const_cast<std::uint8_t*>(data.data());  // NOLINT
+  auto* const held = new std::shared_ptr<const void>(std::move(owner));
   const grpc::Slice slices[2] = {
       grpc::Slice(prefix, static_cast<std::size_t>(end - prefix)),
       grpc::Slice(
-          data, count, [](void* owner) { delete static_cast<store::ModelBytes*>(owner); }, held)};
+          bytes, data.size(),
+          [](void* kept) { delete static_cast<std::shared_ptr<const void>*>(kept); }, held)};
   return {slices, 2};
 }
 
