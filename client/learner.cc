@@ -116,15 +116,16 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
              "training diverged: the update holds NaN or infinity; lower training.learning_rate",
          .detail = OutOfRange("the update is not finite")}};
   }
-  StatusOr<std::vector<std::uint32_t>> lanes =
+  StatusOr<secagg::RingVector> encoded =
       EncodeForRing(round, task, trained->update, trained->reply.examples(), rng_);
-  if (!lanes.ok()) {
-    return {
-        std::nullopt,
-        {.code = "ENCODING_FAILED", .reason = TextOf(lanes.status()), .detail = lanes.status()}};
+  if (!encoded.ok()) {
+    return {std::nullopt,
+            {.code = "ENCODING_FAILED",
+             .reason = TextOf(encoded.status()),
+             .detail = encoded.status()}};
   }
   examples_[ShapeKey(task.model())] = trained->reply.examples();
-  return {Prepared{.trained = std::move(trained->reply), .lanes = *std::move(lanes)}, {}};
+  return {Prepared{.trained = std::move(trained->reply), .encoded = *std::move(encoded)}, {}};
 }
 
 Attempted<v1::EvaluateReply> Learner::Evaluate(const ModelRef& model, const v1::TaskSpec& task,
@@ -140,10 +141,9 @@ Attempted<v1::EvaluateReply> Learner::Evaluate(const ModelRef& model, const v1::
   return {*std::move(reply), {}};
 }
 
-StatusOr<std::vector<std::uint32_t>> EncodeForRing(const secagg::RoundConfig& round,
-                                                   const v1::TaskSpec& task,
-                                                   std::span<const float> update,
-                                                   std::uint64_t examples, SecureRng& rng) {
+StatusOr<secagg::RingVector> EncodeForRing(const secagg::RoundConfig& round,
+                                           const v1::TaskSpec& task, std::span<const float> update,
+                                           std::uint64_t examples, SecureRng& rng) {
   std::uint64_t weight = 1;
   if (round.weight_bits > 0 && task.secure_aggregation().weighting() == "examples") {
     weight = std::clamp<std::uint64_t>(examples, 1,
@@ -158,7 +158,7 @@ StatusOr<std::vector<std::uint32_t>> EncodeForRing(const secagg::RoundConfig& ro
                                  {"of", update.size()},
                                  {"value_clip", round.value_clip}});
   }
-  return std::move(encoded.lanes);
+  return std::move(encoded.vector);
 }
 
 }  // namespace tutti::client

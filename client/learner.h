@@ -16,6 +16,7 @@
 #include "common/base/rng.h"
 #include "common/base/status.h"
 #include "common/secagg/config.h"
+#include "common/secagg/ring.h"
 #include "tutti/v1/config.pb.h"
 #include "tutti/v1/task.pb.h"
 
@@ -29,7 +30,7 @@ struct ModelRef {
 
 struct Prepared {
   v1::TrainReply trained;
-  std::vector<std::uint32_t> lanes;  // encoded, not yet masked
+  secagg::RingVector encoded;  // not yet masked
 };
 
 // Why a task failed: `code` and `reason` may go to the coordinator, so they tell nothing of the
@@ -72,9 +73,8 @@ class Learner {
 };
 
 // Lanes of `update`; the weight is 1, or the number of examples when the job weighs by it.
-StatusOr<std::vector<std::uint32_t>> EncodeForRing(const secagg::RoundConfig& round,
-                                                   const v1::TaskSpec& task,
-                                                   std::span<const float> update,
-                                                   std::uint64_t examples, SecureRng& rng);
+StatusOr<secagg::RingVector> EncodeForRing(const secagg::RoundConfig& round,
+                                           const v1::TaskSpec& task, std::span<const float> update,
+                                           std::uint64_t examples, SecureRng& rng);
 
 }  // namespace tutti::client

@@ -133,7 +133,7 @@ void Runtime::State::AfterTraining(const protocol::SessionHash& hash,
     return Feed(session::TrainingFailed{hash, attempted.failure.code, attempted.failure.reason});
   }
   round->trained = std::move(attempted.value->trained);
-  round->lanes = std::make_shared<std::vector<std::uint32_t>>(std::move(attempted.value->lanes));
+  round->encoded = std::move(attempted.value->encoded);
   log::Debug("trained", {{"job", round->config.job},
                          {"round", round->config.round},
                          {"examples", round->trained.examples()},
@@ -146,7 +146,7 @@ void Runtime::State::Carry(session::StopTraining& effect) {
 }
 
 void Runtime::State::Carry(session::Charge& effect) {
-  if (!InRound(effect.session) || !round->lanes) return;
+  if (!InRound(effect.session) || !round->encoded) return;
   const Cost cost = CostOf(round->plan, round->trained);
   if (cost.above_plan) {
     log::Error("training_spent_more_than_planned",
@@ -169,20 +169,22 @@ void Runtime::State::Carry(session::Charge& effect) {
 }
 
 void Runtime::State::Carry(session::Upload& effect) {
-  if (!InRound(effect.session) || !round->lanes) return;
-  StatusOr<protocol::UploadHeader> header = machine.PrepareUpload(*round->lanes);
-  if (!header.ok()) {
-    log::Error("masking_failed", {{"reason", header.status()}});
-    events.push_back(session::Rejected{effect.session, header.status()});
+  if (!InRound(effect.session) || !round->encoded) return;
+  StatusOr<session::Session::PreparedUpload> prepared =
+      machine.PrepareUpload(*std::move(round->encoded));
+  round->encoded.reset();
+  if (!prepared.ok()) {
+    log::Error("masking_failed", {{"reason", prepared.status()}});
+    events.push_back(session::Rejected{effect.session, prepared.status()});
     return;
   }
-  work_queue.Push([this, hash = effect.session, header = *header, lanes = std::move(round->lanes),
-                   stop = round->stop.get_token()] {
-    Failpoint("client.before_upload");
-    const Status status = link.Upload(header, lanes, stop);
-    Failpoint("client.uploaded");
-    Post([this, hash, status] { AfterUpload(hash, status); });
-  });
+  work_queue.Push(
+      [this, hash = effect.session, upload = *std::move(prepared), stop = round->stop.get_token()] {
+        Failpoint("client.before_upload");
+        const Status status = link.Upload(upload.header, upload.vector, stop);
+        Failpoint("client.uploaded");
+        Post([this, hash, status] { AfterUpload(hash, status); });
+      });
 }
 
 void Runtime::State::AfterUpload(const protocol::SessionHash& hash, const Status& status) {

@@ -24,7 +24,7 @@ struct Round {
   v1::TaskSpec task;
   policy::Plan plan;
   v1::TrainReply trained;
-  std::shared_ptr<std::vector<std::uint32_t>> lanes;
+  std::optional<secagg::RingVector> encoded;  // of the trained update, until it is masked
   std::stop_source stop;
   Instant started{0};
   bool refused = false;  // by the owner's policy or for want of data; nothing was done

@@ -65,12 +65,12 @@ void Coordinator::Do(round::Reply& effect) {
 }
 
 void Coordinator::Do(round::BeginSum& effect) {
-  sums_[effect.session] = std::make_unique<secagg::Accumulator>(effect.lanes);
+  sums_[effect.session] = std::make_unique<secagg::Accumulator>(effect.layout);
 }
 
 void Coordinator::Do(round::AcceptUpload& effect) {
   if (const auto found = uploads_.find(effect.call); found != uploads_.end()) {
-    found->second.upload->Accept(effect.lanes);
+    found->second.upload->Accept(effect.bytes);
   }
 }
 
@@ -79,9 +79,10 @@ void Coordinator::Do(round::Accumulate& effect) {
   const auto sum = found == uploads_.end() ? sums_.end() : sums_.find(found->second.header.session);
   Status status = Internal("an accepted upload has no sum");
   if (sum != sums_.end()) {
-    status = found->second.upload->Visit(
-        [&](std::span<const std::uint32_t> part, std::uint64_t first_lane) {
-          return sum->second->Add(part, first_lane);
+    const secagg::RingLayout& layout = sum->second->sum().layout();
+    status =
+        found->second.upload->Visit(layout.bits, [&](BytesView part, std::uint64_t first_byte) {
+          return sum->second->Add(part, first_byte);
         });
   }
   if (!status.ok() && sum != sums_.end()) {

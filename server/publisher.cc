@@ -55,7 +55,7 @@ std::vector<std::string> DropoutsOf(const round::RoundReport& report) {
 
 Status Publisher::RemoveMasks(secagg::Accumulator& sum,
                               std::span<const secagg::LeftoverMask> masks) {
-  const std::uint64_t lanes = sum.lanes();
+  const std::uint64_t lanes = sum.sum().count();
   const std::uint64_t parts = cores_.threads() + 1;
   const std::uint64_t step = (lanes + parts - 1) / parts;
   std::mutex mutex;
@@ -75,9 +75,8 @@ Status Publisher::RemoveMasks(secagg::Accumulator& sum,
 StatusOr<Bytes> Publisher::NextCheckpoint(PublishOrder& order, PublishedRound& published) {
   const secagg::RoundConfig& config = order.publish.config;
   TUTTI_TRY(RemoveMasks(*order.sum, order.publish.masks));
-  const std::span<const std::uint32_t> sum = order.sum->sum();
-  published.sum_hash =
-      crypto::Sha256({reinterpret_cast<const std::uint8_t*>(sum.data()), sum.size_bytes()});
+  const secagg::RingVector& sum = order.sum->sum();
+  published.sum_hash = secagg::WireDigest(sum);
   TUTTI_ASSIGN(secagg::DecodedSum decoded,
                secagg::DecodeSum(
                    config, sum, static_cast<std::uint32_t>(order.publish.report.survivors.size())));

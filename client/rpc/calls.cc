@@ -1,6 +1,5 @@
 // One try of each call. Retrying is grpc_link.cc's business.
 #include <algorithm>
-#include <bit>
 #include <chrono>
 
 #include "client/rpc/link_state.h"
@@ -18,8 +17,6 @@ constexpr std::chrono::hours kTransferDeadline{1};  // the round's own deadlines
 // The coordinator holds one chunk of every upload while it arrives: small ones keep a large cohort
 // cheap.
 constexpr std::size_t kUploadChunk = 256 * 1024;
-
-static_assert(std::endian::native == std::endian::little, "lanes are sent as little-endian memory");
 
 constexpr char kFetchModel[] = "/tutti.v1.Coordinator/FetchModel";
 constexpr char kUpload[] = "/tutti.v1.Coordinator/Upload";
@@ -126,7 +123,7 @@ Try GrpcLink::State::FetchOnce(const Digest& sha256, std::uint64_t bytes, Downlo
   return {OkStatus(), std::nullopt};
 }
 
-Try GrpcLink::State::UploadOnce(const protocol::UploadHeader& header, const SharedLanes& lanes,
+Try GrpcLink::State::UploadOnce(const protocol::UploadHeader& header, const SharedBytes& vector,
                                 const std::stop_token& stop) {
   grpc::ClientContext context;
   Prepare(context);
@@ -137,13 +134,12 @@ Try GrpcLink::State::UploadOnce(const protocol::UploadHeader& header, const Shar
   wire::ToProto(header, &first);
   // The header alone first: until the coordinator has a place for this vector, no data waits there.
   bool open = stream.Write(BufferOf(first));
-  const BytesView bytes(reinterpret_cast<const std::uint8_t*>(lanes->data()),
-                        lanes->size() * sizeof(std::uint32_t));
+  const BytesView bytes(*vector);
   // A failed write ends the call; Finish says why.
   for (std::size_t offset = 0; open && offset < bytes.size(); offset += kUploadChunk) {
     const auto part = bytes.subspan(offset, std::min(kUploadChunk, bytes.size() - offset));
     bytes_sent += part.size();
-    open = stream.Write(rpc::MakeChunk(lanes, part, offset));
+    open = stream.Write(rpc::MakeChunk(vector, part, offset));
     Failpoint("client.chunk_sent");
   }
   stream.WritesDone();

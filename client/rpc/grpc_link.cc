@@ -204,9 +204,9 @@ StatusOr<Bytes> GrpcLink::FetchModel(const Digest& sha256, std::uint64_t bytes,
   return std::move(download.bytes);
 }
 
-Status GrpcLink::Upload(const protocol::UploadHeader& header, SharedLanes lanes,
+Status GrpcLink::Upload(const protocol::UploadHeader& header, SharedBytes vector,
                         std::stop_token stop) {
-  return state_->Retry(stop, [&] { return state_->UploadOnce(header, lanes, stop); });
+  return state_->Retry(stop, [&] { return state_->UploadOnce(header, vector, stop); });
 }
 
 }  // namespace tutti::client_rpc

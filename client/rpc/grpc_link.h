@@ -49,7 +49,7 @@ class GrpcLink final : public Link {
   Status Send(const protocol::Request& request, std::stop_token stop) override;
   StatusOr<Bytes> FetchModel(const Digest& sha256, std::uint64_t bytes,
                              std::stop_token stop) override;
-  Status Upload(const protocol::UploadHeader& header, SharedLanes lanes,
+  Status Upload(const protocol::UploadHeader& header, SharedBytes vector,
                 std::stop_token stop) override;
   void SetBudget(const protocol::BudgetReport& budget) override;
 

@@ -15,7 +15,7 @@
 
 namespace tutti::client_rpc {
 
-using SharedLanes = std::shared_ptr<const std::vector<std::uint32_t>>;
+using SharedBytes = std::shared_ptr<const Bytes>;
 
 class Link {
  public:
@@ -28,7 +28,7 @@ class Link {
                                      std::stop_token stop) = 0;
   // The masked vector in chunks; from the start again when the connection breaks. It is sent from
   // where it lies, and must not change any more.
-  virtual Status Upload(const protocol::UploadHeader& header, SharedLanes lanes,
+  virtual Status Upload(const protocol::UploadHeader& header, SharedBytes vector,
                         std::stop_token stop) = 0;
   // What the next attach tells of the ledger.
   virtual void SetBudget(const protocol::BudgetReport& budget) = 0;

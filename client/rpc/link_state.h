@@ -47,7 +47,7 @@ struct GrpcLink::State {
   };
   Try FetchOnce(const Digest& sha256, std::uint64_t bytes, Download& model,
                 const std::stop_token& stop);
-  Try UploadOnce(const protocol::UploadHeader& header, const SharedLanes& lanes,
+  Try UploadOnce(const protocol::UploadHeader& header, const SharedBytes& vector,
                  const std::stop_token& stop);
 
   const LinkSettings settings;

@@ -1,7 +1,6 @@
 #include "client/session/session.h"
 
-#include <algorithm>
-#include <bit>
+#include <memory>
 #include <utility>
 
 #include "client/session/state.h"
@@ -12,7 +11,6 @@ namespace tutti::session {
 namespace {
 
 constexpr std::size_t kMaxReason = 512;
-constexpr std::size_t kMaskedLanes = 8192;  // 32 KiB: hashed while they are in the cache
 
 struct CodedText {
   std::string code;
@@ -81,26 +79,16 @@ std::optional<protocol::SessionHash> Session::session() const {
   return state_->current ? std::optional(state_->current->offer.session) : std::nullopt;
 }
 
-StatusOr<protocol::UploadHeader> Session::PrepareUpload(std::span<std::uint32_t> lanes) {
-  static_assert(std::endian::native == std::endian::little,
-                "lanes are hashed and sent as little-endian memory");
+StatusOr<Session::PreparedUpload> Session::PrepareUpload(secagg::RingVector encoded) {
   if (step() != Step::kUploading) {
     return FailedPrecondition(Join(
         "an upload is prepared in step uploading, this session is in step ", StepName(step())));
   }
   Current& current = *state_->current;
-  if (lanes.size() != current.config.lanes()) {
-    return InvalidArgument(Join("the encoded vector has ", lanes.size(),
-                                " lanes, the round's configuration has ", current.config.lanes()));
-  }
-  crypto::Sha256Stream hash;
-  for (std::size_t first = 0; first < lanes.size(); first += kMaskedLanes) {
-    const auto range = lanes.subspan(first, std::min(kMaskedLanes, lanes.size() - first));
-    TUTTI_TRY(current.keys->AddMasks(range, first));
-    hash.Update({reinterpret_cast<const std::uint8_t*>(range.data()), range.size_bytes()});
-  }
-  TUTTI_ASSIGN(secagg::MaskedHeader header, current.keys->HeaderFor(hash.Finish()));
-  return protocol::UploadHeader{current.offer.session, header};
+  TUTTI_TRY(current.keys->AddMasks(encoded));
+  auto vector = std::make_shared<const Bytes>(secagg::ToWire(encoded));
+  TUTTI_ASSIGN(secagg::MaskedHeader header, current.keys->HeaderFor(*vector));
+  return PreparedUpload{{current.offer.session, std::move(header)}, std::move(vector)};
 }
 
 bool Session::State::Is(const protocol::SessionHash& session, Step step) const {

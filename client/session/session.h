@@ -151,10 +151,14 @@ class Session {
   Step step() const;
   std::optional<protocol::SessionHash> session() const;
 
-  // Adds this session's masks to the encoded vector in place and signs its header. Once between
-  // effect Upload and event Uploaded; calling it again with the SAME unmasked lanes gives the same
-  // bytes. FailedPrecondition in another step.
-  StatusOr<protocol::UploadHeader> PrepareUpload(std::span<std::uint32_t> lanes);
+  struct PreparedUpload {
+    protocol::UploadHeader header;
+    std::shared_ptr<const Bytes> vector;  // masked, as it travels
+  };
+  // Masks the encoded vector and signs its header. Once between effect Upload and event Uploaded;
+  // calling it again with the SAME unmasked vector gives the same bytes. FailedPrecondition in
+  // another step.
+  StatusOr<PreparedUpload> PrepareUpload(secagg::RingVector encoded);
 
  private:
   struct State;

@@ -13,7 +13,6 @@ namespace tutti::config {
 namespace {
 
 constexpr double kMaxCohort = 10000;
-constexpr std::uint32_t kRingBits = 31;  // of a signed sum in 32-bit lanes
 
 void CheckModel(const v1::ModelSpec& model, Rules& rules) {
   const std::string& architecture = model.architecture();
@@ -113,18 +112,6 @@ void CheckCohort(const v1::JobConfig& job, Rules& rules) {
     rules.Add({"cohort.over_selection", "cohort.size"},
               Join("size * over_selection is ", static_cast<std::uint64_t>(invited),
                    " clients, expected at most 10000; lower one of the two"));
-    return;
-  }
-  const v1::SecureAggregationSpec& secagg = job.secure_aggregation();
-  std::uint32_t cohort_bits = 0;
-  while ((std::uint64_t{1} << cohort_bits) < static_cast<std::uint64_t>(invited)) {
-    ++cohort_bits;
-  }
-  if (secagg.value_bits() + cohort_bits > kRingBits) {
-    rules.Add({"secure_aggregation.value_bits", "cohort.size", "cohort.over_selection"},
-              Join("a sum of ", static_cast<std::uint64_t>(invited), " clients needs ", cohort_bits,
-                   " bits beside value_bits = ", secagg.value_bits(), ", together at most ",
-                   kRingBits, "; set value_bits to at most ", kRingBits - cohort_bits));
   }
 }
 

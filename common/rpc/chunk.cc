@@ -21,7 +21,8 @@ using google::protobuf::io::CodedOutputStream;
 constexpr std::uint32_t kLengthDelimited = 2;
 constexpr std::uint32_t kVarint = 0;
 constexpr std::uint32_t Tag(std::uint32_t field, std::uint32_t type) { return field << 3 | type; }
-constexpr std::uint32_t kMostHeaderBytes = 1024;
+constexpr std::uint32_t kMostHeaderBytes =
+    1024 * 1024 + 1024;  // chunk digests of the largest vector
 
 Status Malformed(std::string_view what) {
   return InvalidArgument(Join("chunk is malformed: ", what));

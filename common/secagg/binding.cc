@@ -144,8 +144,8 @@ Bytes HeaderStatement(const Digest& session, Index sender, std::span<const Index
   for (const Index peer : peers) {
     out.U32(peer);
   }
-  out.U64(header.lanes);
-  out.Raw(header.digest);
+  out.U64(header.bytes);
+  out.Raw(header.root);
   return out.Take();
 }
 

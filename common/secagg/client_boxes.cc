@@ -4,14 +4,13 @@
 
 #include "common/base/text.h"
 #include "common/crypto/box.h"
+#include "common/secagg/chunks.h"
 #include "common/secagg/client_state.h"
 
 namespace tutti::secagg {
 namespace {
 
 constexpr std::size_t kShareBytes = 32;
-constexpr std::size_t kRangeLanes =
-    8192;  // 32 KiB: stays in the first-level cache while all masks pass
 
 // Takes this client's two shares of `owner`'s secrets out of the box; false when the box or its
 // hash is wrong.
@@ -104,32 +103,28 @@ std::size_t ClientSession::MaskingPeers() const {
   return state_->masks.empty() ? 0 : state_->masks.size() - 1;
 }
 
-Status ClientSession::AddMasks(std::span<std::uint32_t> lanes, std::uint64_t first_lane) const {
+Status ClientSession::AddMasks(RingVector& vector) const {
   const State& state = *state_;
   TUTTI_TRY(state.Alive());
   if (state.masks.empty()) {
     return FailedPrecondition(
         "OUT_OF_ORDER: masks exist between the boxes and the unmask answer only");
   }
-  const std::uint64_t total = state.config.lanes();
-  if (first_lane > total || lanes.size() > total - first_lane) {
-    return OutOfRange(tutti::Join(lanes.size(), " lanes at lane ", first_lane,
-                                  " do not fit the round's vector of ", total));
+  const RingLayout layout = state.config.layout();
+  if (vector.layout() != layout) {
+    return InvalidArgument(tutti::Join("a vector of ", vector.layout().positions(), " lanes of ",
+                                       vector.layout().bits, " bits is not one of the round's ",
+                                       layout.positions(), " lanes of ", layout.bits, " bits"));
   }
-  for (std::size_t at = 0; at < lanes.size(); at += kRangeLanes) {
-    const auto range = lanes.subspan(at, std::min(kRangeLanes, lanes.size() - at));
-    for (const PeerMask& mask : state.masks) {
-      crypto::AddMask(mask.key, range, first_lane + at, mask.subtract);
-    }
-  }
-  return OkStatus();
+  return vector.AddMasks(state.masks, vector.first(), vector.count());
 }
 
-StatusOr<MaskedHeader> ClientSession::HeaderFor(const Digest& digest) {
+StatusOr<MaskedHeader> ClientSession::HeaderFor(BytesView wire) {
   State& state = *state_;
   TUTTI_TRY(state.Alive());
+  MaskedHeader header = UnsignedHeader(wire);
   if (state.header.has_value()) {
-    if (state.header->digest == digest) {
+    if (state.header->root == header.root) {
       return *state.header;
     }
     // The caller's mistake, not the coordinator's: the session lives on, a second vector does not
@@ -139,7 +134,10 @@ StatusOr<MaskedHeader> ClientSession::HeaderFor(const Digest& digest) {
   if (!state.boxes.has_value()) {
     return FailedPrecondition("OUT_OF_ORDER: a masked vector exists after the boxes only");
   }
-  MaskedHeader header{.lanes = state.config.lanes(), .digest = digest, .signature = {}};
+  if (const std::uint64_t expected = state.config.layout().wire_bytes(); wire.size() != expected) {
+    return InvalidArgument(
+        tutti::Join("a vector of ", wire.size(), " bytes, the round's has ", expected));
+  }
   if (state.IsMalicious()) {
     const std::vector<Index> peers = state.MaskedPeers();
     header.signature =

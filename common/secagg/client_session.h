@@ -12,6 +12,7 @@
 #include "common/crypto/certificate.h"
 #include "common/secagg/config.h"
 #include "common/secagg/messages.h"
+#include "common/secagg/ring.h"
 
 namespace tutti::secagg {
 
@@ -53,12 +54,10 @@ class ClientSession {
   Status OnBoxes(const Boxes& boxes);
   // Neighbours in U1 whose masks are in the vector; 0 before OnBoxes.
   std::size_t MaskingPeers() const;
-  // lanes[i] += all of this client's masks at lane first_lane + i. Call for each part of the
-  // encoded vector once.
-  Status AddMasks(std::span<std::uint32_t> lanes, std::uint64_t first_lane) const;
-  // `digest` is the SHA-256 of the masked vector's little-endian bytes. Once per session: another
-  // digest is refused.
-  StatusOr<MaskedHeader> HeaderFor(const Digest& digest);
+  // Adds all of this client's masks to `vector`, which is of the round's layout. Once per vector.
+  Status AddMasks(RingVector& vector) const;
+  // For the masked vector as it travels. Once per session: another vector is refused.
+  StatusOr<MaskedHeader> HeaderFor(BytesView wire);
 
   // Step 3 (level malicious): checks the set and signs it. One set per session.
   StatusOr<Commit> OnSurvivors(const Survivors& survivors);

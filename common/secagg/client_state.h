@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "common/crypto/mask_stream.h"
 #include "common/secagg/binding.h"
 #include "common/secagg/client_session.h"
 #include "common/secagg/graph.h"
@@ -24,11 +23,6 @@ struct Neighbour {
   bool holds_shares = false;  // its box opened and fits its hash: the two shares are good
   Secret32 seed_share;
   Secret32 mask_key_share;
-};
-
-struct PeerMask {
-  crypto::MaskKey key;
-  bool subtract = false;
 };
 
 struct ClientSession::State {
@@ -55,7 +49,7 @@ struct ClientSession::State {
 
   // Step 2.
   std::optional<Boxes> boxes;
-  std::vector<PeerMask> masks;  // own mask first
+  std::vector<RingVector::Mask> masks;  // own mask first
   std::optional<MaskedHeader> header;
 
   // Steps 3 and 4.

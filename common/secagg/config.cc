@@ -59,22 +59,8 @@ Status CheckFields(const RoundConfig& c) {
   return CheckBetween<std::uint32_t>("liveness_bits", c.liveness_bits, 5, 64);
 }
 
-// One value of one client is at most 2^(q-1) - 1 in size; the rest is room for rounding at the very
-// edge.
-bool ValuesFit(std::uint32_t clients, std::uint32_t value_bits) {
-  return clients * ((std::uint64_t{1} << (value_bits - 1)) + 1) < kRing / 2;
-}
-
+// The payload's ring is as wide as it must be (RingBits); the extra lanes have 32 bits.
 Status CheckBitBudget(const RoundConfig& c) {
-  if (!ValuesFit(c.max_cohort, c.value_bits)) {
-    std::uint32_t fitting = c.value_bits - 1;
-    while (!ValuesFit(c.max_cohort, fitting)) {
-      --fitting;  // ends: 10000 clients fit with 18 bits
-    }
-    return InvalidArgument(Join("the sum of ", c.max_cohort, " clients' ", c.value_bits,
-                                "-bit values can pass 2^31; lower value_bits to at most ", fitting,
-                                " or lower max_cohort"));
-  }
   if ((static_cast<std::uint64_t>(c.max_cohort) << c.weight_bits) >= kRing) {
     return InvalidArgument(Join("the sum of ", c.max_cohort, " weights of up to 2^", c.weight_bits,
                                 " can pass 2^32; lower weight_bits or max_cohort"));

@@ -8,6 +8,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/status.h"
+#include "common/secagg/layout.h"
 
 namespace tutti::secagg {
 
@@ -42,7 +43,7 @@ struct RoundConfig {
   ByteArray<32> server_nonce{};      // fresh per attempt
 
   bool operator==(const RoundConfig&) const = default;
-  std::uint64_t lanes() const { return values + extra_lanes; }
+  RingLayout layout() const { return {values, extra_lanes, RingBits(max_cohort, value_bits)}; }
 };
 
 // The canonical fixed-order encoding, and its strict inverse (bounds, ranges, no trailing bytes:

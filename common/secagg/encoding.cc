@@ -61,31 +61,41 @@ StatusOr<EncodedUpdate> EncodeUpdate(const RoundConfig& config, std::span<const 
   const RoundingScale scale{
       .clip = config.value_clip, .scale = bound / config.value_clip, .bound = bound};
 
-  EncodedUpdate update;
-  update.lanes.resize(config.lanes());
-  std::array<std::uint32_t, kBlock> random;
-  const std::span<std::uint32_t> lanes(update.lanes);
-  for (std::size_t first = 0; first < values.size(); first += kBlock) {
-    const std::size_t count = std::min(kBlock, values.size() - first);
-    const std::span<std::uint32_t> words(random.data(), count);
-    stream.Fill({reinterpret_cast<std::uint8_t*>(words.data()), words.size_bytes()});
-    update.clipped_values += RoundStochastically(values.subspan(first, count), words, scale,
-                                                 lanes.subspan(first, count));
-  }
-  lanes[config.values] = weight;
-  std::copy(metrics.begin(), metrics.end(),
-            lanes.begin() + static_cast<std::ptrdiff_t>(config.values) + 1);
+  EncodedUpdate update{.vector = RingVector(config.layout())};
+  std::visit(
+      [&](auto& lanes) {
+        using Lane = typename std::decay_t<decltype(lanes)>::value_type;
+        std::array<std::uint32_t, kBlock> random;
+        std::array<std::uint32_t, kBlock> rounded;
+        for (std::size_t first = 0; first < values.size(); first += kBlock) {
+          const std::size_t count = std::min(kBlock, values.size() - first);
+          const std::span<std::uint32_t> words(random.data(), count);
+          const std::span<std::uint32_t> block(rounded.data(), count);
+          stream.Fill({reinterpret_cast<std::uint8_t*>(words.data()), words.size_bytes()});
+          update.clipped_values +=
+              RoundStochastically(values.subspan(first, count), words, scale, block);
+          std::transform(block.begin(), block.end(),
+                         lanes.begin() + static_cast<std::ptrdiff_t>(first),
+                         [](std::uint32_t lane) {  // two's complement, wider or narrower
+                           return static_cast<Lane>(static_cast<std::int32_t>(lane));
+                         });
+        }
+      },
+      update.vector.payload());
+  update.vector.extras()[0] = weight;
+  std::copy(metrics.begin(), metrics.end(), update.vector.extras().begin() + 1);
   return update;
 }
 
-StatusOr<DecodedSum> DecodeSum(const RoundConfig& config, std::span<const std::uint32_t> sum,
+StatusOr<DecodedSum> DecodeSum(const RoundConfig& config, const RingVector& sum,
                                std::uint32_t survivors) {
-  if (sum.size() != config.lanes() || survivors == 0) {
-    return InvalidArgument(Join("sum of ", survivors, " clients has ", sum.size(),
-                                " lanes, expected ", config.lanes(),
-                                " lanes of at least 1 client"));
+  const RingLayout layout = config.layout();
+  if (sum.layout() != layout || sum.count() != layout.positions() || survivors == 0) {
+    return InvalidArgument(Join("sum of ", survivors, " clients has ", sum.count(), " lanes of ",
+                                sum.layout().bits, " bits, expected ", layout.positions(),
+                                " lanes of ", layout.bits, " bits of at least 1 client"));
   }
-  const std::uint64_t weight_sum = sum[config.values];
+  const std::uint64_t weight_sum = sum.extras()[0];
   if (weight_sum < survivors || weight_sum > static_cast<std::uint64_t>(survivors)
                                                  << config.weight_bits) {
     return DataLoss(Join("sum has a total weight of ", weight_sum, ", ", survivors,
@@ -98,14 +108,18 @@ StatusOr<DecodedSum> DecodeSum(const RoundConfig& config, std::span<const std::u
                         static_cast<double>(weight_sum);
   DecodedSum decoded;
   decoded.mean.resize(config.values);
-  const LaneRange range = ScaleLanes(sum.first(config.values), factor, decoded.mean);
+  const LaneRange range = std::visit(
+      [&](const auto& lanes) {
+        return ScaleLanes(std::span(lanes), layout.bits, factor, decoded.mean);
+      },
+      sum.payload());
   if (range.least < -lane_limit || range.most > lane_limit) {
     return DataLoss(Join("sum has lanes from ", range.least, " to ", range.most, ", ", survivors,
                          " clients' ", config.value_bits, "-bit values lie within ", lane_limit,
                          "; a client sent a wrong vector, the sum is discarded"));
   }
   decoded.weight_sum = weight_sum;
-  decoded.metrics.assign(sum.begin() + static_cast<std::ptrdiff_t>(config.values) + 1, sum.end());
+  decoded.metrics.assign(sum.extras().begin() + 1, sum.extras().end());
   return decoded;
 }
 

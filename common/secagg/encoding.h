@@ -7,11 +7,12 @@
 
 #include "common/base/rng.h"
 #include "common/secagg/config.h"
+#include "common/secagg/ring.h"
 
 namespace tutti::secagg {
 
 struct EncodedUpdate {
-  std::vector<std::uint32_t> lanes;  // config.lanes()
+  RingVector vector;                 // of config.layout()
   std::uint64_t clipped_values = 0;  // values outside [-value_clip, value_clip]
 };
 
@@ -32,10 +33,10 @@ struct DecodedSum {
   std::uint64_t weight_sum = 0;
   std::vector<std::uint32_t> metrics;  // sums
 };
-// InvalidArgument when sum.size() != config.lanes() or survivors is 0. DataLoss when the weight
+// InvalidArgument when `sum` is not of config.layout() or survivors is 0. DataLoss when the weight
 // lane is impossible for `survivors` clients or a lane lies outside survivors * 2^(q-1): a client
 // sent a wrong vector and the sum must not be published.
-StatusOr<DecodedSum> DecodeSum(const RoundConfig& config, std::span<const std::uint32_t> sum,
+StatusOr<DecodedSum> DecodeSum(const RoundConfig& config, const RingVector& sum,
                                std::uint32_t survivors);
 
 }  // namespace tutti::secagg

@@ -54,9 +54,10 @@ struct Boxes {                  // step 2, to one client
   std::vector<ShareBox> boxes;  // from each neighbour in U1, ascending owner
   bool operator==(const Boxes&) const = default;
 };
-struct MaskedHeader {  // step 2, from one client, before the vector
-  std::uint64_t lanes = 0;
-  Digest digest{};  // SHA-256 of the vector's bytes
+struct MaskedHeader {          // step 2, from one client, before the vector
+  std::uint64_t bytes = 0;     // of the vector as it travels
+  std::vector<Digest> chunks;  // of its chunks (chunks.h)
+  Digest root{};               // ChunkRoot of both
   crypto::Signature signature{};
   bool operator==(const MaskedHeader&) const = default;
 };

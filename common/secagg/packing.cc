@@ -53,7 +53,9 @@ void Pack(std::span<const Lane> values, std::uint32_t bits, std::span<std::uint8
       word = filled == 0 ? 0 : value >> (bits - filled);
     }
   }
-  std::memcpy(out, &word, (filled + 7) / 8);
+  if (filled > 0) {
+    std::memcpy(out, &word, (filled + 7) / 8);
+  }
 }
 
 template <typename Lane>

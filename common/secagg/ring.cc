@@ -49,13 +49,6 @@ void AddMasksTo(std::span<Lane> lanes, std::uint64_t first_lane,
 
 }  // namespace
 
-std::uint64_t RingLayout::payload_wire_bytes() const { return PackedBytes(values, bits); }
-
-std::uint32_t RingBits(std::uint32_t clients, std::uint32_t value_bits) {
-  const std::uint64_t largest = clients * ((std::uint64_t{1} << (value_bits - 1)) + 1);
-  return static_cast<std::uint32_t>(std::bit_width(largest)) + 1;
-}
-
 RingVector::RingVector(const RingLayout& layout, std::uint64_t first, std::uint64_t count)
     : layout_(layout), first_(first) {
   TUTTI_CHECK(layout.bits >= 1 && layout.bits <= kMostPackedBits);

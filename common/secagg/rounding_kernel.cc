@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstddef>
+#include <type_traits>
 
 namespace tutti::secagg {
 namespace {
@@ -36,15 +37,20 @@ TUTTI_INLINE std::uint64_t RoundLoop(const float* values, const std::uint32_t* r
   return static_cast<std::uint64_t>(clipped);
 }
 
-TUTTI_INLINE LaneRange ScaleLoop(const std::uint32_t* lanes, std::size_t count, double factor,
-                                 float* out) {
-  std::int32_t least = 0;
-  std::int32_t most = 0;
+// Number is signed and as wide as a register's lane: int32_t or int64_t.
+template <typename Number, typename Lane>
+TUTTI_INLINE LaneRange ScaleLoop(const Lane* lanes, std::size_t count, std::uint32_t bits,
+                                 double factor, float* out) {
+  using Unsigned = std::make_unsigned_t<Number>;
+  const std::uint32_t unused = sizeof(Number) * 8 - bits;
+  Number least = 0;
+  Number most = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    const auto lane = static_cast<std::int32_t>(lanes[i]);
-    least = lane < least ? lane : least;
-    most = lane > most ? lane : most;
-    out[i] = static_cast<float>(static_cast<double>(lane) * factor);
+    const auto shifted = static_cast<Number>(static_cast<Unsigned>(lanes[i]) << unused);
+    const auto number = static_cast<Number>(shifted >> unused);
+    least = number < least ? number : least;
+    most = number > most ? number : most;
+    out[i] = static_cast<float>(static_cast<double>(number) * factor);
   }
   return {.least = least, .most = most};
 }
@@ -57,12 +63,24 @@ __attribute__((target("avx2"))) std::uint64_t RoundAvx2(const float* values,
                                                         std::uint32_t* lanes) {
   return RoundLoop(values, random, count, scale, lanes);
 }
-__attribute__((target("avx2"))) LaneRange ScaleAvx2(const std::uint32_t* lanes, std::size_t count,
-                                                    double factor, float* out) {
-  return ScaleLoop(lanes, count, factor, out);
+template <typename Number, typename Lane>
+__attribute__((target("avx2"))) LaneRange ScaleAvx2(const Lane* lanes, std::size_t count,
+                                                    std::uint32_t bits, double factor, float* out) {
+  return ScaleLoop<Number>(lanes, count, bits, factor, out);
 }
 bool HasAvx2() { return __builtin_cpu_supports("avx2") != 0; }
 #endif
+
+template <typename Number, typename Lane>
+LaneRange Scale(std::span<const Lane> lanes, std::uint32_t bits, double factor,
+                std::span<float> out) {
+#if defined(__x86_64__)
+  if (HasAvx2()) {
+    return ScaleAvx2<Number>(lanes.data(), lanes.size(), bits, factor, out.data());
+  }
+#endif
+  return ScaleLoop<Number>(lanes.data(), lanes.size(), bits, factor, out.data());
+}
 
 }  // namespace
 
@@ -86,13 +104,19 @@ std::uint64_t RoundStochastically(std::span<const float> values,
   return RoundLoop(values.data(), random.data(), values.size(), scale, lanes.data());
 }
 
-LaneRange ScaleLanes(std::span<const std::uint32_t> lanes, double factor, std::span<float> out) {
-#if defined(__x86_64__)
-  if (HasAvx2()) {
-    return ScaleAvx2(lanes.data(), lanes.size(), factor, out.data());
-  }
-#endif
-  return ScaleLoop(lanes.data(), lanes.size(), factor, out.data());
+LaneRange ScaleLanes(std::span<const std::uint16_t> lanes, std::uint32_t bits, double factor,
+                     std::span<float> out) {
+  return Scale<std::int32_t>(lanes, bits, factor, out);
+}
+
+LaneRange ScaleLanes(std::span<const std::uint32_t> lanes, std::uint32_t bits, double factor,
+                     std::span<float> out) {
+  return Scale<std::int32_t>(lanes, bits, factor, out);
+}
+
+LaneRange ScaleLanes(std::span<const std::uint64_t> lanes, std::uint32_t bits, double factor,
+                     std::span<float> out) {
+  return Scale<std::int64_t>(lanes, bits, factor, out);
 }
 
 }  // namespace tutti::secagg

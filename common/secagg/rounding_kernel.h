@@ -25,11 +25,16 @@ std::uint64_t RoundStochastically(std::span<const float> values,
                                   std::span<std::uint32_t> lanes);
 
 struct LaneRange {
-  std::int32_t least = 0;
-  std::int32_t most = 0;
+  std::int64_t least = 0;
+  std::int64_t most = 0;
 };
-// out[i] = signed lane * factor, rounded to float once. Returns the range of the lanes and zero.
-// Same lengths.
-LaneRange ScaleLanes(std::span<const std::uint32_t> lanes, double factor, std::span<float> out);
+// out[i] = lane as a signed number of `bits` bits, times factor, rounded to float once; the lane's
+// higher bits are ignored. Returns the range of the numbers and zero. Same lengths.
+LaneRange ScaleLanes(std::span<const std::uint16_t> lanes, std::uint32_t bits, double factor,
+                     std::span<float> out);
+LaneRange ScaleLanes(std::span<const std::uint32_t> lanes, std::uint32_t bits, double factor,
+                     std::span<float> out);
+LaneRange ScaleLanes(std::span<const std::uint64_t> lanes, std::uint32_t bits, double factor,
+                     std::span<float> out);
 
 }  // namespace tutti::secagg

@@ -3,6 +3,7 @@
 
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
+#include "common/secagg/chunks.h"
 #include "common/secagg/server_state.h"
 
 namespace tutti::secagg {
@@ -13,9 +14,14 @@ Status ServerSession::State::CheckHeader(Index index, const MaskedHeader& header
     return FailedPrecondition(
         tutti::Join("LATE: ", Named(member.client), " is not among the clients that shared"));
   }
-  if (header.lanes != config.lanes()) {
-    return InvalidArgument(tutti::Join(Named(member.client), " announced ", header.lanes,
-                                       " lanes, the round has ", config.lanes()));
+  if (const std::uint64_t bytes = config.layout().wire_bytes(); header.bytes != bytes) {
+    return InvalidArgument(tutti::Join(Named(member.client), " announced a vector of ",
+                                       header.bytes, " bytes, the round's has ", bytes));
+  }
+  if (header.chunks.size() != ChunkCount(header.bytes) ||
+      ChunkRoot(header.bytes, header.chunks) != header.root) {
+    return InvalidArgument(tutti::Join(Named(member.client), "'s ", header.chunks.size(),
+                                       " chunk digests do not make the root it announced"));
   }
   if (IsMalicious() && member.checked_header != header &&
       !crypto::Verify(member.signer.key, HeaderStatement(session, index, member.peers, header),

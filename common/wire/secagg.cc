@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/base/text.h"
+#include "common/secagg/chunks.h"
 #include "common/secagg/config.h"
 
 namespace tutti::wire {
@@ -251,19 +252,24 @@ StatusOr<secagg::Boxes> FromProto(const v1::BoxesMessage& message) {
 }
 
 void ToProto(const secagg::MaskedHeader& header, v1::MaskedHeader* out) {
-  out->set_lanes(header.lanes);
-  out->set_digest(Text(header.digest));
+  out->set_bytes(header.bytes);
+  for (const Digest& digest : header.chunks) {
+    Pack(digest, out->mutable_chunks());
+  }
+  out->set_root(Text(header.root));
   out->set_signature(OptionalText(header.signature));
 }
 
 StatusOr<secagg::MaskedHeader> FromProto(const v1::MaskedHeader& message) {
   secagg::MaskedHeader header;
-  header.lanes = message.lanes();
-  if (header.lanes > secagg::kMaxValues + secagg::kMaxExtraLanes) {
-    return InvalidArgument(Join("vector of ", header.lanes, " lanes, at most ",
-                                secagg::kMaxValues + secagg::kMaxExtraLanes, " are allowed"));
+  header.bytes = message.bytes();
+  if (header.bytes > kMaxVectorBytes) {
+    return InvalidArgument(
+        Join("vector of ", header.bytes, " bytes, at most ", kMaxVectorBytes, " are allowed"));
   }
-  TUTTI_ASSIGN(header.digest, ToArray<32>(AsBytes(message.digest()), "vector digest"));
+  TUTTI_ASSIGN(header.chunks,
+               PackedFrom<32>(message.chunks(), secagg::ChunkCount(header.bytes), "chunk digests"));
+  TUTTI_ASSIGN(header.root, ToArray<32>(AsBytes(message.root()), "vector root"));
   TUTTI_ASSIGN(header.signature, OptionalArray<64>(message.signature(), "header signature"));
   return header;
 }

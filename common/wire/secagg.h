@@ -12,6 +12,8 @@ namespace tutti::wire {
 inline constexpr std::size_t kMaxCertificateBytes = 4096;
 inline constexpr int kMaxNeighbours = 9999;  // largest cohort less one
 inline constexpr int kMaxCommits = 2000;
+inline constexpr std::uint64_t kMaxVectorBytes = std::uint64_t{1}
+                                                 << 33;  // of 2^30 values of up to 57 bits
 
 void ToProto(const secagg::Join& join, v1::JoinMessage* out);
 StatusOr<secagg::Join> FromProto(const v1::JoinMessage& message);

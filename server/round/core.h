@@ -172,11 +172,11 @@ struct Reply {
 };
 struct BeginSum {
   protocol::SessionHash session{};
-  std::uint64_t lanes = 0;
+  secagg::RingLayout layout;
 };  // one zeroed accumulator
 struct AcceptUpload {
   CallId call = 0;
-  std::uint64_t lanes = 0;
+  std::uint64_t bytes = 0;
 };  // start receiving
 struct Accumulate {
   CallId call = 0;

@@ -61,7 +61,7 @@ bool Machine::CloseSharingIfDue(Sharing& sharing) {
   }
   Attempt attempt = std::move(sharing.attempt);
   attempt.sum_open = true;
-  Emit(BeginSum{attempt.session, attempt.config.lanes()});
+  Emit(BeginSum{attempt.session, attempt.config.layout()});
   phase_ = Collecting{{std::move(attempt), now_ + Running().settings.upload}};
   for (auto& [client, member] : Current()->members) {
     if (member.joined && !member.shared) {

@@ -32,7 +32,7 @@ void Machine::On(const UploadOpened& event) {
   EndUpload(member, Aborted("a newer upload of the same client replaces this one"));
   member.upload = event.call;
   member.header = event.header;
-  Emit(AcceptUpload{event.call, event.header.header.lanes});
+  Emit(AcceptUpload{event.call, event.header.header.bytes});
 }
 
 void Machine::On(const UploadFinished& event) {

@@ -45,10 +45,10 @@ struct Attachment {
 class IncomingUpload {
  public:
   virtual ~IncomingUpload() = default;
-  virtual void Accept(std::uint64_t lanes) = 0;
+  virtual void Accept(std::uint64_t bytes) = 0;
   virtual void Answer(const Status& status, Milliseconds retry) = 0;
   // The received vector, after CoordinatorPort::UploadReceived.
-  virtual Status Visit(const LaneVisitor& visitor) = 0;
+  virtual Status Visit(std::size_t unit, const PartVisitor& visitor) = 0;
   virtual void Discard() = 0;  // frees the vector
 };
 

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -14,9 +13,7 @@
 namespace tutti::rpc {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "lanes travel as little-endian words");
-
-constexpr std::size_t kReadLanes = 64 * 1024;  // 256 KiB: the vector passes through the cache
+constexpr std::size_t kReadBytes = 256 * 1024;  // the vector passes through the cache
 
 Status WriteAt(int fd, BytesView bytes, std::uint64_t offset) {
   while (!bytes.empty()) {
@@ -66,25 +63,23 @@ Status Spool::Append(BytesView bytes) {
   if (fd_ >= 0) {
     TUTTI_TRY(WriteAt(fd_, bytes, received_));
   } else if (!bytes.empty()) {
-    std::memcpy(reinterpret_cast<std::uint8_t*>(memory_.data()) + received_, bytes.data(),
-                bytes.size());
+    std::memcpy(memory_.data() + received_, bytes.data(), bytes.size());
   }
   received_ += bytes.size();
   return OkStatus();
 }
 
-Status Spool::Visit(const LaneVisitor& visitor) const {
-  const std::uint64_t lanes = bytes_ / sizeof(std::uint32_t);
+Status Spool::Visit(std::size_t unit, const PartVisitor& visitor) const {
   if (fd_ < 0) {
-    return visitor(std::span(memory_).first(lanes), 0);
+    return visitor(memory_, 0);
   }
-  std::vector<std::uint32_t> part(std::min<std::uint64_t>(kReadLanes, lanes));
-  for (std::uint64_t first = 0; first < lanes; first += part.size()) {
-    const std::size_t count = std::min<std::uint64_t>(part.size(), lanes - first);
-    TUTTI_TRY(ReadAt(fd_,
-                     {reinterpret_cast<std::uint8_t*>(part.data()), count * sizeof(std::uint32_t)},
-                     first * sizeof(std::uint32_t)));
-    TUTTI_TRY(visitor(std::span(part).first(count), first));
+  const std::size_t step = std::max(kReadBytes / unit, std::size_t{1}) * unit;
+  Bytes part;
+  for (std::uint64_t first = 0; first < bytes_; first += part.size()) {
+    const std::uint64_t left = bytes_ - first;
+    part.resize(left < step + kTail ? left : step);
+    TUTTI_TRY(ReadAt(fd_, part, first));
+    TUTTI_TRY(visitor(part, first));
   }
   return OkStatus();
 }
@@ -93,9 +88,9 @@ SpoolPool::SpoolPool(std::size_t slots, std::string directory, const Clock& cloc
                      Milliseconds patience)
     : slots_(slots), directory_(std::move(directory)), clock_(clock), patience_(patience) {}
 
-std::unique_ptr<Spool> SpoolPool::InMemory(std::uint64_t bytes, std::vector<std::uint32_t> buffer) {
+std::unique_ptr<Spool> SpoolPool::InMemory(std::uint64_t bytes, Bytes buffer) {
   std::unique_ptr<Spool> spool(new Spool(*this, bytes));
-  buffer.resize(bytes / sizeof(std::uint32_t));
+  buffer.resize(bytes);
   spool->memory_ = std::move(buffer);
   return spool;
 }
@@ -112,7 +107,7 @@ StatusOr<std::unique_ptr<Spool>> SpoolPool::InFile(std::uint64_t bytes) {
 }
 
 void SpoolPool::Request(std::uint64_t bytes, Taker taker) {
-  std::vector<std::uint32_t> buffer;
+  Bytes buffer;
   {
     const std::lock_guard lock(mutex_);
     if (slots_ > 0 && taken_ >= slots_) {
@@ -137,7 +132,7 @@ void SpoolPool::Request(std::uint64_t bytes, Taker taker) {
   }
 }
 
-void SpoolPool::GiveBack(std::vector<std::uint32_t> buffer) {
+void SpoolPool::GiveBack(Bytes buffer) {
   Waiter next;
   {
     const std::lock_guard lock(mutex_);

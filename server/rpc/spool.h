@@ -19,9 +19,8 @@
 
 namespace tutti::rpc {
 
-// Called with consecutive parts of the vector and each part's first lane.
-using LaneVisitor =
-    std::function<Status(std::span<const std::uint32_t> part, std::uint64_t first_lane)>;
+// Called with consecutive parts of the vector and each part's first byte.
+using PartVisitor = std::function<Status(BytesView part, std::uint64_t first_byte)>;
 
 class SpoolPool;
 
@@ -34,7 +33,10 @@ class Spool {
   // The next bytes. OutOfRange past the announced size; ResourceExhausted when the disk is full.
   Status Append(BytesView bytes);
   std::uint64_t received() const { return received_; }
-  Status Visit(const LaneVisitor& visitor) const;
+  // Parts of a multiple of `unit` bytes, except that the last one has all that is left: at least
+  // kTail bytes, or everything.
+  static constexpr std::size_t kTail = 1024;
+  Status Visit(std::size_t unit, const PartVisitor& visitor) const;
 
  private:
   friend class SpoolPool;
@@ -43,7 +45,7 @@ class Spool {
   SpoolPool& pool_;
   const std::uint64_t bytes_;
   std::uint64_t received_ = 0;
-  std::vector<std::uint32_t> memory_;  // in a slot when fd_ < 0
+  Bytes memory_;  // in a slot when fd_ < 0
   int fd_ = -1;
 };
 
@@ -57,7 +59,7 @@ class SpoolPool {
   SpoolPool(std::size_t slots, std::string directory, const Clock& clock,
             Milliseconds patience = Milliseconds(250));
 
-  // Calls `taker` with a place for `bytes` (a multiple of 4): now, or later from the thread that
+  // Calls `taker` with a place for `bytes`: now, or later from the thread that
   // frees a slot or calls Expire.
   void Request(std::uint64_t bytes, Taker taker);
   // Sends those who waited long enough to files. True when someone still waits.
@@ -73,9 +75,9 @@ class SpoolPool {
     std::uint64_t bytes;
     Taker taker;
   };
-  std::unique_ptr<Spool> InMemory(std::uint64_t bytes, std::vector<std::uint32_t> buffer);
+  std::unique_ptr<Spool> InMemory(std::uint64_t bytes, Bytes buffer);
   StatusOr<std::unique_ptr<Spool>> InFile(std::uint64_t bytes);
-  void GiveBack(std::vector<std::uint32_t> buffer);
+  void GiveBack(Bytes buffer);
   void FileClosed();
 
   const std::size_t slots_;
@@ -87,7 +89,7 @@ class SpoolPool {
   std::size_t files_ = 0;       // guarded by mutex_
   std::deque<Waiter> waiters_;  // guarded by mutex_
   Instant last_turnover_{0};    // guarded by mutex_; a slot was given back, or waiting began
-  std::vector<std::vector<std::uint32_t>> kept_;  // guarded by mutex_; buffers of free slots
+  std::vector<Bytes> kept_;     // guarded by mutex_; buffers of free slots
 };
 
 }  // namespace tutti::rpc

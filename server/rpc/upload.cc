@@ -1,7 +1,10 @@
 #include "server/rpc/upload.h"
 
+#include <algorithm>
+
 #include "common/base/text.h"
 #include "common/rpc/chunk.h"
+#include "common/secagg/chunks.h"
 #include "common/wire/conversation.h"
 #include "server/rpc/grpc_status.h"
 #include "tutti/v1/coordinator.pb.h"
@@ -90,16 +93,16 @@ Status Upload::OpenFromHeader() {
   return OkStatus();
 }
 
-void Upload::Accept(std::uint64_t lanes) {
+void Upload::Accept(std::uint64_t bytes) {
   {
     const std::lock_guard lock(mutex_);
     if (step_ != Step::kWaiting) {
       return;
     }
-    bytes_ = lanes * sizeof(std::uint32_t);
+    bytes_ = bytes;
   }
   // Outside the lock: the pool may call back at once, or much later.
-  context_.pool.Request(lanes * sizeof(std::uint32_t),
+  context_.pool.Request(bytes,
                         [upload = shared_from_this()](StatusOr<std::unique_ptr<Spool>> spool) {
                           upload->GotSpool(std::move(spool));
                         });
@@ -122,6 +125,24 @@ void Upload::GotSpool(StatusOr<std::unique_ptr<Spool>> spool) {
   }
 }
 
+// `data` has just been appended: every chunk that is whole now has the digest its header announced.
+Status Upload::CheckChunks(BytesView data) {
+  std::uint64_t received = spool_->received() - data.size();
+  while (!data.empty()) {
+    const std::uint64_t chunk = received / secagg::kChunkBytes;
+    const std::uint64_t end = std::min((chunk + 1) * secagg::kChunkBytes, bytes_);
+    const BytesView part = data.first(std::min<std::uint64_t>(data.size(), end - received));
+    hash_.Update(part);
+    data = data.subspan(part.size());
+    received += part.size();
+    if (received == end && hash_.Finish() != header_.header.chunks.at(chunk)) {
+      return InvalidArgument(Join("chunk ", chunk, " of the uploaded vector does not have the ",
+                                  "SHA-256 its header announced"));
+    }
+  }
+  return OkStatus();
+}
+
 Status Upload::Consume() {
   const auto on_data = [this](const ChunkHead& head, BytesView data) -> Status {
     if (data.empty()) {
@@ -131,8 +152,7 @@ Status Upload::Consume() {
                                         spool_->received(), "; chunks come in order"));
     }
     TUTTI_TRY(spool_->Append(data));
-    hash_.Update(data);
-    return OkStatus();
+    return CheckChunks(data);
   };
   TUTTI_ASSIGN(const ChunkHead head, ParseChunk(&chunk_, on_data));
   context_.metrics.AddBytesUp(head.data_bytes);
@@ -140,9 +160,6 @@ Status Upload::Consume() {
   if (spool_->received() < bytes_) {
     ReadMore();
     return OkStatus();
-  }
-  if (hash_.Finish() != header_.header.digest) {
-    return InvalidArgument("the uploaded vector does not have the SHA-256 its header announced");
   }
   step_ = Step::kReceived;
   context_.port.UploadReceived(*id_);
@@ -172,7 +189,7 @@ void Upload::Finish(const Status& status, Milliseconds retry) {
   reactor_->Finish(ToGrpc(status));
 }
 
-Status Upload::Visit(const LaneVisitor& visitor) {
+Status Upload::Visit(std::size_t unit, const PartVisitor& visitor) {
   std::unique_ptr<Spool> spool;
   {
     const std::lock_guard lock(mutex_);
@@ -181,7 +198,7 @@ Status Upload::Visit(const LaneVisitor& visitor) {
   if (spool == nullptr) {
     return Internal("an upload was added after it was given up");
   }
-  return spool->Visit(visitor);
+  return spool->Visit(unit, visitor);
 }
 
 void Upload::Discard() {

@@ -34,9 +34,9 @@ class Upload final : public IncomingUpload, public std::enable_shared_from_this<
                                                           grpc::CallbackServerContext* call,
                                                           grpc::ByteBuffer* response);
 
-  void Accept(std::uint64_t lanes) override;
+  void Accept(std::uint64_t bytes) override;
   void Answer(const Status& status, Milliseconds retry) override;
-  Status Visit(const LaneVisitor& visitor) override;
+  Status Visit(std::size_t unit, const PartVisitor& visitor) override;
   void Discard() override;
 
   // Ends the call when it receives and nothing came for too long.
@@ -56,6 +56,7 @@ class Upload final : public IncomingUpload, public std::enable_shared_from_this<
   // With mutex_ held:
   Status OpenFromHeader();
   Status Consume();
+  Status CheckChunks(BytesView data);
   void ReadMore();
   void Finish(const Status& status, Milliseconds retry);
   std::unique_ptr<Spool> TakeSpool() { return std::move(spool_); }
@@ -72,7 +73,7 @@ class Upload final : public IncomingUpload, public std::enable_shared_from_this<
   grpc::ByteBuffer chunk_;
   std::uint64_t bytes_ = 0;
   std::unique_ptr<Spool> spool_;
-  crypto::Sha256Stream hash_;
+  crypto::Sha256Stream hash_;  // of the chunk that is coming in
   Instant last_chunk_{0};
 };
 

@@ -127,9 +127,9 @@ void HandClient::Carry(const session::Effect& effect, const Hooks& hooks) {
   } else if (const auto* charge = std::get_if<session::Charge>(&effect)) {
     events_.emplace_back(session::Charged{charge->session});
   } else if (const auto* upload = std::get_if<session::Upload>(&effect)) {
-    const auto header = session_->PrepareUpload(lanes_);
-    if (!header.ok()) throw std::runtime_error("no upload: " + TextOf(header.status()));
-    hooks.upload(*header, lanes_);
+    const auto prepared = session_->PrepareUpload(encoded_.value());
+    if (!prepared.ok()) throw std::runtime_error("no upload: " + TextOf(prepared.status()));
+    hooks.upload(prepared->header, *prepared->vector);
     events_.emplace_back(session::Uploaded{upload->session});
   } else if (const auto* send = std::get_if<session::Send>(&effect)) {
     out_ = !hooks.request(send->request);
@@ -141,7 +141,7 @@ void HandClient::Train(const session::Train& effect) {
   const std::vector<float> update(effect.config.values, 0.0F);
   auto encoded = secagg::EncodeUpdate(effect.config, update, 1, {}, rng_);
   if (!encoded.ok()) throw std::runtime_error("no update: " + TextOf(encoded.status()));
-  lanes_ = std::move(encoded->lanes);
+  encoded_ = std::move(encoded->vector);
   events_.emplace_back(session::Trained{effect.offer.session});
 }
 
@@ -151,14 +151,13 @@ grpc::Status HandClient::Send(const protocol::Request& request) {
   return std::visit(Caller{*stub_, context}, request);
 }
 
-grpc::Status HandClient::Upload(const protocol::UploadHeader& header,
-                                const std::vector<std::uint32_t>& lanes, std::size_t chunk_bytes) {
+grpc::Status HandClient::Upload(const protocol::UploadHeader& header, const Bytes& vector,
+                                std::size_t chunk_bytes) {
   grpc::ClientContext context;
   SetDeadline(context);
   v1::StepReply reply;
   const auto stream = stub_->Upload(&context, &reply);
-  const std::string bytes(reinterpret_cast<const char*>(lanes.data()),
-                          lanes.size() * sizeof(lanes[0]));
+  const std::string bytes(AsText(vector));
   v1::UploadChunk chunk;
   wire::ToProto(header, &chunk);
   for (std::size_t offset = 0; offset < bytes.size(); offset += chunk_bytes) {

@@ -28,7 +28,7 @@ class HandClient {
   // coordinator put this client out of the round, which nobody tells it again.
   struct Hooks {
     std::function<bool(const protocol::Request&)> request;
-    std::function<void(const protocol::UploadHeader&, const std::vector<std::uint32_t>&)> upload;
+    std::function<void(const protocol::UploadHeader&, const Bytes& vector)> upload;
   };
 
   HandClient(const World& world, const std::string& name);
@@ -40,7 +40,7 @@ class HandClient {
 
   // One call each; what the coordinator answers.
   grpc::Status Send(const protocol::Request& request);
-  grpc::Status Upload(const protocol::UploadHeader& header, const std::vector<std::uint32_t>& lanes,
+  grpc::Status Upload(const protocol::UploadHeader& header, const Bytes& vector,
                       std::size_t chunk_bytes);
   // Bytes that are no message, or too many of them, to Coordinator/<method>.
   grpc::Status SendRaw(const std::string& method, const std::string& bytes);
@@ -56,7 +56,7 @@ class HandClient {
   std::unique_ptr<session::Session> session_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::Coordinator::Stub> stub_;
-  std::vector<std::uint32_t> lanes_;
+  std::optional<secagg::RingVector> encoded_;
   std::deque<session::Event> events_;
   bool out_ = false;
 

@@ -51,27 +51,25 @@ void SendShares(HandClient& client, const protocol::ShareRequest& shares) {
   REQUIRE(client.Send(other).error_code() == StatusCode::ALREADY_EXISTS);
 }
 
-void SendUpload(HandClient& client, const protocol::UploadHeader& header,
-                const std::vector<std::uint32_t>& lanes) {
-  REQUIRE(client.Upload(OfAnotherSession(header), lanes, 4096).error_code() ==
+void SendUpload(HandClient& client, const protocol::UploadHeader& header, const Bytes& vector) {
+  REQUIRE(client.Upload(OfAnotherSession(header), vector, 4096).error_code() ==
           StatusCode::FAILED_PRECONDITION);
   // A vector that is longer than the header says, in one chunk beyond the largest.
-  const std::vector<std::uint32_t> large(1 << 19, 7);
+  const Bytes large(2 << 20, 7);
   REQUIRE_FALSE(client.Upload(header, large, 2 << 20).ok());
   // Another vector than the one the header's digest is of.
-  std::vector<std::uint32_t> wrong = lanes;
+  Bytes wrong = vector;
   wrong[0] ^= 1;
   REQUIRE(client.Upload(header, wrong, 4096).error_code() == StatusCode::INVALID_ARGUMENT);
   // Half of it.
-  const std::vector<std::uint32_t> half(
-      lanes.begin(), lanes.begin() + static_cast<std::ptrdiff_t>(lanes.size()) / 2);
+  const Bytes half = ToBytes(BytesView(vector).first(vector.size() / 2));
   REQUIRE_FALSE(client.Upload(header, half, 4096).ok());
 
-  REQUIRE(client.Upload(header, lanes, 16).ok());
-  REQUIRE(client.Upload(header, lanes, 4096).ok());
+  REQUIRE(client.Upload(header, vector, 16).ok());
+  REQUIRE(client.Upload(header, vector, 4096).ok());
   protocol::UploadHeader other = header;
-  other.header.digest[0] ^= 1;
-  REQUIRE(client.Upload(other, lanes, 4096).error_code() == StatusCode::ALREADY_EXISTS);
+  other.header.root[0] ^= 1;
+  REQUIRE(client.Upload(other, vector, 4096).error_code() == StatusCode::ALREADY_EXISTS);
 }
 
 void SendCommit(HandClient& client, const protocol::CommitRequest& commit) {
@@ -84,25 +82,22 @@ void SendCommit(HandClient& client, const protocol::CommitRequest& commit) {
 
 // Everything the session wants to send, and what should not be sent around it.
 HandClient::Hooks Hostile(HandClient& client, std::optional<protocol::JoinRequest>& join) {
-  return {
-      .request =
-          [&client, &join](const protocol::Request& request) {
-            if (const auto* message = std::get_if<protocol::JoinRequest>(&request)) {
-              join = *message;
-              SendJoin(client, *message);
-            } else if (const auto* shares = std::get_if<protocol::ShareRequest>(&request)) {
-              SendShares(client, *shares);
-            } else if (const auto* commit = std::get_if<protocol::CommitRequest>(&request)) {
-              SendCommit(client, *commit);
-            } else {
-              REQUIRE(client.Send(request).ok());
-            }
-            return true;
-          },
-      .upload =
-          [&client](const protocol::UploadHeader& header, const std::vector<std::uint32_t>& lanes) {
-            SendUpload(client, header, lanes);
-          }};
+  return {.request =
+              [&client, &join](const protocol::Request& request) {
+                if (const auto* message = std::get_if<protocol::JoinRequest>(&request)) {
+                  join = *message;
+                  SendJoin(client, *message);
+                } else if (const auto* shares = std::get_if<protocol::ShareRequest>(&request)) {
+                  SendShares(client, *shares);
+                } else if (const auto* commit = std::get_if<protocol::CommitRequest>(&request)) {
+                  SendCommit(client, *commit);
+                } else {
+                  REQUIRE(client.Send(request).ok());
+                }
+                return true;
+              },
+          .upload = [&client](const protocol::UploadHeader& header,
+                              const Bytes& vector) { SendUpload(client, header, vector); }};
 }
 
 constexpr const char* kFive = "cohort.size=5";
@@ -171,7 +166,7 @@ TEST_CASE("a client that shares its keys and never uploads is left behind", "[e2
   world.Submit("trial", {"rounds=1", kFive, "deadlines.upload_seconds=2.0"});
   const std::optional<protocol::Closed> closed = client.Play(
       {.request = [&client](const protocol::Request& request) { return client.Send(request).ok(); },
-       .upload = [](const protocol::UploadHeader&, const std::vector<std::uint32_t>&) {}});
+       .upload = [](const protocol::UploadHeader&, const Bytes&) {}});
   REQUIRE(closed);
   REQUIRE(closed->outcome == protocol::Outcome::kDropped);
   world.AwaitDone("trial");

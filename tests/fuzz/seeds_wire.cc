@@ -198,10 +198,12 @@ void AddRequests(Seeds& seeds) {
       seeds, 5, "evaluation",
       protocol::EvaluationReport{
           .job = "digits", .round = 3, .examples = 10, .loss = 0.5, .accuracy = 0.75});
-  AddRequest<v1::UploadChunk>(
-      seeds, 6, "upload",
-      protocol::UploadHeader{kSession,
-                             {.lanes = 12, .digest = Filled<32>(1), .signature = Filled<64>(2)}});
+  AddRequest<v1::UploadChunk>(seeds, 6, "upload",
+                              protocol::UploadHeader{kSession,
+                                                     {.bytes = 300'000,
+                                                      .chunks = {Filled<32>(3), Filled<32>(4)},
+                                                      .root = Filled<32>(1),
+                                                      .signature = Filled<64>(2)}});
   AddRequest<v1::AttachRequest>(seeds, 7, "attach", budget);
 }
 

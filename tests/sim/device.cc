@@ -60,7 +60,7 @@ void Device::Crash() {
   ++process_;
   ++stream_;
   session_.reset();
-  encoded_.clear();
+  encoded_.reset();
   pending_.clear();
   world_.After(world_.Between(10, 3000), [this] { Start(); });
 }
@@ -143,8 +143,8 @@ void Device::Transmit(std::uint64_t key, const Pending& pending) {
   } else {
     oracle_.Leaves(name_, pending.header);
     world_.After(world_.Between(1, 30),
-                 [this, header = pending.header, lanes = pending.lanes, alive, reply] {
-                   coordinator_.Upload(name_, header, lanes, alive, reply);
+                 [this, header = pending.header, vector = pending.vector, alive, reply] {
+                   coordinator_.Upload(name_, header, vector, alive, reply);
                  });
   }
 }
@@ -193,8 +193,8 @@ void Device::Carry(const session::Train& effect) {
     if (!update.ok()) {
       return world_.Violation(TextOf(update.status()));
     }
-    encoded_ = std::move(update->lanes);
-    oracle_.Encoded(name_, session, encoded_);
+    encoded_ = std::move(update->vector);
+    oracle_.Encoded(name_, session, *encoded_);
     Post(session::Trained{session});
   });
 }
@@ -217,12 +217,12 @@ void Device::Carry(const session::Charge& effect) {
 void Device::Carry(const session::Upload& effect) {
   Pending pending;
   pending.session = effect.session;
-  pending.lanes = encoded_;
-  auto header = session_->PrepareUpload(pending.lanes);
-  if (!header.ok()) {
-    return world_.Violation(Join("an upload cannot be prepared: ", TextOf(header.status())));
+  auto upload = session_->PrepareUpload(*encoded_);
+  if (!upload.ok()) {
+    return world_.Violation(Join("an upload cannot be prepared: ", TextOf(upload.status())));
   }
-  pending.header = *header;
+  pending.header = upload->header;
+  pending.vector = *upload->vector;
   const std::uint64_t key = ++next_key_;
   pending_.emplace(key, std::move(pending));
   Deliver(key);
@@ -259,7 +259,7 @@ void Device::Carry(const session::Evaluate& effect) {
 
 void Device::Carry(const session::Finished& effect) {
   world_.Trace(Join("  ", name_, " finished: ", effect.reason));
-  encoded_.clear();
+  encoded_.reset();
   std::erase_if(pending_, [&](const auto& entry) {
     const Pending& pending = entry.second;
     return pending.session == effect.session &&

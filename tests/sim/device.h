@@ -32,7 +32,7 @@ class Device {
     protocol::SessionHash session{};
     std::optional<protocol::Request> request;  // else: the upload
     protocol::UploadHeader header;
-    std::vector<std::uint32_t> lanes;
+    Bytes vector;
     int tries = 0;
   };
 
@@ -66,7 +66,7 @@ class Device {
   std::vector<session::LastAnswered> journal_;  // durable
   std::uint64_t charges_ = 0;                   // durable
   std::unique_ptr<session::Session> session_;
-  std::vector<std::uint32_t> encoded_;  // of the running session
+  std::optional<secagg::RingVector> encoded_;  // of the running session
   std::map<std::uint64_t, Pending> pending_;
   std::uint64_t next_key_ = 0;
   std::uint64_t process_ = 0;

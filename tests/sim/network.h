@@ -28,9 +28,8 @@ class Coordinator {
   virtual void Request(const ClientId& client, const protocol::Request& request,
                        ReplySink reply) = 0;
   // `alive` says whether the sender still lives when the vector has arrived.
-  virtual void Upload(const ClientId& client, const protocol::UploadHeader& header,
-                      std::vector<std::uint32_t> lanes, std::function<bool()> alive,
-                      ReplySink reply) = 0;
+  virtual void Upload(const ClientId& client, const protocol::UploadHeader& header, Bytes vector,
+                      std::function<bool()> alive, ReplySink reply) = 0;
 };
 
 }  // namespace tutti::sim

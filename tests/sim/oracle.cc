@@ -1,14 +1,12 @@
 #include "tests/sim/oracle.h"
 
-#include <algorithm>
-
 #include "common/secagg/encoding.h"
 
 namespace tutti::sim {
 
 void Oracle::Encoded(const ClientId& client, const protocol::SessionHash& session,
-                     std::span<const std::uint32_t> lanes) {
-  plain_[{client, session}].assign(lanes.begin(), lanes.end());
+                     const secagg::RingVector& encoded) {
+  plain_[{client, session}] = secagg::ToWire(encoded);
 }
 
 void Oracle::Charged(const ClientId& client, const protocol::SessionHash& session) {
@@ -19,8 +17,8 @@ void Oracle::Leaves(const ClientId& client, const protocol::UploadHeader& header
   if (!charged_.contains({client, header.session})) {
     world_.Violation(Join("the vector of ", client, " leaves before the ledger was debited"));
   }
-  const auto [left, first] = left_.emplace(Key{client, header.session}, header.header.digest);
-  if (!first && left->second != header.header.digest) {
+  const auto [left, first] = left_.emplace(Key{client, header.session}, header.header.root);
+  if (!first && left->second != header.header.root) {
     world_.Violation(Join("device ", client, " sends two different vectors in one session"));
   }
 }
@@ -75,7 +73,7 @@ void Oracle::AsksAbout(const protocol::SessionHash& session) {
 }
 
 void Oracle::Opened(const secagg::RoundConfig& config, const protocol::SessionHash& session,
-                    const std::vector<ClientId>& survivors, std::span<const std::uint32_t> sum) {
+                    const std::vector<ClientId>& survivors, const secagg::RingVector& sum) {
   if (const auto kept = persisted_.find(session);
       kept == persisted_.end() || kept->second != survivors) {
     world_.Violation("the sum is not of the survivor set that was written down");
@@ -90,16 +88,17 @@ void Oracle::Opened(const secagg::RoundConfig& config, const protocol::SessionHa
   if (config.round != ++published_) {
     world_.Violation(Join("round ", config.round, " is the ", published_, ". that was published"));
   }
-  std::vector<std::uint32_t> expected(config.lanes(), 0);
+  secagg::RingVector expected(config.layout());
   for (const ClientId& client : survivors) {
     const auto plain = plain_.find({client, session});
     if (plain == plain_.end()) {
       return world_.Violation(Join("client ", client, " is called a survivor but encoded nothing"));
     }
-    std::transform(expected.begin(), expected.end(), plain->second.begin(), expected.begin(),
-                   std::plus<>());
+    if (!expected.AddWire(plain->second, 0).ok()) {
+      return world_.Violation(Join("client ", client, " encoded a vector of another layout"));
+    }
   }
-  if (!std::equal(expected.begin(), expected.end(), sum.begin(), sum.end())) {
+  if (secagg::ToWire(expected) != secagg::ToWire(sum)) {
     world_.Violation(Join("the released sum of round ", config.round,
                           " is not the sum of its survivors' vectors"));
   }

@@ -6,13 +6,13 @@
 #include <cstdint>
 #include <map>
 #include <set>
-#include <span>
 #include <utility>
 #include <vector>
 
 #include "common/base/ids.h"
 #include "common/protocol/messages.h"
 #include "common/secagg/config.h"
+#include "common/secagg/ring.h"
 #include "tests/sim/world.h"
 
 namespace tutti::sim {
@@ -23,7 +23,7 @@ class Oracle {
 
   // Devices.
   void Encoded(const ClientId& client, const protocol::SessionHash& session,
-               std::span<const std::uint32_t> lanes);
+               const secagg::RingVector& encoded);
   void Charged(const ClientId& client, const protocol::SessionHash& session);  // durably
   void Leaves(const ClientId& client, const protocol::UploadHeader& header);   // a masked vector
   void Recorded(const ClientId& client, const protocol::SessionHash& session, std::uint64_t round,
@@ -34,13 +34,13 @@ class Oracle {
   void Persisted(const protocol::SessionHash& session, const std::vector<ClientId>& survivors);
   void AsksAbout(const protocol::SessionHash& session);  // survivors go out
   void Opened(const secagg::RoundConfig& config, const protocol::SessionHash& session,
-              const std::vector<ClientId>& survivors, std::span<const std::uint32_t> sum);
+              const std::vector<ClientId>& survivors, const secagg::RingVector& sum);
   std::uint64_t published() const { return published_; }
 
  private:
   using Key = std::pair<ClientId, protocol::SessionHash>;
   World& world_;
-  std::map<Key, std::vector<std::uint32_t>> plain_;
+  std::map<Key, Bytes> plain_;  // as they would travel
   std::set<Key> charged_;
   std::map<Key, Digest> left_;
   std::map<Key, Digest> answered_;

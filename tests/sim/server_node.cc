@@ -2,18 +2,10 @@
 
 #include <algorithm>
 
-#include "common/crypto/hash.h"
+#include "common/secagg/chunks.h"
 #include "tests/sim/test_identity.h"
 
 namespace tutti::sim {
-namespace {
-
-Digest DigestOf(std::span<const std::uint32_t> lanes) {
-  return crypto::Sha256({reinterpret_cast<const std::uint8_t*>(lanes.data()), lanes.size() * 4});
-}
-
-}  // namespace
-
 ServerNode::ServerNode(World& world, Oracle& oracle, crypto::PeerVerifier& verifier,
                        std::uint64_t seed, Store store)
     : world_(world),
@@ -140,15 +132,14 @@ void ServerNode::Request(const ClientId& client, const protocol::Request& reques
   Post(round::RequestArrived{call, client, request});
 }
 
-void ServerNode::Upload(const ClientId& client, const protocol::UploadHeader& header,
-                        std::vector<std::uint32_t> lanes, std::function<bool()> alive,
-                        ReplySink reply) {
+void ServerNode::Upload(const ClientId& client, const protocol::UploadHeader& header, Bytes vector,
+                        std::function<bool()> alive, ReplySink reply) {
   if (!up()) {
     return;
   }
   const round::CallId call = world_.NextCall();
   calls_.emplace(call, std::move(reply));
-  incoming_.emplace(call, Incoming{client, header, std::move(lanes), std::move(alive)});
+  incoming_.emplace(call, Incoming{client, header, std::move(vector), std::move(alive)});
   Post(round::UploadOpened{call, client, header});
 }
 
@@ -167,9 +158,9 @@ void ServerNode::FinishUpload(round::CallId call, const ClientId& sender,
     return Post(round::UploadBroken{call, client});
   }
   if (broken) {
-    std::fill(incoming.lanes.begin() + 1, incoming.lanes.end(), 0U);
-  } else if (DigestOf(incoming.lanes) != incoming.header.header.digest) {
-    return world_.Violation("a vector does not have its header's digest");
+    std::fill(incoming.vector.begin() + 1, incoming.vector.end(), std::uint8_t{0});
+  } else if (secagg::ChunkDigests(incoming.vector) != incoming.header.header.chunks) {
+    return world_.Violation("a vector does not have its header's digests");
   }
   incoming.complete = true;
   Post(round::UploadFinished{call, client, protocol::UploadHeader(incoming.header)});
@@ -231,7 +222,7 @@ void ServerNode::Carry(const round::Reply& effect) {
 }
 
 void ServerNode::Carry(const round::BeginSum& effect) {
-  if (!sums_.emplace(effect.session, secagg::Accumulator(effect.lanes)).second) {
+  if (!sums_.emplace(effect.session, secagg::Accumulator(effect.layout)).second) {
     world_.Violation("a sum of one session begins twice");
   }
 }
@@ -253,13 +244,13 @@ void ServerNode::Carry(const round::Accumulate& effect) {
   if (sum == sums_.end()) {
     return world_.Violation("there is no sum to add a vector to");
   }
-  std::vector<std::uint32_t>& lanes = found->second.lanes;
-  lanes[0] += world_.sabotage == Sabotage::kWrongLane ? 1U : 0U;
+  Bytes& vector = found->second.vector;
+  vector[0] ^= world_.sabotage == Sabotage::kWrongLane ? 1U : 0U;
   const int times = world_.sabotage == Sabotage::kAccumulateTwice    ? 2
                     : world_.sabotage == Sabotage::kForgetAccumulate ? 0
                                                                      : 1;
   for (int i = 0; i < times; ++i) {
-    if (const Status status = sum->second.Add(lanes, 0); !status.ok()) {
+    if (const Status status = sum->second.Add(vector, 0); !status.ok()) {
       world_.Violation(TextOf(status));
     }
   }
@@ -292,13 +283,13 @@ void ServerNode::Carry(const round::Publish& effect) {
     if (world_.sabotage == Sabotage::kKeepMask) {
       masks.pop_back();
     }
-    if (const Status status = node.mapped().RemoveMasks(masks, 0, node.mapped().lanes());
+    if (const Status status = node.mapped().RemoveMasks(masks, 0, node.mapped().sum().count());
         !status.ok()) {
       return world_.Violation(TextOf(status));
     }
     oracle_.Opened(effect.config, effect.session, effect.report.survivors, node.mapped().sum());
-    const Digest sum_hash = DigestOf(node.mapped().sum());
-    const round::ModelRef model{sum_hash, node.mapped().lanes() * 4};
+    const Digest sum_hash = secagg::WireDigest(node.mapped().sum());
+    const round::ModelRef model{sum_hash, node.mapped().sum().layout().wire_bytes()};
     if (world_.sabotage != Sabotage::kForgetPublished) {
       store_.rounds_done = effect.config.round;
       store_.last_attempt = 0;

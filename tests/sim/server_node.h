@@ -38,9 +38,8 @@ class ServerNode final : public Coordinator {
   void Attach(const ClientId& client, round::Role role, const protocol::BudgetReport& budget,
               NoticeSink notices, BrokenSink broken) override;
   void Request(const ClientId& client, const protocol::Request& request, ReplySink reply) override;
-  void Upload(const ClientId& client, const protocol::UploadHeader& header,
-              std::vector<std::uint32_t> lanes, std::function<bool()> alive,
-              ReplySink reply) override;
+  void Upload(const ClientId& client, const protocol::UploadHeader& header, Bytes vector,
+              std::function<bool()> alive, ReplySink reply) override;
   void Revoke(const ClientId& client);
   void Stop();
   void Resume();
@@ -59,7 +58,7 @@ class ServerNode final : public Coordinator {
   struct Incoming {
     ClientId client;
     protocol::UploadHeader header;
-    std::vector<std::uint32_t> lanes;
+    Bytes vector;
     std::function<bool()> alive;
     bool complete = false;
   };

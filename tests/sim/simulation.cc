@@ -49,7 +49,7 @@ round::JobSettings DrawJob(TestRng& chance, std::uint32_t devices, std::uint64_t
       chance.Below(2) == 0 ? secagg::ThreatLevel::kCurious : secagg::ThreatLevel::kMalicious;
   config.values = 8 + chance.Below(9);
   config.extra_lanes = 1 + static_cast<std::uint32_t>(chance.Below(2));
-  config.value_bits = 16;
+  config.value_bits = static_cast<std::uint32_t>(8 + chance.Below(23));  // lanes of 16 to 64 bits
   config.weight_bits = chance.Below(2) == 0 ? 0 : 4;
   config.min_cohort = 3;
   config.min_survivors =

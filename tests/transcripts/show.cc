@@ -73,9 +73,9 @@ std::string Stage::ShowNotice(const protocol::Notice& notice) {
 // Opens the sum for real and says whether it is the sum of what the survivors encoded.
 std::string Stage::ShowPublish(const round::Publish& publish) {
   publishing_ = publish.session;
-  const Status removed = sum_->RemoveMasks(publish.masks, 0, sum_->lanes());
+  const Status removed = sum_->RemoveMasks(publish.masks, 0, sum_->sum().count());
   const bool exact =
-      removed.ok() && std::equal(plain_sum_.begin(), plain_sum_.end(), sum_->sum().begin());
+      removed.ok() && secagg::ToWire(plain_sum_->sum()) == secagg::ToWire(sum_->sum());
   const round::RoundReport& report = publish.report;
   return Join("publish ", Label(publish.session), " round ", report.round, " attempt ",
               report.attempt, ": ", publish.masks.size(), " masks, sum ", exact ? "exact" : "WRONG",
@@ -97,10 +97,11 @@ std::string Stage::Show(const round::Effect& effect) {
                         e.status.ok() ? "" : " ", MessageOf(e.status), later);
           },
           [&](const round::BeginSum& e) {
-            return Join("begin sum ", Label(e.session), " of ", e.lanes, " lanes");
+            return Join("begin sum ", Label(e.session), " of ", e.layout.positions(), " lanes of ",
+                        e.layout.bits, " bits");
           },
           [&](const round::AcceptUpload& e) {
-            return Join("accept upload ", e.call, " of ", e.lanes, " lanes");
+            return Join("accept upload ", e.call, " of ", e.bytes, " bytes");
           },
           [&](const round::Accumulate& e) { return Join("accumulate ", e.call); },
           [&](const round::DropUpload& e) { return Join("drop upload ", e.call); },

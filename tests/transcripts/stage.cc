@@ -290,21 +290,20 @@ std::vector<std::string> Stage::OpenUpload(const std::string& name, const std::s
       throw std::invalid_argument("this client has no boxes to open");
     }
     actor.opened_boxes = true;
-    actor.plain.assign(actor.keys->config().lanes(), static_cast<std::uint32_t>(name.front()));
-    actor.masked = actor.plain;
-    const Status masked = actor.keys->AddMasks(actor.masked, 0);
-    const Digest digest = crypto::Sha256(
-        {reinterpret_cast<const std::uint8_t*>(actor.masked.data()), actor.masked.size() * 4});
-    actor.header = {actor.offer->session, actor.keys->HeaderFor(digest).value()};
-    if (!masked.ok()) {
+    secagg::RingVector vector(actor.keys->config().layout());
+    vector.extras()[0] = static_cast<std::uint32_t>(name.front());
+    actor.plain = secagg::ToWire(vector);
+    if (const Status masked = actor.keys->AddMasks(vector); !masked.ok()) {
       throw std::invalid_argument(TextOf(masked));
     }
+    actor.masked = secagg::ToWire(vector);
+    actor.header = {actor.offer->session, actor.keys->HeaderFor(actor.masked).value()};
   }
   actor.call = ++calls_;
   uploads_[actor.call] = name;
   protocol::UploadHeader header = actor.header;
   if (how == "other") {
-    header.header.digest[0] ^= 1U;
+    header.header.root[0] ^= 1U;
   }
   return Post(round::UploadOpened{actor.call, ClientId(name), header});
 }
@@ -334,15 +333,13 @@ void Stage::Remember(const round::Effect& effect) {
         },
         notify->notice);
   } else if (const auto* begin = std::get_if<round::BeginSum>(&effect)) {
-    sum_.emplace(begin->lanes);
-    plain_sum_.assign(begin->lanes, 0);
+    sum_.emplace(begin->layout);
+    plain_sum_.emplace(begin->layout);
   } else if (const auto* add = std::get_if<round::Accumulate>(&effect)) {
     const Actor& actor = ActorOf(uploads_.at(add->call));
-    if (!sum_->Add(actor.masked, 0).ok()) {
+    if (!sum_->Add(actor.masked, 0).ok() || !plain_sum_->Add(actor.plain, 0).ok()) {
       throw std::invalid_argument("a vector does not fit the sum");
     }
-    std::transform(plain_sum_.begin(), plain_sum_.end(), actor.plain.begin(), plain_sum_.begin(),
-                   std::plus<>());
   }
 }
 

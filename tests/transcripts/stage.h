@@ -48,8 +48,8 @@ class Stage {
     bool opened_boxes = false;
     round::CallId call = 0;  // newest upload
     protocol::UploadHeader header;
-    std::vector<std::uint32_t> plain;
-    std::vector<std::uint32_t> masked;
+    Bytes plain;
+    Bytes masked;
   };
   using Words = std::istringstream;
 
@@ -82,7 +82,7 @@ class Stage {
   std::vector<protocol::SessionHash> sessions_;   // in order of appearance: s1, s2, ...
   std::map<round::CallId, std::string> uploads_;  // whose vector a call brought
   std::optional<secagg::Accumulator> sum_;
-  std::vector<std::uint32_t> plain_sum_;
+  std::optional<secagg::Accumulator> plain_sum_;
   protocol::SessionHash publishing_{};
 };
 

@@ -5,10 +5,9 @@
 #include <cstdio>
 
 #include "common/base/rng.h"
-#include "common/crypto/hash.h"
-#include "common/crypto/mask_stream.h"
 #include "common/crypto/random.h"
 #include "common/secagg/encoding.h"
+#include "tests/ring_lanes.h"
 
 namespace tutti::bench {
 namespace {
@@ -97,11 +96,13 @@ Ledger::Round& Ledger::Of(const Digest& session) {
   return rounds_.back();
 }
 
-void Ledger::Uploading(const Digest& session, std::span<const std::uint32_t> lanes) {
+void Ledger::Uploading(const Digest& session, const secagg::RingVector& vector) {
   const std::lock_guard<std::mutex> lock(mutex_);
   Round& round = Of(session);
-  round.sum.resize(lanes.size(), 0);
-  crypto::AddLanes(round.sum, lanes);
+  if (!round.sum.has_value()) {
+    round.sum.emplace(vector.layout());
+  }
+  secagg::AddTo(*round.sum, vector);
   ++round.uploads;
 }
 
@@ -236,19 +237,18 @@ void ProtocolClient::Train(const session::Train& train) {
     Post(session::TrainingFailed{train.offer.session, "DATA", TextOf(encoded.status())});
     return;
   }
-  lanes_ = std::move(encoded->lanes);
+  encoded_ = std::move(encoded->vector);
   Post(session::Trained{train.offer.session});
 }
 
 void ProtocolClient::Upload(const session::Upload& upload) {
-  ledger_.Uploading(upload.session, lanes_);
-  const auto masked = std::make_shared<std::vector<std::uint32_t>>(std::move(lanes_));
-  const StatusOr<protocol::UploadHeader> header = session_->PrepareUpload(*masked);
-  if (!header.ok()) {
-    std::fprintf(stderr, "client: %s\n", TextOf(header.status()).c_str());
+  ledger_.Uploading(upload.session, *encoded_);
+  const auto prepared = session_->PrepareUpload(*std::move(encoded_));
+  if (!prepared.ok()) {
+    std::fprintf(stderr, "client: %s\n", TextOf(prepared.status()).c_str());
     return;
   }
-  const Status status = link_.Upload(*header, masked, stop_.get_token());
+  const Status status = link_.Upload(prepared->header, prepared->vector, stop_.get_token());
   if (status.ok()) {
     Post(session::Uploaded{upload.session});
   } else {

@@ -44,12 +44,12 @@ class Pool {
 // round's end.
 class Ledger {
  public:
-  void Uploading(const Digest& session, std::span<const std::uint32_t> lanes);
+  void Uploading(const Digest& session, const secagg::RingVector& vector);
   void Ended(const Digest& session, const Digest& sum_hash, protocol::Outcome outcome);
 
   struct Round {
     Digest session{};
-    std::vector<std::uint32_t> sum;
+    std::optional<secagg::RingVector> sum;
     std::size_t uploads = 0;
     std::size_t published = 0;
     std::size_t failed = 0;
@@ -97,7 +97,7 @@ class ProtocolClient {
   client_rpc::GrpcLink link_;
   std::stop_source stop_;
   std::vector<float> update_;  // made once: training is not what is measured; used by Drain only
-  std::vector<std::uint32_t> lanes_;  // as lanes of the encoded update; used by Drain only
+  std::optional<secagg::RingVector> encoded_;  // used by Drain only
   std::uint64_t seed_;
 
   std::mutex mutex_;

@@ -98,9 +98,7 @@ Status Submit(ServerProcess& server, const v1::JobConfig& job) {
 }
 
 bool SumIsExact(const Ledger::Round& round) {
-  const BytesView bytes(reinterpret_cast<const std::uint8_t*>(round.sum.data()),
-                        round.sum.size() * 4);
-  return crypto::Sha256(bytes) == round.sum_hash;
+  return round.sum.has_value() && secagg::WireDigest(*round.sum) == round.sum_hash;
 }
 
 struct Load {
@@ -174,10 +172,10 @@ StatusOr<nlohmann::json> MeasureRounds(const RoundSettings& settings) {
   load.Bytes(sent, received);
 
   bool exact = load.ledger.failures() == 0;
-  std::size_t lanes = 0;
+  std::uint64_t values = 0;
   for (const Ledger::Round& round : load.ledger.rounds()) {
     exact = exact && round.uploads == settings.clients && SumIsExact(round);
-    lanes = round.sum.size();
+    values = round.sum.has_value() ? round.sum->layout().values : 0;
   }
   // Over all rounds: a client may fetch the next model before the last one heard that its round
   // ended.
@@ -185,7 +183,7 @@ StatusOr<nlohmann::json> MeasureRounds(const RoundSettings& settings) {
   nlohmann::json line = MachineFacts();
   line.update({{"bench", "round"},
                {"clients", settings.clients},
-               {"values", lanes - 1},
+               {"values", values},
                {"level", settings.level},
                {"rounds", settings.rounds},
                {"seconds_per_round", seconds / settings.rounds},

@@ -2,19 +2,14 @@
 
 #include <cmath>
 
-#include "common/crypto/hash.h"
-#include "common/crypto/mask_stream.h"
 #include "common/secagg/encoding.h"
 #include "tests/bench/secagg/cpu_time.h"
 #include "tests/bench/secagg/packing.h"
 #include "tests/bench/secagg/server_side.h"
+#include "tests/ring_lanes.h"
 
 namespace tutti::bench {
 namespace {
-
-Digest DigestOf(std::span<const std::uint32_t> lanes) {
-  return crypto::Sha256({reinterpret_cast<const std::uint8_t*>(lanes.data()), lanes.size_bytes()});
-}
 
 // Spread evenly: of every 1 / dropout clients the last one drops.
 bool Drops(std::uint32_t index, double dropout) {
@@ -33,7 +28,7 @@ Cohort::Cohort(Line& line, const SecaggSettings& settings, const secagg::RoundCo
       shared_verifier_(authority.pem, clock, settings.clients),
       clients_(settings.clients),
       update_(config.values),
-      plain_sum_(config.lanes()) {
+      plain_sum_(config.layout()) {
   for (std::uint32_t index = 0; index < settings.clients; ++index) {
     clients_[index].drops = Drops(index, settings.dropout);
     survivors_ += clients_[index].drops ? 0U : 1U;
@@ -123,15 +118,13 @@ Status Cohort::UploadOne(std::uint32_t index) {
   TUTTI_ASSIGN(const secagg::Boxes boxes, Unpack<v1::BoxesMessage>(body));
   TUTTI_TRY(Timed(totals_.mask, [&] { return clients_[index].session->OnBoxes(boxes); }));
   secagg::MaskedHeader header;
-  TUTTI_ASSIGN(const std::vector<std::uint32_t> lanes, MaskedVector(index, header));
+  TUTTI_ASSIGN(const Bytes vector, MaskedVector(index, header));
   TUTTI_TRY(Ask(Call::kHeader, index, Pack<v1::MaskedHeader>(header)).status());
-  const std::size_t bytes = lanes.size() * sizeof(lanes[0]);
-  totals_.upload_bytes += static_cast<double>(bytes);
-  return line_.Ask(Call::kVector, index, lanes.data(), bytes).status();
+  totals_.upload_bytes += static_cast<double>(vector.size());
+  return line_.Ask(Call::kVector, index, vector.data(), vector.size()).status();
 }
 
-StatusOr<std::vector<std::uint32_t>> Cohort::MaskedVector(std::uint32_t index,
-                                                          secagg::MaskedHeader& header) {
+StatusOr<Bytes> Cohort::MaskedVector(std::uint32_t index, secagg::MaskedHeader& header) {
   TestRng values(index + 1);  // no client's update is another's
   for (float& value : update_) {
     value = static_cast<float>(2 * values.Unit() - 1);
@@ -139,13 +132,15 @@ StatusOr<std::vector<std::uint32_t>> Cohort::MaskedVector(std::uint32_t index,
   TUTTI_ASSIGN(secagg::EncodedUpdate encoded, Timed(totals_.mask, [&] {
                  return secagg::EncodeUpdate(config_, update_, 1, {}, rng_);
                }));
-  crypto::AddLanes(plain_sum_, encoded.lanes);
+  secagg::AddTo(plain_sum_, encoded.vector);
   secagg::ClientSession& session = *clients_[index].session;
+  Bytes wire;
   TUTTI_ASSIGN(header, Timed(totals_.mask, [&]() -> StatusOr<secagg::MaskedHeader> {
-                 TUTTI_TRY(session.AddMasks(encoded.lanes, 0));
-                 return session.HeaderFor(DigestOf(encoded.lanes));
+                 TUTTI_TRY(session.AddMasks(encoded.vector));
+                 wire = secagg::ToWire(encoded.vector);
+                 return session.HeaderFor(wire);
                }));
-  return std::move(encoded.lanes);
+  return wire;
 }
 
 Status Cohort::Commit() {
@@ -193,6 +188,6 @@ ClientCosts Cohort::Costs() const {
   return mean;
 }
 
-Digest Cohort::PlainSumSha256() const { return DigestOf(plain_sum_); }
+Digest Cohort::PlainSumSha256() const { return secagg::WireDigest(plain_sum_); }
 
 }  // namespace tutti::bench

@@ -44,8 +44,7 @@ class Cohort {
   Status JoinOne(std::uint32_t index);
   Status ShareOne(std::uint32_t index);
   Status UploadOne(std::uint32_t index);
-  StatusOr<std::vector<std::uint32_t>> MaskedVector(std::uint32_t index,
-                                                    secagg::MaskedHeader& header);
+  StatusOr<Bytes> MaskedVector(std::uint32_t index, secagg::MaskedHeader& header);
   Status CommitOne(std::uint32_t index);
   Status UnmaskOne(std::uint32_t index);
   StatusOr<secagg::ClientIdentity> Enrol(std::uint32_t index);
@@ -65,7 +64,7 @@ class Cohort {
   std::uint32_t survivors_ = 0;
   std::string survivor_set_;   // the message
   std::vector<float> update_;  // one client's at a time
-  std::vector<std::uint32_t> plain_sum_;
+  secagg::RingVector plain_sum_;
   ClientCosts totals_;
 };
 

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "common/crypto/certificate.h"
-#include "common/crypto/hash.h"
 #include "common/platform/clock.h"
 #include "common/secagg/accumulator.h"
+#include "common/secagg/chunks.h"
 #include "common/secagg/server_session.h"
 #include "tests/bench/secagg/cpu_time.h"
 #include "tests/bench/secagg/packing.h"
@@ -18,10 +18,6 @@
 
 namespace tutti::bench {
 namespace {
-
-Digest DigestOf(std::span<const std::uint32_t> lanes) {
-  return crypto::Sha256({reinterpret_cast<const std::uint8_t*>(lanes.data()), lanes.size_bytes()});
-}
 
 std::uint64_t PeakResidentBytes() {
   rusage usage{};
@@ -32,8 +28,9 @@ std::uint64_t PeakResidentBytes() {
 class ServerSide {
  public:
   // `known`: checks certificates before their joins are timed; null when they are new.
-  ServerSide(secagg::ServerSession session, std::uint64_t lanes, crypto::PeerVerifier* known)
-      : session_(std::move(session)), known_(known), sum_(lanes), slot_(lanes) {}
+  ServerSide(secagg::ServerSession session, const secagg::RingLayout& layout,
+             crypto::PeerVerifier* known)
+      : session_(std::move(session)), known_(known), sum_(layout), slot_(layout.wire_bytes()) {}
 
   StatusOr<std::string> Handle(Call call, const ClientId& client, const std::string& body);
   // The vector that follows a header: it arrives whole in the one slot, then enters the sum.
@@ -64,7 +61,7 @@ class ServerSide {
   secagg::ServerSession session_;
   crypto::PeerVerifier* known_;
   secagg::Accumulator sum_;
-  std::vector<std::uint32_t> slot_;
+  Bytes slot_;
   std::optional<secagg::MaskedHeader> header_;  // of the vector that comes next
   ServerCosts costs_;
 };
@@ -124,15 +121,15 @@ Status ServerSide::CheckHeader(const ClientId& client, const std::string& body) 
 }
 
 Status ServerSide::ReceiveVector(Line& line, const ClientId& client, std::uint64_t size) {
-  if (!header_.has_value() || size != slot_.size() * sizeof(slot_[0])) {
+  if (!header_.has_value() || size != slot_.size()) {
     return InvalidArgument("vector of the bench has no header or another length");
   }
   TUTTI_TRY(line.Receive(slot_.data(), size));
-  if (Timed(costs_.digest, [&] { return DigestOf(slot_); }) != header_->digest) {
+  if (Timed(costs_.digest, [&] { return secagg::ChunkDigests(slot_); }) != header_->chunks) {
     return DataLoss("vector of the bench is not the one its header announced");
   }
   TUTTI_TRY(Timed(costs_.sum, [&] { return sum_.Add(slot_, 0); }));
-  costs_.added_elements += static_cast<double>(slot_.size());
+  costs_.added_elements += static_cast<double>(sum_.sum().count());
   return Timed(costs_.cpu, [&] { return session_.AddMasked(client, *header_); });
 }
 
@@ -148,13 +145,13 @@ StatusOr<std::string> ServerSide::OpenSum() {
   }
   TUTTI_ASSIGN(const std::vector<secagg::LeftoverMask> masks,
                Timed(costs_.rebuild, [&] { return session_.Rebuild(); }));
-  TUTTI_TRY(Timed(costs_.unmask, [&] { return sum_.RemoveMasks(masks, 0, sum_.lanes()); }));
+  TUTTI_TRY(Timed(costs_.unmask, [&] { return sum_.RemoveMasks(masks, 0, sum_.sum().count()); }));
   costs_.cpu += costs_.sum + costs_.rebuild + costs_.unmask;
   costs_.masks = masks.size();
   costs_.neighbours = session_.neighbours();
   costs_.threshold = session_.threshold();
   costs_.peak_rss_bytes = PeakResidentBytes();
-  const Digest digest = DigestOf(sum_.sum());
+  const Digest digest = secagg::WireDigest(sum_.sum());
   std::copy(digest.begin(), digest.end(), costs_.sum_sha256);
   return std::string(reinterpret_cast<const char*>(&costs_), sizeof costs_);
 }
@@ -172,7 +169,7 @@ Status ServeRound(Line& line, const secagg::RoundConfig& config, const std::stri
   const platform::RealClock clock;
   crypto::CachingVerifier verifier(ca_pem, clock);
   TUTTI_ASSIGN(secagg::ServerSession session, secagg::ServerSession::Open(config, &verifier));
-  ServerSide server(std::move(session), config.lanes(), new_certificates ? nullptr : &verifier);
+  ServerSide server(std::move(session), config.layout(), new_certificates ? nullptr : &verifier);
   for (std::string body;;) {
     CallHead head;
     if (!line.Receive(&head, sizeof head).ok()) {

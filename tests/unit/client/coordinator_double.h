@@ -19,7 +19,7 @@ class CoordinatorDouble {
  public:
   struct Uploaded {
     protocol::UploadHeader header;
-    std::vector<std::uint32_t> lanes;
+    Bytes vector;
   };
 
   // A line of one client.
@@ -36,9 +36,9 @@ class CoordinatorDouble {
       coordinator_.changed_.notify_all();
       return coordinator_.model;
     }
-    Status Upload(const protocol::UploadHeader& header, client_rpc::SharedLanes lanes,
+    Status Upload(const protocol::UploadHeader& header, client_rpc::SharedBytes vector,
                   std::stop_token) override {
-      return coordinator_.TakeUpload(name_, {header, *lanes});
+      return coordinator_.TakeUpload(name_, {header, *vector});
     }
     void SetBudget(const protocol::BudgetReport& budget) override {
       const std::lock_guard lock(coordinator_.mutex_);

@@ -31,10 +31,10 @@ TEST_CASE("the weight lane holds one, or the examples up to what the round has b
   const std::vector<float> update{0.5F, -0.5F, 0};
   const auto weight = [&](std::uint32_t bits, const std::string& weighting,
                           std::uint64_t examples) {
-    const auto lanes = EncodeForRing(Round(bits), Weighted(weighting), update, examples, rng);
-    REQUIRE(lanes.ok());
-    REQUIRE(lanes->size() == 4);
-    return lanes->back();
+    const auto encoded = EncodeForRing(Round(bits), Weighted(weighting), update, examples, rng);
+    REQUIRE(encoded.ok());
+    REQUIRE(encoded->count() == 4);
+    return encoded->extras().back();
   };
   REQUIRE(weight(0, "uniform", 500) == 1);
   REQUIRE(weight(8, "examples", 100) == 100);

@@ -8,6 +8,7 @@
 
 #include "client/rpc/grpc_link.h"
 #include "common/crypto/hash.h"
+#include "common/secagg/chunks.h"
 #include "common/wire/conversation.h"
 #include "tests/catch.h"
 #include "tutti/v1/coordinator.grpc.pb.h"
@@ -243,18 +244,17 @@ TEST_CASE("an upload goes in chunks with one header and starts over when it brea
   served.service.break_upload_at = 2;
   served.Start();
   GrpcLink link(served.Settings());
-  std::vector<std::uint32_t> lanes(400'000);
-  for (std::size_t i = 0; i < lanes.size(); ++i)
-    lanes[i] = static_cast<std::uint32_t>(i * 2654435761u);
+  Bytes vector(1'600'000);
+  for (std::size_t i = 0; i < vector.size(); ++i)
+    vector[i] = static_cast<std::uint8_t>(i * 157 >> 3);
   protocol::UploadHeader header;
-  header.header.lanes = lanes.size();
-  const auto shared = std::make_shared<const std::vector<std::uint32_t>>(lanes);
-  REQUIRE(link.Upload(header, shared, {}).ok());
-  REQUIRE(served.service.uploaded.size() == lanes.size() * 4);
-  REQUIRE(std::memcmp(served.service.uploaded.data(), lanes.data(), lanes.size() * 4) == 0);
+  header.header = secagg::UnsignedHeader(vector);
+  REQUIRE(link.Upload(header, std::make_shared<const Bytes>(vector), {}).ok());
+  REQUIRE(served.service.uploaded.size() == vector.size());
+  REQUIRE(std::memcmp(served.service.uploaded.data(), vector.data(), vector.size()) == 0);
   // Two messages before the break; then the header alone and seven chunks.
   REQUIRE(served.service.chunks == 2 + 1 + 7);
-  REQUIRE(link.counts().bytes_sent >= lanes.size() * 4);
+  REQUIRE(link.counts().bytes_sent >= vector.size());
 }
 
 }  // namespace tutti::client_rpc

@@ -187,12 +187,12 @@ TEST_CASE("three devices take part in a round and the opened mean is their updat
     devices[name]->runtime().Post(
         protocol::BoxesNotice{hash, server.BoxesFor(ClientId(name)).value()});
   }
-  secagg::Accumulator sum(made.config.lanes());
+  secagg::Accumulator sum(made.config.layout());
   for (const std::string& name : names) {
     const auto upload = coordinator.WaitUpload(name);
     REQUIRE(upload.has_value());
     REQUIRE(server.AddMasked(ClientId(name), upload->header.header).ok());
-    REQUIRE(sum.Add(upload->lanes, 0).ok());
+    REQUIRE(sum.Add(upload->vector, 0).ok());
   }
   REQUIRE(debited == 3);
   REQUIRE(server.CloseMasked().ok());
@@ -218,7 +218,7 @@ TEST_CASE("three devices take part in a round and the opened mean is their updat
   }
   const auto masks = server.Rebuild();
   REQUIRE(masks.ok());
-  REQUIRE(sum.RemoveMasks(*masks, 0, sum.lanes()).ok());
+  REQUIRE(sum.RemoveMasks(*masks, 0, sum.sum().count()).ok());
   const auto decoded = secagg::DecodeSum(made.config, sum.sum(), 3);
   REQUIRE(decoded.ok());
   REQUIRE(decoded->weight_sum == 3);

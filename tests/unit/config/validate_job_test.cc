@@ -69,22 +69,6 @@ TEST_CASE("the cohort holds its smallest number and stays below ten thousand", "
                 "expected at most 10000; lower one of the two"});
 }
 
-TEST_CASE("the sum of the cohort has to fit into the ring", "[config]") {
-  const auto bits = [](const std::string& cohort, int value_bits) {
-    return Problems<v1::JobConfig>(Replaced(kJob, "size = 4", cohort) +
-                                   "[secure_aggregation]\nlevel = \"curious\"\nvalue_bits = " +
-                                   std::to_string(value_bits) + "\n");
-  };
-  REQUIRE(bits("size = 4", 29).empty());
-  REQUIRE(bits("size = 4", 30) ==
-          Lines{"job.toml:21:1: secure_aggregation.value_bits: a sum of 4 clients needs 2 bits "
-                "beside value_bits = 30, together at most 31; set value_bits to at most 29"});
-  REQUIRE(bits("size = 5", 29).size() == 1);
-  REQUIRE(bits("size = 4\nover_selection = 1.01", 29).size() == 1);
-  REQUIRE(bits("size = 10000", 17).empty());
-  REQUIRE(bits("size = 10000", 18).size() == 1);
-}
-
 TEST_CASE("enough honest clients have to stay to open the sum", "[config]") {
   const auto fractions = [](const std::string& text) {
     return Problems<v1::JobConfig>(kJob + "[secure_aggregation]\n" + text);

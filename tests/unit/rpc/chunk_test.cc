@@ -27,8 +27,8 @@ StatusOr<ChunkHead> Parsed(const std::string& bytes, std::string& data, std::siz
 v1::UploadChunk FirstChunk() {
   v1::UploadChunk chunk;
   chunk.set_session(std::string(32, 's'));
-  chunk.mutable_header()->set_lanes(5);
-  chunk.mutable_header()->set_digest(std::string(32, 'd'));
+  chunk.mutable_header()->set_bytes(20);
+  chunk.mutable_header()->set_root(std::string(32, 'd'));
   chunk.set_data("0123456789abcdefghij");
   return chunk;
 }
@@ -41,7 +41,7 @@ TEST_CASE("an upload chunk is read across slices of any size", "[chunk]") {
     const auto head = Parsed(FirstChunk().SerializeAsString(), data, slice);
     REQUIRE(head.ok());
     REQUIRE(head->has_header);
-    REQUIRE(head->fields.header().lanes() == 5);
+    REQUIRE(head->fields.header().bytes() == 20);
     REQUIRE(head->fields.session() == std::string(32, 's'));
     REQUIRE(head->offset == 0);
     REQUIRE(head->data_bytes == 20);

@@ -56,13 +56,13 @@ void RequireDead(World& world, std::uint32_t client) {
   REQUIRE(CodeOf(session.OnRoster(*world.Server().RosterFor(world.Name(client)), world.rng_)) ==
           "SESSION_ENDED");
   REQUIRE(CodeOf(session.OnBoxes({})) == "SESSION_ENDED");
-  std::vector<std::uint32_t> lanes(2);
-  REQUIRE(CodeOf(session.AddMasks(lanes, 0)) == "SESSION_ENDED");
+  RingVector vector(world.config_.layout());
+  REQUIRE(CodeOf(session.AddMasks(vector)) == "SESSION_ENDED");
   REQUIRE(CodeOf(session.HeaderFor({})) == "SESSION_ENDED");
   REQUIRE(CodeOf(session.OnSurvivors({})) == "SESSION_ENDED");
   REQUIRE(CodeOf(session.OnCertificate({})) == "SESSION_ENDED");
   REQUIRE(CodeOf(session.OnSurvivorsCurious({})) == "SESSION_ENDED");
-  REQUIRE(lanes == std::vector<std::uint32_t>(2));
+  REQUIRE(ToWire(vector) == ToWire(RingVector(world.config_.layout())));
 }
 
 // A tree over the joins of `world` with some of them changed: a coordinator's lie that hangs
@@ -685,21 +685,25 @@ TEST_CASE("messages out of their order end the session", "[secagg]") {
 
 TEST_CASE("the caller's own mistakes are refused without ending the session", "[secagg]") {
   World world = Joined(kMalicious);
-  std::vector<std::uint32_t> lanes(world.config_.lanes());
-  REQUIRE(CodeOf(world.Client(0).AddMasks(lanes, 0)) == "OUT_OF_ORDER");
+  RingVector vector(world.config_.layout());
+  REQUIRE(CodeOf(world.Client(0).AddMasks(vector)) == "OUT_OF_ORDER");
   REQUIRE(CodeOf(world.Client(0).HeaderFor({})) == "OUT_OF_ORDER");
   world.ShareAll();
   REQUIRE(world.Server().CloseShares().ok());
   REQUIRE(world.Client(0).OnBoxes(*world.Server().BoxesFor(world.Name(0))).ok());
-  REQUIRE(world.Client(0).AddMasks(lanes, 1).code() == StatusCode::kOutOfRange);
-  REQUIRE(world.Client(0).AddMasks(lanes, ~std::uint64_t{0}).code() == StatusCode::kOutOfRange);
-  const Digest digest = DigestOf(lanes);
-  const MaskedHeader header = *world.Client(0).HeaderFor(digest);
-  REQUIRE(*world.Client(0).HeaderFor(digest) == header);
-  Digest other = digest;
+  RingLayout longer = world.config_.layout();
+  ++longer.values;
+  RingVector other_round(longer);
+  REQUIRE(world.Client(0).AddMasks(other_round).code() == StatusCode::kInvalidArgument);
+  REQUIRE(world.Client(0).HeaderFor(ToWire(other_round)).status().code() ==
+          StatusCode::kInvalidArgument);
+  const Bytes wire = ToWire(vector);
+  const MaskedHeader header = *world.Client(0).HeaderFor(wire);
+  REQUIRE(*world.Client(0).HeaderFor(wire) == header);
+  Bytes other = wire;
   other[0] ^= 1;
   REQUIRE(CodeOf(world.Client(0).HeaderFor(other)) == "CONFLICT");
-  REQUIRE(world.Client(0).AddMasks(lanes, 0).ok());
+  REQUIRE(world.Client(0).AddMasks(vector).ok());
 }
 
 TEST_CASE("after the answer the masks are gone and the answer stays the same", "[secagg]") {
@@ -707,8 +711,8 @@ TEST_CASE("after the answer the masks are gone and the answer stays the same", "
   const CommitCertificate certificate = *world.Server().CertificateFor(world.Name(0));
   const Unmask answer = *world.Client(0).OnCertificate(certificate);
   REQUIRE(*world.Client(0).OnCertificate(certificate) == answer);
-  std::vector<std::uint32_t> lanes(3);
-  REQUIRE(CodeOf(world.Client(0).AddMasks(lanes, 0)) == "OUT_OF_ORDER");
+  RingVector vector(world.config_.layout());
+  REQUIRE(CodeOf(world.Client(0).AddMasks(vector)) == "OUT_OF_ORDER");
   REQUIRE(answer.shares.size() == kClients - 1);
   for (const RevealedShare& share : answer.shares) {
     REQUIRE(share.owner != 0);

@@ -7,6 +7,7 @@
 #include "common/secagg/accumulator.h"
 #include "common/secagg/rounding_kernel.h"
 #include "tests/catch.h"
+#include "tests/ring_lanes.h"
 #include "tests/seeded_rng.h"
 
 namespace tutti::secagg {
@@ -38,12 +39,12 @@ std::vector<float> Values(std::uint64_t count, TestRng& draw, double size) {
 }
 
 // Sum of the clients' encodings without masks.
-std::vector<std::uint32_t> SumOf(const std::vector<EncodedUpdate>& updates) {
-  Accumulator sum(updates.front().lanes.size());
+RingVector SumOf(const std::vector<EncodedUpdate>& updates) {
+  RingVector sum(updates.front().vector.layout());
   for (const EncodedUpdate& update : updates) {
-    REQUIRE(sum.Add(update.lanes, 0).ok());
+    REQUIRE(sum.AddWire(ToWire(update.vector), 0).ok());
   }
-  return {sum.sum().begin(), sum.sum().end()};
+  return sum;
 }
 
 }  // namespace
@@ -91,12 +92,13 @@ TEST_CASE("the extremes of the bit budget add up exactly", "[secagg]") {
   struct Case {
     std::uint32_t bits, clients;
   };
-  for (const Case c : {Case{30, 3}, Case{29, 4}, Case{20, 4095}, Case{16, 60}}) {
+  for (const Case c :
+       {Case{30, 3}, Case{29, 4}, Case{20, 4095}, Case{16, 60}, Case{9, 100}, Case{30, 500}}) {
     RoundConfig config = EncodingConfig(3, c.bits, 0, c.clients);
     const std::vector<float> update = {0.5F, -0.5F, 0.0F};
-    Accumulator sum(config.lanes());
+    Accumulator sum(config.layout());
     for (std::uint32_t i = 0; i < c.clients; ++i) {
-      REQUIRE(sum.Add(EncodeUpdate(config, update, 1, {}, rng)->lanes, 0).ok());
+      REQUIRE(sum.Add(ToWire(EncodeUpdate(config, update, 1, {}, rng)->vector), 0).ok());
     }
     const StatusOr<DecodedSum> decoded = DecodeSum(config, sum.sum(), c.clients);
     REQUIRE(TextOf(decoded.status()) == "");
@@ -106,8 +108,8 @@ TEST_CASE("the extremes of the bit budget add up exactly", "[secagg]") {
     REQUIRE(std::abs(decoded->mean[2]) == 0);
     const auto most =
         static_cast<std::int64_t>(c.clients) * ((std::int64_t{1} << (c.bits - 1)) - 1);
-    REQUIRE(static_cast<std::int32_t>(sum.sum()[0]) == most);
-    REQUIRE(static_cast<std::int32_t>(sum.sum()[1]) == -most);
+    REQUIRE(SignedValue(sum.sum(), 0) == most);
+    REQUIRE(SignedValue(sum.sum(), 1) == -most);
   }
 }
 
@@ -121,7 +123,7 @@ TEST_CASE("stochastic rounding is unbiased", "[secagg]") {
     const StatusOr<EncodedUpdate> update = EncodeUpdate(config, values, 1, {}, rng);
     double total = 0;
     for (std::size_t i = 0; i < config.values; ++i) {
-      total += static_cast<std::int32_t>(update->lanes[i]);
+      total += static_cast<double>(SignedValue(update->vector, i));
     }
     const double mean = total / static_cast<double>(config.values);
     REQUIRE(std::abs(mean - static_cast<double>(value) * 14) < 5 * 0.5 / 1024);
@@ -134,9 +136,9 @@ TEST_CASE("values beyond the clip are clipped and counted", "[secagg]") {
   const std::vector<float> values = {3.0F, -7.0F, 0.5F, 0.1F};
   const StatusOr<EncodedUpdate> update = EncodeUpdate(config, values, 1, {}, rng);
   REQUIRE(update->clipped_values == 2);
-  REQUIRE(static_cast<std::int32_t>(update->lanes[0]) == 32767);
-  REQUIRE(static_cast<std::int32_t>(update->lanes[1]) == -32767);
-  REQUIRE(static_cast<std::int32_t>(update->lanes[2]) == 32767);
+  REQUIRE(SignedValue(update->vector, 0) == 32767);
+  REQUIRE(SignedValue(update->vector, 1) == -32767);
+  REQUIRE(SignedValue(update->vector, 2) == 32767);
 }
 
 TEST_CASE("an update that does not fit the round is refused", "[secagg]") {
@@ -176,17 +178,25 @@ TEST_CASE("metrics and weights are summed beside the values", "[secagg]") {
 
 TEST_CASE("a sum that honest clients cannot give is not decoded", "[secagg]") {
   const RoundConfig config = EncodingConfig(2, 8, 2, 4);
-  const auto decode = [&config](std::vector<std::uint32_t> sum) {
+  const auto decode = [&config](std::int64_t first, std::int64_t second, std::uint32_t weight) {
+    RingVector sum(config.layout());
+    SetValue(sum, 0, first);
+    SetValue(sum, 1, second);
+    sum.extras()[0] = weight;
     return DecodeSum(config, sum, 3).status().code();
   };
-  REQUIRE(decode({384, static_cast<std::uint32_t>(-384), 3}) == StatusCode::kOk);
-  REQUIRE(decode({385, 0, 3}) == StatusCode::kDataLoss);
-  REQUIRE(decode({0, static_cast<std::uint32_t>(-385), 3}) == StatusCode::kDataLoss);
-  REQUIRE(decode({0, 0, 2}) == StatusCode::kDataLoss);
-  REQUIRE(decode({0, 0, 13}) == StatusCode::kDataLoss);
-  REQUIRE(decode({0, 0, 12}) == StatusCode::kOk);
-  REQUIRE(decode({0, 3}) == StatusCode::kInvalidArgument);
-  REQUIRE(DecodeSum(config, std::vector<std::uint32_t>{0, 0, 0}, 0).status().code() ==
+  REQUIRE(decode(384, -384, 3) == StatusCode::kOk);
+  REQUIRE(decode(385, 0, 3) == StatusCode::kDataLoss);
+  REQUIRE(decode(0, -385, 3) == StatusCode::kDataLoss);
+  REQUIRE(decode(0, 0, 2) == StatusCode::kDataLoss);
+  REQUIRE(decode(0, 0, 13) == StatusCode::kDataLoss);
+  REQUIRE(decode(0, 0, 12) == StatusCode::kOk);
+  RingLayout other = config.layout();
+  ++other.bits;
+  REQUIRE(DecodeSum(config, RingVector(other), 3).status().code() == StatusCode::kInvalidArgument);
+  REQUIRE(DecodeSum(config, RingVector(config.layout(), 0, 2), 3).status().code() ==
+          StatusCode::kInvalidArgument);
+  REQUIRE(DecodeSum(config, RingVector(config.layout()), 0).status().code() ==
           StatusCode::kInvalidArgument);
 }
 
@@ -213,39 +223,27 @@ TEST_CASE("the rounding loop equals its definition value by value", "[secagg]") 
   REQUIRE(counted == clipped);
 }
 
-TEST_CASE("the accumulator refuses parts and ranges outside its vector", "[secagg]") {
-  Accumulator sum(10);
-  const std::vector<std::uint32_t> part(4, 1);
-  REQUIRE(sum.Add(part, 6).ok());
-  REQUIRE(sum.Add(part, 7).code() == StatusCode::kOutOfRange);
-  REQUIRE(sum.Add(part, ~std::uint64_t{0}).code() == StatusCode::kOutOfRange);
-  REQUIRE(sum.RemoveMasks({}, 3, 8).code() == StatusCode::kOutOfRange);
-  REQUIRE(sum.RemoveMasks({}, ~std::uint64_t{0}, 2).code() == StatusCode::kOutOfRange);
-  REQUIRE(std::vector<std::uint32_t>(sum.sum().begin(), sum.sum().end()) ==
-          std::vector<std::uint32_t>{0, 0, 0, 0, 0, 0, 1, 1, 1, 1});
-  sum.Clear();
-  REQUIRE(sum.sum()[7] == 0);
-}
-
 TEST_CASE("removing more masks than one group holds leaves the plain sum", "[secagg]") {
   TestRng draw(14);
-  Accumulator sum(9000);  // more than one 32 KiB range
+  const RingLayout layout{.values = 8999, .extra_lanes = 1, .bits = 27};  // more than 32 KiB
+  RingVector vector(layout);
+  FillVector(vector, [&draw] { return draw.Next(); });
+  const Bytes plain = ToWire(vector);
   std::vector<LeftoverMask> masks(1003);
-  std::vector<std::uint32_t> plain(sum.lanes());
-  for (std::uint32_t& lane : plain) {
-    lane = static_cast<std::uint32_t>(draw.Next());
-  }
-  std::vector<std::uint32_t> masked = plain;
   SeededSecureRng rng(15);
   for (LeftoverMask& mask : masks) {
     rng.Fill(mask.seed.mutable_view());
     mask.in_sum_positive = draw.Below(2) == 0;
-    crypto::AddMask(crypto::MaskKey(mask.seed), masked, 0, !mask.in_sum_positive);
+    const RingVector::Mask added[] = {
+        {.key = crypto::MaskKey(mask.seed), .subtract = !mask.in_sum_positive}};
+    REQUIRE(vector.AddMasks(added, 0, layout.positions()).ok());
   }
-  REQUIRE(sum.Add(masked, 0).ok());
+  Accumulator sum(layout);
+  REQUIRE(sum.Add(ToWire(vector), 0).ok());
   REQUIRE(sum.RemoveMasks(masks, 0, 5000).ok());
   REQUIRE(sum.RemoveMasks(masks, 5000, 4000).ok());
-  REQUIRE(std::vector<std::uint32_t>(sum.sum().begin(), sum.sum().end()) == plain);
+  REQUIRE(ToWire(sum.sum()) == plain);
+  REQUIRE(sum.RemoveMasks({}, 0, 9001).code() == StatusCode::kOutOfRange);
 }
 
 }  // namespace tutti::secagg

@@ -4,22 +4,14 @@
 #include "common/crypto/hash.h"
 #include "common/secagg/packing.h"
 #include "tests/catch.h"
+#include "tests/ring_lanes.h"
 #include "tests/seeded_rng.h"
 
 namespace tutti::secagg {
 namespace {
 
 void FillAtRandom(RingVector& vector, TestRng& draw) {
-  std::visit(
-      [&](auto& lanes) {
-        for (auto& lane : lanes) {
-          lane = static_cast<std::decay_t<decltype(lane)>>(draw.Next());
-        }
-      },
-      vector.payload());
-  for (std::uint32_t& lane : vector.extras()) {
-    lane = static_cast<std::uint32_t>(draw.Next());
-  }
+  FillVector(vector, [&draw] { return draw.Next(); });
 }
 
 std::vector<RingVector::Mask> SomeMasks(TestRng& draw, std::size_t count) {

@@ -6,6 +6,7 @@
 #include "common/base/text.h"
 #include "common/crypto/box.h"
 #include "common/secagg/binding.h"
+#include "common/secagg/chunks.h"
 #include "common/secagg/shamir.h"
 #include "tests/catch.h"
 #include "tests/unit/secagg/world.h"
@@ -89,10 +90,10 @@ StatusOr<std::vector<LeftoverMask>> RoundWithLiar(
   world.misses_[liar] = Stage::kMask;
   world.MaskAll();
   if (!drops) {
-    REQUIRE(world.Server()
-                .AddMasked(world.Name(liar),
-                           {.lanes = world.config_.lanes(), .digest = {}, .signature = {}})
-                .ok());
+    REQUIRE(
+        world.Server()
+            .AddMasked(world.Name(liar), UnsignedHeader(ToWire(RingVector(world.config_.layout()))))
+            .ok());
   }
   REQUIRE(world.Server().CloseMasked().ok());
   world.UnmaskAll();
@@ -277,11 +278,17 @@ TEST_CASE("headers that break a rule are refused and counted once when good", "[
   REQUIRE(world.Client(1).OnBoxes(*server.BoxesFor(world.Name(1))).ok());
   const MaskedHeader good = world.Header(0);
   MaskedHeader header = good;
-  ++header.lanes;
+  ++header.bytes;
   RequireRefused(server.AddMasked(world.Name(0), header), StatusCode::kInvalidArgument,
-                 "announced 12 lanes");
+                 "announced a vector of");
   header = good;
-  header.digest[0] ^= 1;
+  header.chunks[0][0] ^= 1;
+  RequireRefused(server.AddMasked(world.Name(0), header), StatusCode::kInvalidArgument,
+                 "do not make the root");
+  header.chunks.push_back(header.chunks.front());
+  RequireRefused(server.AddMasked(world.Name(0), header), StatusCode::kInvalidArgument,
+                 "2 chunk digests do not make the root");
+  header = UnsignedHeader(ToWire(RingVector(world.config_.layout())));
   RequireRefused(server.AddMasked(world.Name(0), header), StatusCode::kInvalidArgument,
                  "not signed");
   RequireRefused(server.AddMasked(world.Name(1), good), StatusCode::kInvalidArgument,
@@ -392,9 +399,8 @@ TEST_CASE("revealed shares that break a rule are refused and the holder is named
     REQUIRE(server.CanRebuild());
     const StatusOr<std::vector<LeftoverMask>> masks = server.Rebuild();
     REQUIRE(TextOf(masks.status()) == "");
-    REQUIRE(world.Sum().RemoveMasks(*masks, 0, world.Sum().lanes()).ok());
-    REQUIRE(std::vector<std::uint32_t>(world.Sum().sum().begin(), world.Sum().sum().end()) ==
-            world.PlainSum());
+    REQUIRE(world.Sum().RemoveMasks(*masks, 0, world.Sum().sum().count()).ok());
+    REQUIRE(ToWire(world.Sum().sum()) == world.PlainSum());
     RequireRefused(server.AddUnmask(world.Name(4), {}), StatusCode::kFailedPrecondition, "LATE");
   }
 }

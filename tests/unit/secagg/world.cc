@@ -1,10 +1,9 @@
 #include "tests/unit/secagg/world.h"
 
-#include <bit>
-
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
 #include "tests/catch.h"
+#include "tests/ring_lanes.h"
 
 namespace tutti::secagg {
 
@@ -43,7 +42,7 @@ RoundConfig SmallConfig(ThreatLevel level, std::uint32_t clients, std::uint64_t 
 }
 
 World::World(const RoundConfig& config, std::uint32_t clients, std::uint64_t seed)
-    : misses_(clients, Stage::kNever), config_(config), rng_(seed), sum_(config.lanes()) {
+    : misses_(clients, Stage::kNever), config_(config), rng_(seed), sum_(config.layout()) {
   TestRng values(seed + 1);
   for (std::uint32_t i = 0; i < clients; ++i) {
     ClientIdentity identity;
@@ -56,11 +55,7 @@ World::World(const RoundConfig& config, std::uint32_t clients, std::uint64_t see
     REQUIRE(TextOf(session.status()) == "");
     clients_.push_back(*std::move(session));
     identities_.push_back(identity);
-    std::vector<std::uint32_t> lanes(config.lanes());
-    for (std::uint32_t& lane : lanes) {
-      lane = static_cast<std::uint32_t>(values.Next());
-    }
-    lanes_.push_back(lanes);
+    FillVector(vectors_.emplace_back(config.layout()), [&values] { return values.Next(); });
   }
   StatusOr<ServerSession> server = ServerSession::Open(config, &verifier_);
   REQUIRE(TextOf(server.status()) == "");
@@ -94,18 +89,14 @@ void World::ShareAll() {
   }
 }
 
-std::vector<std::uint32_t> World::Masked(std::uint32_t client) {
-  std::vector<std::uint32_t> lanes = lanes_[client];
-  // In two parts, as a stream does it.
-  const std::size_t half = lanes.size() / 2;
-  const std::span<std::uint32_t> all(lanes);
-  REQUIRE(clients_[client].AddMasks(all.first(half), 0).ok());
-  REQUIRE(clients_[client].AddMasks(all.subspan(half), half).ok());
-  return lanes;
+Bytes World::Masked(std::uint32_t client) {
+  RingVector vector = vectors_[client];
+  REQUIRE(TextOf(clients_[client].AddMasks(vector)) == "");
+  return ToWire(vector);
 }
 
 MaskedHeader World::Header(std::uint32_t client) {
-  StatusOr<MaskedHeader> header = clients_[client].HeaderFor(DigestOf(Masked(client)));
+  StatusOr<MaskedHeader> header = clients_[client].HeaderFor(Masked(client));
   REQUIRE(TextOf(header.status()) == "");
   return *header;
 }
@@ -153,7 +144,7 @@ void World::UnmaskAll() {
   }
 }
 
-StatusOr<std::vector<std::uint32_t>> World::Run() {
+StatusOr<Bytes> World::Run() {
   JoinAll();
   TUTTI_TRY(server_->CloseJoins());
   ShareAll();
@@ -170,28 +161,21 @@ StatusOr<std::vector<std::uint32_t>> World::Run() {
   REQUIRE(masks.ok() == can_rebuild);
   TUTTI_TRY(masks.status());
   REQUIRE(server_->step() == ServerStep::kRebuilt);
-  const std::uint64_t half = sum_.lanes() / 2;
+  const std::uint64_t half = sum_.sum().count() / 2;
   REQUIRE(sum_.RemoveMasks(*masks, 0, half).ok());
-  REQUIRE(sum_.RemoveMasks(*masks, half, sum_.lanes() - half).ok());
-  return std::vector<std::uint32_t>(sum_.sum().begin(), sum_.sum().end());
+  REQUIRE(sum_.RemoveMasks(*masks, half, sum_.sum().count() - half).ok());
+  return ToWire(sum_.sum());
 }
 
-std::vector<std::uint32_t> World::PlainSum() const {
-  std::vector<std::uint32_t> sum(config_.lanes(), 0);
+Bytes World::PlainSum() const {
+  RingVector sum(config_.layout());
   const std::set<ClientId> survivors = server_->SurvivorSet();
   for (std::uint32_t i = 0; i < clients_.size(); ++i) {
     if (survivors.contains(Name(i))) {
-      for (std::size_t lane = 0; lane < sum.size(); ++lane) {
-        sum[lane] += lanes_[i][lane];
-      }
+      REQUIRE(sum.AddWire(ToWire(vectors_[i]), 0).ok());
     }
   }
-  return sum;
-}
-
-Digest DigestOf(std::span<const std::uint32_t> lanes) {
-  static_assert(std::endian::native == std::endian::little);
-  return crypto::Sha256({reinterpret_cast<const std::uint8_t*>(lanes.data()), lanes.size_bytes()});
+  return ToWire(sum);
 }
 
 std::string CodeOf(const Status& status) {

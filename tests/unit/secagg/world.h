@@ -49,22 +49,23 @@ class World {
   void MaskAll();
   void CommitAll();
   void UnmaskAll();
-  // All steps to the unmasked sum; the first step that cannot be closed gives its error.
-  StatusOr<std::vector<std::uint32_t>> Run();
+  // All steps to the unmasked sum as it would travel; the first step that cannot be closed gives
+  // its error.
+  StatusOr<Bytes> Run();
 
-  std::vector<std::uint32_t> PlainSum() const;  // of the server's survivor set
+  Bytes PlainSum() const;  // of the server's survivor set, as it would travel
   ClientId Name(std::uint32_t client) const;
   ClientSession& Client(std::uint32_t client) { return clients_.at(client); }
   ServerSession& Server() { return *server_; }
   Accumulator& Sum() { return sum_; }
-  std::vector<std::uint32_t> Masked(std::uint32_t client);  // the vector as it leaves
+  Bytes Masked(std::uint32_t client);  // the vector as it leaves
   MaskedHeader Header(std::uint32_t client);
   bool Reaches(std::uint32_t client, Stage stage) const { return misses_.at(client) > stage; }
   // Sends the right message to the server although it may be refused.
   Status Share(std::uint32_t client);
 
   std::vector<Stage> misses_;
-  std::vector<std::vector<std::uint32_t>> lanes_;  // each client's encoded update
+  std::vector<RingVector> vectors_;  // each client's encoded update
   RoundConfig config_;
   ListedVerifier verifier_;
   SeededSecureRng rng_;
@@ -75,8 +76,6 @@ class World {
   std::unique_ptr<ServerSession> server_;
   Accumulator sum_;
 };
-
-Digest DigestOf(std::span<const std::uint32_t> lanes);
 
 // "CODE" of a refusal's text "CODE: why"; empty when there is no error.
 std::string CodeOf(const Status& status);

@@ -15,15 +15,20 @@ Bytes Vector(std::size_t lanes) {
   return bytes;
 }
 
+constexpr std::size_t kUnit = 23;
+
 Bytes Visited(const Spool& spool) {
   Bytes seen;
   REQUIRE(spool
-              .Visit([&](std::span<const std::uint32_t> part, std::uint64_t first) {
-                REQUIRE(first * 4 == seen.size());
-                const auto* bytes = reinterpret_cast<const std::uint8_t*>(part.data());
-                seen.insert(seen.end(), bytes, bytes + part.size_bytes());
-                return OkStatus();
-              })
+              .Visit(kUnit,
+                     [&](BytesView part, std::uint64_t first) {
+                       REQUIRE(first == seen.size());
+                       REQUIRE(first % kUnit == 0);
+                       seen.insert(seen.end(), part.begin(), part.end());
+                       REQUIRE((part.size() % kUnit == 0 || seen.size() == spool.received()));
+                       REQUIRE(part.size() >= std::min<std::size_t>(Spool::kTail, seen.size()));
+                       return OkStatus();
+                     })
               .ok());
   return seen;
 }

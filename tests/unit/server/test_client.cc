@@ -156,10 +156,9 @@ void TestClient::OnBoxes(const v1::BoxesNotice& notice, float value, bool spoil)
   const std::vector<float> update(config.values, value);
   auto encoded = secagg::EncodeUpdate(config, update, 1, {}, rng_);
   TUTTI_CHECK(encoded.ok());
-  TUTTI_CHECK(session_->AddMasks(encoded->lanes, 0).ok());
-  const auto* bytes = reinterpret_cast<const std::uint8_t*>(encoded->lanes.data());
-  Bytes vector(bytes, bytes + encoded->lanes.size() * 4);
-  const auto header = session_->HeaderFor(crypto::Sha256(vector));
+  TUTTI_CHECK(session_->AddMasks(encoded->vector).ok());
+  const Bytes vector = secagg::ToWire(encoded->vector);
+  const auto header = session_->HeaderFor(vector);
   TUTTI_CHECK(header.ok());
   if (spoil) {
     Bytes spoiled = vector;

@@ -50,13 +50,12 @@ TEST_CASE("at level curious the survivor set is recorded and answered with the s
 TEST_CASE("nothing is prepared for upload before the ledger was debited", "[session]") {
   Table table;
   table.PlayUntil(Step::kCharging);
-  std::vector<std::uint32_t> lanes(table.config.lanes(), 1);
-  REQUIRE(table.me().PrepareUpload(lanes).status().code() == StatusCode::kFailedPrecondition);
-  REQUIRE(lanes == std::vector<std::uint32_t>(table.config.lanes(), 1));
+  const secagg::RingVector vector(table.config.layout());
+  REQUIRE(table.me().PrepareUpload(vector).status().code() == StatusCode::kFailedPrecondition);
   RequireDeclined(
       table.me().Advance(ChargeRefused{table.offer.session, "BUDGET_EXHAUSTED", "nothing left"}),
       "BUDGET_EXHAUSTED");
-  REQUIRE(table.me().PrepareUpload(lanes).status().code() == StatusCode::kFailedPrecondition);
+  REQUIRE(table.me().PrepareUpload(vector).status().code() == StatusCode::kFailedPrecondition);
 }
 
 TEST_CASE("preparing the same vector again gives the same bytes, another one is refused",
@@ -64,16 +63,19 @@ TEST_CASE("preparing the same vector again gives the same bytes, another one is 
   Table table;
   table.PlayUntil(Step::kCharging);
   table.me().Advance(Charged{table.offer.session});
-  std::vector<std::uint32_t> first(table.config.lanes(), 7);
-  std::vector<std::uint32_t> second = first;
-  const auto header = table.me().PrepareUpload(first);
-  REQUIRE(header.ok());
-  REQUIRE(table.me().PrepareUpload(second).value() == *header);
-  REQUIRE(first == second);
-  REQUIRE(first != std::vector<std::uint32_t>(table.config.lanes(), 7));  // it is masked
-  std::vector<std::uint32_t> shorter(table.config.lanes() - 1, 7);
-  REQUIRE(table.me().PrepareUpload(shorter).status().code() == StatusCode::kInvalidArgument);
-  std::vector<std::uint32_t> other(table.config.lanes(), 8);
+  const secagg::RingVector encoded(table.config.layout());
+  const auto first = table.me().PrepareUpload(encoded);
+  REQUIRE(first.ok());
+  const auto second = table.me().PrepareUpload(encoded);
+  REQUIRE(second->header == first->header);
+  REQUIRE(*second->vector == *first->vector);
+  REQUIRE(*first->vector != secagg::ToWire(encoded));  // it is masked
+  secagg::RingLayout shorter = table.config.layout();
+  --shorter.values;
+  REQUIRE(table.me().PrepareUpload(secagg::RingVector(shorter)).status().code() ==
+          StatusCode::kInvalidArgument);
+  secagg::RingVector other = encoded;
+  other.extras()[0] = 1;
   REQUIRE_FALSE(table.me().PrepareUpload(other).ok());
 }
 
@@ -81,8 +83,7 @@ TEST_CASE("the survivor set may come before the upload's own answer", "[session]
   Table table;
   table.PlayUntil(Step::kCharging);
   table.me().Advance(Charged{table.offer.session});
-  std::vector<std::uint32_t> lanes(table.config.lanes(), 1);
-  REQUIRE(table.me().PrepareUpload(lanes).ok());
+  REQUIRE(table.me().PrepareUpload(secagg::RingVector(table.config.layout())).ok());
   REQUIRE(table.me().step() == Step::kUploading);
   const protocol::SurvivorsNotice everyone{table.offer.session, {{0x07}}};
   REQUIRE(FindSent<protocol::CommitRequest>(table.Tell(everyone)) != nullptr);

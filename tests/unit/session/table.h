@@ -112,9 +112,8 @@ class Table {
   Effects Upload() {
     Effects mine = All([&](std::size_t i) {
       Effects effects = sessions[i]->Advance(Charged{offer.session});
-      std::vector<std::uint32_t> lanes(config.lanes(), 1);
-      const auto header = sessions[i]->PrepareUpload(lanes);
-      REQUIRE(server->AddMasked(Name(i), header.value().header).ok());
+      const auto upload = sessions[i]->PrepareUpload(secagg::RingVector(config.layout()));
+      REQUIRE(server->AddMasked(Name(i), upload.value().header.header).ok());
       sessions[i]->Advance(Uploaded{offer.session});
       return effects;
     });

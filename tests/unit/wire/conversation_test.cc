@@ -141,8 +141,11 @@ TEST_CASE("every request survives the wire", "[wire]") {
   }
   {
     v1::UploadChunk message;
-    const protocol::UploadHeader header{
-        session, {.lanes = 12, .digest = Filled<32>(1), .signature = Filled<64>(2)}};
+    const protocol::UploadHeader header{session,
+                                        {.bytes = 300'000,
+                                         .chunks = {Filled<32>(3), Filled<32>(4)},
+                                         .root = Filled<32>(1),
+                                         .signature = Filled<64>(2)}};
     ToProto(header, &message);
     REQUIRE(HeaderFromProto(message).value() == header);
   }
