@@ -3,7 +3,7 @@ PRESET ?= release
 BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 
-.PHONY: help setup build demo test test-aarch64 soak bench lint format clean
+.PHONY: help setup build demo test test-aarch64 soak soak-mutants bench lint format clean
 
 help:
 	@echo "make demo    eight clients train one model on real images, privately (about 5 minutes after the build)"
@@ -12,6 +12,7 @@ help:
 	@echo "make build   the programs, into $(BUILD)/bin"
 	@echo "make bench   the benchmarks, one JSON line each"
 	@echo "make soak    the long tests: more simulated worlds, fuzzing"
+	@echo "make soak-mutants   turns each check against a coordinator that lies off: a test has to notice"
 	@echo "make lint    format and static checks        make format   reformat the sources"
 	@echo "make clean   remove build/ and demo-state/"
 
@@ -35,6 +36,9 @@ test-aarch64:
 soak: setup
 	@deploy/build.sh $(PRESET) all
 	@cd $(BUILD) && ctest --output-on-failure -L soak
+
+soak-mutants: setup
+	@JOBS=$(JOBS) tests/mutants.sh
 
 bench: setup
 	@deploy/build.sh $(PRESET) all

@@ -67,14 +67,20 @@ std::vector<session::LastAnswered> Books::Answered() const {
   return answered;
 }
 
+Status Books::NeedLedger() {
+  if (ledger_ || OpenLedger().ok()) return OkStatus();
+  return Unavailable(
+      "LEDGER: the privacy ledger cannot be written; nothing is trained until it can");
+}
+
+Status Books::Screen(const v1::TaskSpec& task, const secagg::RoundConfig& round) {
+  TUTTI_TRY(NeedLedger());
+  return policy::Screen(settings_.policy, task, round, ledger_->RoundsSince(clock_->Wall() - kDay));
+}
+
 StatusOr<policy::Plan> Books::Decide(const v1::TaskSpec& task, const secagg::RoundConfig& round,
                                      std::uint64_t examples) {
-  if (!ledger_) {
-    if (const Status opened = OpenLedger(); !opened.ok()) {
-      return Unavailable(
-          "LEDGER: the privacy ledger cannot be written; nothing is trained until it can");
-    }
-  }
+  TUTTI_TRY(NeedLedger());
   const policy::History history{.events = ledger_->Events(settings_.data_identity),
                                 .rounds_last_day = ledger_->RoundsSince(clock_->Wall() - kDay)};
   return policy::Decide(settings_.policy, task, round, {.examples = examples}, history);

@@ -45,8 +45,9 @@ class Books {
   std::vector<session::LastAnswered> Answered() const;
   const std::vector<std::string>& warnings() const { return ledger_->warnings(); }
 
-  // policy::Decide with this ledger's history. Unavailable "LEDGER: ..." while the ledger cannot be
-  // written.
+  // policy::Screen and policy::Decide with this ledger's history. Unavailable "LEDGER: ..." while
+  // the ledger cannot be written.
+  Status Screen(const v1::TaskSpec& task, const secagg::RoundConfig& round);
   StatusOr<policy::Plan> Decide(const v1::TaskSpec& task, const secagg::RoundConfig& round,
                                 std::uint64_t examples);
 
@@ -68,6 +69,7 @@ class Books {
   Books(BooksSettings settings, const Clock& clock)
       : settings_(std::move(settings)), clock_(&clock) {}
   Status OpenLedger();
+  Status NeedLedger();
 
   BooksSettings settings_;
   const Clock* clock_;

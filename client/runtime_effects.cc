@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "client/runtime_state.h"
+#include "common/base/guard.h"
 #include "common/base/text.h"
 #include "common/failpoint/failpoint.h"
 #include "common/log/log.h"
@@ -77,8 +78,13 @@ void Runtime::State::Carry(session::Decide& effect) {
     return;
   }
   if (!round->task.ParseFromArray(effect.offer.task.data(),
-                                  static_cast<int>(effect.offer.task.size()))) {
+                                  static_cast<int>(effect.offer.task.size())) &&
+      Guard("runtime.task")) {
     events.push_back(NewRefusal("CONFIG_MISMATCH", "the task cannot be parsed"));
+    return;
+  }
+  if (const Status passed = books.Screen(round->task, round->config); !passed.ok()) {
+    events.push_back(NewRefusal(policy::CodeOf(passed), policy::ReasonOf(passed)));
     return;
   }
   // Reading the data may take a while: the work thread does it and the decision follows here.

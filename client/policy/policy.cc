@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "client/policy/rules.h"
+#include "common/base/guard.h"
 #include "common/base/text.h"
 #include "common/dp/calibration.h"
 
@@ -24,7 +25,7 @@ constexpr std::string_view kWayOut =
 // Noise for the whole job from its target, as if this device took part in every planned round.
 StatusOr<double> CalibratedNoise(const v1::TaskSpec& task, const Plan& plan) {
   const v1::PrivacySpec& privacy = task.privacy();
-  if (!(privacy.target_epsilon() > 0)) {
+  if (!(privacy.target_epsilon() > 0) && Guard("policy.noise_or_target")) {
     return Forbidden(
         "the job asks for privacy.unit = \"example\" with neither a noise_multiplier nor a "
         "target_epsilon, so without "
@@ -32,7 +33,7 @@ StatusOr<double> CalibratedNoise(const v1::TaskSpec& task, const Plan& plan) {
   }
   const std::uint64_t rounds =
       privacy.planned_rounds() > 0 ? privacy.planned_rounds() : task.rounds();
-  if (rounds == 0 || plan.steps > kMaxTotalSteps / rounds) {
+  if ((rounds == 0 || plan.steps > kMaxTotalSteps / rounds) && Guard("policy.planned_steps")) {
     return Mismatch(Join("the job plans ", rounds, " rounds of ", plan.steps,
                          " steps, expected 1 to ", kMaxTotalSteps, " steps in all"));
   }
@@ -43,13 +44,14 @@ StatusOr<double> CalibratedNoise(const v1::TaskSpec& task, const Plan& plan) {
 }
 
 Status CheckNoise(const v1::PolicyConfig& policy, const Plan& plan, const DataFacts& data) {
-  if (!(plan.noise_multiplier >= policy.min_noise_multiplier()) || !(plan.noise_multiplier > 0) ||
-      std::isinf(plan.noise_multiplier)) {
+  const bool enough = plan.noise_multiplier >= policy.min_noise_multiplier() &&
+                      plan.noise_multiplier > 0 && std::isfinite(plan.noise_multiplier);
+  if (!enough && Guard("policy.noise")) {
     return Forbidden(Join("noise_multiplier would be ", plan.noise_multiplier,
                           ", min_noise_multiplier is ", policy.min_noise_multiplier()));
   }
   // With delta at 1/examples, publishing one example outright would count as private.
-  if (!(policy.delta() * static_cast<double>(data.examples) < 1)) {
+  if (!(policy.delta() * static_cast<double>(data.examples) < 1) && Guard("policy.delta")) {
     return Forbidden(Join("delta = ", policy.delta(), " is not below 1 / ", data.examples,
                           " examples; set a smaller delta in the policy"));
   }
@@ -67,12 +69,12 @@ Status ChargeAgainst(const v1::PolicyConfig& policy, const History& history, Pla
   plan.epsilon_after = after.epsilon;
   plan.epsilon_round = alone.epsilon;
   if (!plan.with_privacy) return OkStatus();
-  if (!(alone.epsilon <= policy.max_epsilon_round())) {
+  if (!(alone.epsilon <= policy.max_epsilon_round()) && Guard("policy.epsilon_round")) {
     return Forbidden(Join("this round alone costs epsilon ", RoundedUp(alone.epsilon, 3),
                           " at delta ", policy.delta(), ", max_epsilon_round is ",
                           policy.max_epsilon_round(), "; ", kWayOut));
   }
-  if (!(after.epsilon <= policy.max_epsilon_total())) {
+  if (!(after.epsilon <= policy.max_epsilon_total()) && Guard("policy.epsilon_total")) {
     return ResourceExhausted(Join("BUDGET_EXHAUSTED: max_epsilon_total is ",
                                   policy.max_epsilon_total(), " at delta ", policy.delta(),
                                   ", spent ", RoundedUp(before.epsilon, 3), ", with this round ",
@@ -83,14 +85,20 @@ Status ChargeAgainst(const v1::PolicyConfig& policy, const History& history, Pla
 
 }  // namespace
 
+Status Screen(const v1::PolicyConfig& policy, const v1::TaskSpec& task,
+              const secagg::RoundConfig& round, std::uint64_t rounds_last_day) {
+  TUTTI_TRY(CheckPolicy(policy));
+  TUTTI_TRY(CheckJob(policy, task));
+  TUTTI_TRY(CheckModel(policy, task));
+  TUTTI_TRY(CheckRoundMatchesTask(task, round));
+  TUTTI_TRY(CheckCohort(policy, round));
+  return CheckQuota(policy, rounds_last_day);
+}
+
 StatusOr<Plan> Decide(const v1::PolicyConfig& policy, const v1::TaskSpec& task,
                       const secagg::RoundConfig& round, const DataFacts& data,
                       const History& history) {
-  TUTTI_TRY(CheckPolicy(policy));
-  TUTTI_TRY(CheckJob(policy, task));
-  TUTTI_TRY(CheckRoundMatchesTask(task, round));
-  TUTTI_TRY(CheckCohort(policy, round));
-  TUTTI_TRY(CheckQuota(policy, history.rounds_last_day));
+  TUTTI_TRY(Screen(policy, task, round, history.rounds_last_day));
   TUTTI_TRY(CheckData(policy, data.examples));
   Plan plan;
   plan.delta = policy.delta();

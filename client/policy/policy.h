@@ -51,6 +51,10 @@ struct Plan {
 StatusOr<Plan> Decide(const v1::PolicyConfig& policy, const v1::TaskSpec& task,
                       const secagg::RoundConfig& round, const DataFacts& data,
                       const History& history);
+// The rules among them that need to know nothing of the data: asked first, so that a round they
+// forbid does not make anyone read it. Same errors.
+Status Screen(const v1::PolicyConfig& policy, const v1::TaskSpec& task,
+              const secagg::RoundConfig& round, std::uint64_t rounds_last_day);
 
 // The code word a refusal starts with, and the rest of its text. A status without one gives
 // "POLICY" and all its text.

@@ -4,7 +4,9 @@
 #include <cmath>
 
 #include "client/policy/policy.h"
+#include "common/base/guard.h"
 #include "common/base/text.h"
+#include "common/model/architecture.h"
 
 namespace tutti::policy {
 namespace {
@@ -22,11 +24,11 @@ std::string_view LevelName(secagg::ThreatLevel level) {
 
 Status CheckWeighting(const v1::TaskSpec& task, const secagg::RoundConfig& round) {
   const std::string& weighting = task.secure_aggregation().weighting();
-  if (weighting != "uniform" && weighting != "examples") {
+  if (weighting != "uniform" && weighting != "examples" && Guard("policy.weighting")) {
     return Mismatch(
         Join("the task has weighting \"", Escaped(weighting), "\", expected uniform or examples"));
   }
-  if ((weighting == "examples") != (round.weight_bits > 0)) {
+  if ((weighting == "examples") != (round.weight_bits > 0) && Guard("policy.weight_bits")) {
     return Mismatch(Join("the task has weighting \"", weighting,
                          "\", but the round has weight_bits ", round.weight_bits));
   }
@@ -61,53 +63,76 @@ Status CheckPolicy(const v1::PolicyConfig& policy) {
 }
 
 Status CheckJob(const v1::PolicyConfig& policy, const v1::TaskSpec& task) {
-  if (!IsSafeName(task.job())) {
+  if (!IsSafeName(task.job()) && Guard("policy.job_name")) {
     return Mismatch(
         Join("job name \"", Escaped(task.job(), 64), "\" is not 1 to 64 of a-z 0-9 . _ -"));
   }
-  if (!JobMatches(task.job(), {policy.jobs().begin(), policy.jobs().end()})) {
+  if (!JobMatches(task.job(), {policy.jobs().begin(), policy.jobs().end()}) &&
+      Guard("policy.jobs")) {
     return Forbidden(Join("job \"", task.job(), "\" matches none of the names in jobs"));
   }
+  return OkStatus();
+}
+
+Status CheckModel(const v1::PolicyConfig& policy, const v1::TaskSpec& task) {
   const std::string& architecture = task.model().architecture();
   const auto& allowed = policy.architectures();
   if (!allowed.empty() &&
-      std::find(allowed.begin(), allowed.end(), architecture) == allowed.end()) {
+      std::find(allowed.begin(), allowed.end(), architecture) == allowed.end() &&
+      Guard("policy.architectures")) {
     return Forbidden(
         Join("the job's architecture \"", Escaped(architecture, 64), "\" is not in architectures"));
   }
-  if (task.values() == 0 || task.values() > policy.max_model_values()) {
+  if ((task.values() == 0 || task.values() > policy.max_model_values()) &&
+      Guard("policy.max_model_values")) {
     return Forbidden(Join("the job's model has ", task.values(), " values, max_model_values is ",
                           policy.max_model_values()));
+  }
+  const StatusOr<model::Layout> layout = model::LayoutOf(task.model());
+  if (!layout.ok()) {
+    if (!Guard("policy.model")) return OkStatus();
+    return Mismatch("the task's model cannot be built: " + std::string(MessageOf(layout.status())));
+  }
+  if (layout->values != task.values() && Guard("policy.model_values")) {
+    return Mismatch(
+        Join("the task states ", task.values(), " values, its model has ", layout->values));
   }
   return OkStatus();
 }
 
 Status CheckRoundMatchesTask(const v1::TaskSpec& task, const secagg::RoundConfig& round) {
   const v1::SecureAggregationSpec& wanted = task.secure_aggregation();
-  if (round.job != task.job()) {
+  if (round.job != task.job() && Guard("policy.same_job")) {
     return Mismatch(Join("the round is of job \"", Escaped(round.job, 64), "\", its task of job \"",
                          task.job(), "\""));
   }
-  if (round.round == 0 || round.round > task.rounds()) {
+  if ((round.round == 0 || round.round > task.rounds()) && Guard("policy.round_of_job")) {
     return Mismatch(
         Join("the round has number ", round.round, ", the job has rounds 1 to ", task.rounds()));
   }
-  TUTTI_TRY(Same("level", LevelName(round.level), Escaped(wanted.level(), 32)));
-  TUTTI_TRY(Same("values", round.values, task.values()));
-  TUTTI_TRY(Same("value_bits", round.value_bits, wanted.value_bits()));
-  TUTTI_TRY(Same("value_clip", round.value_clip, wanted.value_clip()));
-  TUTTI_TRY(Same("corrupt_fraction", round.corrupt_fraction, wanted.corrupt_fraction()));
-  TUTTI_TRY(Same("dropout_fraction", round.dropout_fraction, wanted.dropout_fraction()));
-  TUTTI_TRY(Same("privacy_bits", round.privacy_bits, wanted.privacy_bits()));
-  TUTTI_TRY(Same("liveness_bits", round.liveness_bits, wanted.liveness_bits()));
+  if (Guard("policy.same_level"))
+    TUTTI_TRY(Same("level", LevelName(round.level), Escaped(wanted.level(), 32)));
+  if (Guard("policy.same_values")) TUTTI_TRY(Same("values", round.values, task.values()));
+  if (Guard("policy.same_value_bits"))
+    TUTTI_TRY(Same("value_bits", round.value_bits, wanted.value_bits()));
+  if (Guard("policy.same_value_clip"))
+    TUTTI_TRY(Same("value_clip", round.value_clip, wanted.value_clip()));
+  if (Guard("policy.same_corrupt_fraction"))
+    TUTTI_TRY(Same("corrupt_fraction", round.corrupt_fraction, wanted.corrupt_fraction()));
+  if (Guard("policy.same_dropout_fraction"))
+    TUTTI_TRY(Same("dropout_fraction", round.dropout_fraction, wanted.dropout_fraction()));
+  if (Guard("policy.same_privacy_bits"))
+    TUTTI_TRY(Same("privacy_bits", round.privacy_bits, wanted.privacy_bits()));
+  if (Guard("policy.same_liveness_bits"))
+    TUTTI_TRY(Same("liveness_bits", round.liveness_bits, wanted.liveness_bits()));
   TUTTI_TRY(CheckWeighting(task, round));
   if (task.privacy().unit() != "none") {
-    if (round.weight_bits > 0) {
+    if (round.weight_bits > 0 && Guard("policy.weights_with_privacy")) {
       return Mismatch(
           "weighting = \"examples\" with privacy on would reveal how many examples a device has, "
           "without noise");
     }
-    if (round.extra_lanes != 1) {
+    if (round.extra_lanes != 1 && Guard("policy.metrics_with_privacy")) {
       return Mismatch(Join("the round has ", round.extra_lanes,
                            " extra lanes; with privacy on only 1 is allowed, for metrics of "
                            "private data carry no noise"));
@@ -117,19 +142,28 @@ Status CheckRoundMatchesTask(const v1::TaskSpec& task, const secagg::RoundConfig
 }
 
 Status CheckCohort(const v1::PolicyConfig& policy, const secagg::RoundConfig& round) {
-  if (round.min_cohort < policy.min_cohort() || round.min_survivors < policy.min_cohort()) {
+  if ((round.min_cohort < policy.min_cohort() || round.min_survivors < policy.min_cohort()) &&
+      Guard("policy.min_cohort")) {
     return Forbidden(Join("the round would open the sum of ", round.min_survivors,
                           " survivors of a cohort of ", round.min_cohort, ", min_cohort is ",
                           policy.min_cohort()));
   }
-  if (policy.require_malicious_level() && round.level != secagg::ThreatLevel::kMalicious) {
+  if (policy.require_malicious_level() && round.level != secagg::ThreatLevel::kMalicious &&
+      Guard("policy.require_malicious_level")) {
     return Forbidden("the job asks for level = \"curious\", require_malicious_level is set");
+  }
+  if (round.corrupt_fraction < policy.min_corrupt_fraction() &&
+      Guard("policy.min_corrupt_fraction")) {
+    return Forbidden(Join("the job's corrupt_fraction is ", round.corrupt_fraction,
+                          ", min_corrupt_fraction is ", policy.min_corrupt_fraction()));
   }
   return OkStatus();
 }
 
 Status CheckQuota(const v1::PolicyConfig& policy, std::uint64_t rounds_last_day) {
-  if (rounds_last_day < policy.max_rounds_per_day()) return OkStatus();
+  if (rounds_last_day < policy.max_rounds_per_day() || !Guard("policy.max_rounds_per_day")) {
+    return OkStatus();
+  }
   return ResourceExhausted(Join("POLICY: this device took part in ", rounds_last_day,
                                 " rounds in the last 24 hours, max_rounds_per_day is ",
                                 policy.max_rounds_per_day()));
@@ -137,7 +171,8 @@ Status CheckQuota(const v1::PolicyConfig& policy, std::uint64_t rounds_last_day)
 
 Status CheckData(const v1::PolicyConfig& policy, std::uint64_t examples) {
   const std::uint64_t fewest = std::max<std::uint64_t>(policy.min_local_examples(), 1);
-  if (examples >= fewest && examples <= kMaxExamples) return OkStatus();
+  const bool enough = examples >= fewest && examples <= kMaxExamples;
+  if (enough || !Guard("policy.min_local_examples")) return OkStatus();
   return PermissionDenied(Join("DATA: this device has ", examples,
                                " examples, min_local_examples is ", fewest, "; at most ",
                                kMaxExamples, " are supported"));
@@ -146,11 +181,11 @@ Status CheckData(const v1::PolicyConfig& policy, std::uint64_t examples) {
 StatusOr<bool> WithPrivacy(const v1::PolicyConfig& policy, const v1::TaskSpec& task) {
   const std::string& unit = task.privacy().unit();
   if (unit == "example") return true;
-  if (unit != "none") {
+  if (unit != "none" && Guard("policy.privacy_unit")) {
     return Mismatch(
         Join("the task has privacy.unit \"", Escaped(unit, 32), "\", expected example or none"));
   }
-  if (!policy.allow_without_privacy()) {
+  if (!policy.allow_without_privacy() && Guard("policy.allow_without_privacy")) {
     return Forbidden("the job asks for privacy.unit = \"none\", allow_without_privacy is not set");
   }
   return false;
@@ -161,7 +196,7 @@ StatusOr<model::TrainingPlan> TrainingOfRound(const v1::PolicyConfig& policy,
                                               std::uint64_t examples) {
   StatusOr<model::TrainingPlan> plan = model::PlanOf(training, with_privacy, examples);
   if (!plan.ok()) return Mismatch("the task's " + TextOf(plan.status()));
-  if (plan->steps > policy.max_local_steps()) {
+  if (plan->steps > policy.max_local_steps() && Guard("policy.max_local_steps")) {
     return Forbidden(Join("the job asks for ", plan->steps, " local steps, max_local_steps is ",
                           policy.max_local_steps()));
   }
@@ -169,7 +204,8 @@ StatusOr<model::TrainingPlan> TrainingOfRound(const v1::PolicyConfig& policy,
 }
 
 Status CheckClip(const v1::PolicyConfig& policy, const v1::PrivacySpec& privacy) {
-  if (privacy.clip_norm() > 0 && privacy.clip_norm() <= policy.max_clip_norm()) return OkStatus();
+  const bool within = privacy.clip_norm() > 0 && privacy.clip_norm() <= policy.max_clip_norm();
+  if (within || !Guard("policy.max_clip_norm")) return OkStatus();
   return Forbidden(Join("the job's clip_norm is ", privacy.clip_norm(), ", max_clip_norm is ",
                         policy.max_clip_norm()));
 }

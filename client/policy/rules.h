@@ -22,6 +22,8 @@ Status Mismatch(std::string_view text);   // PermissionDenied "CONFIG_MISMATCH: 
 // InvalidArgument for limits that no loaded policy has (an epsilon of 0, a delta of 1).
 Status CheckPolicy(const v1::PolicyConfig& policy);
 Status CheckJob(const v1::PolicyConfig& policy, const v1::TaskSpec& task);
+// A model that may be trained here, can be built, and has the values the task states.
+Status CheckModel(const v1::PolicyConfig& policy, const v1::TaskSpec& task);
 Status CheckRoundMatchesTask(const v1::TaskSpec& task, const secagg::RoundConfig& round);
 Status CheckCohort(const v1::PolicyConfig& policy, const secagg::RoundConfig& round);
 Status CheckQuota(const v1::PolicyConfig& policy, std::uint64_t rounds_last_day);

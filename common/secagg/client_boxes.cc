@@ -2,6 +2,7 @@
 // signed.
 #include <algorithm>
 
+#include "common/base/guard.h"
 #include "common/base/text.h"
 #include "common/crypto/box.h"
 #include "common/secagg/chunks.h"
@@ -25,7 +26,8 @@ bool OpenBox(const Digest& session, Index holder, const ShareBox& box, Neighbour
   const auto seed_share = plain.first<kShareBytes>();
   const auto key_share = plain.last<kShareBytes>();
   const bool fits =
-      ShareHash(session, owner.index, holder, seed_share, key_share) == box.share_hash;
+      ShareHash(session, owner.index, holder, seed_share, key_share) == box.share_hash ||
+      !Guard("boxes.share_hash");
   if (fits) {
     owner.seed_share = Secret32(seed_share);
     owner.mask_key_share = Secret32(key_share);
@@ -39,11 +41,11 @@ bool OpenBox(const Digest& session, Index holder, const ShareBox& box, Neighbour
 Status ClientSession::OnBoxes(const Boxes& boxes) {
   State& state = *state_;
   TUTTI_TRY(state.Alive());
-  if (!state.shares.has_value()) {
+  if (!state.shares.has_value() && Guard("order.boxes")) {
     return state.OutOfOrder("boxes came before a roster was answered");
   }
   if (state.boxes.has_value()) {
-    return boxes == *state.boxes
+    return boxes == *state.boxes || !Guard("conflict.boxes")
                ? OkStatus()
                : state.Conflict("second boxes differ from the ones already opened");
   }
@@ -61,9 +63,10 @@ Status ClientSession::State::OpenBoxes(const Boxes& candidate) {
   for (const ShareBox& box : candidate.boxes) {
     Neighbour* owner = FindNeighbour(box.peer);
     if (owner == nullptr) {
+      if (!Guard("boxes.stranger")) continue;
       return InvalidArgument(tutti::Join("a box is of client ", box.peer, ", who is no neighbour"));
     }
-    if (last != nullptr && owner->index <= last->index) {
+    if (last != nullptr && owner->index <= last->index && Guard("boxes.order")) {
       return InvalidArgument(tutti::Join("the box of client ", box.peer, " follows that of client ",
                                          last->index, ", expected ascending owners"));
     }
@@ -72,13 +75,13 @@ Status ClientSession::State::OpenBoxes(const Boxes& candidate) {
     owner->holds_shares = OpenBox(session, index, box, *owner);
     failed += owner->holds_shares ? 0 : 1;
   }
-  if (candidate.boxes.size() < graph.threshold) {
+  if (candidate.boxes.size() < graph.threshold && Guard("boxes.few")) {
     return InvalidArgument(tutti::Join("boxes of ", candidate.boxes.size(),
                                        " neighbours, expected at least ", graph.threshold));
   }
   // A bad box costs its owner one share. With this many bad ones the coordinator or the network is
   // at fault.
-  if (failed > graph.neighbours - graph.threshold) {
+  if (failed > graph.neighbours - graph.threshold && Guard("boxes.opened")) {
     return InvalidArgument(tutti::Join(failed,
                                        " boxes do not open or do not fit their hashes, at most ",
                                        graph.neighbours - graph.threshold, " may"));
@@ -106,7 +109,7 @@ std::size_t ClientSession::MaskingPeers() const {
 Status ClientSession::AddMasks(RingVector& vector) const {
   const State& state = *state_;
   TUTTI_TRY(state.Alive());
-  if (state.masks.empty()) {
+  if (state.masks.empty() && Guard("order.masks")) {
     return FailedPrecondition(
         "OUT_OF_ORDER: masks exist between the boxes and the unmask answer only");
   }
@@ -124,14 +127,14 @@ StatusOr<MaskedHeader> ClientSession::HeaderFor(BytesView wire) {
   TUTTI_TRY(state.Alive());
   MaskedHeader header = UnsignedHeader(wire);
   if (state.header.has_value()) {
-    if (state.header->root == header.root) {
+    if (state.header->root == header.root || !Guard("conflict.vector")) {
       return *state.header;
     }
     // The caller's mistake, not the coordinator's: the session lives on, a second vector does not
     // leave.
     return FailedPrecondition("CONFLICT: another masked vector was announced in this session");
   }
-  if (!state.boxes.has_value()) {
+  if (!state.boxes.has_value() && Guard("order.vector")) {
     return FailedPrecondition("OUT_OF_ORDER: a masked vector exists after the boxes only");
   }
   if (const std::uint64_t expected = state.config.layout().wire_bytes(); wire.size() != expected) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "common/base/guard.h"
 #include "common/base/text.h"
 #include "common/crypto/box.h"
 #include "common/secagg/client_state.h"
@@ -13,7 +14,7 @@ StatusOr<Shares> ClientSession::OnRoster(const Roster& roster, SecureRng& rng) {
   State& state = *state_;
   TUTTI_TRY(state.Alive());
   if (state.shares.has_value()) {
-    if (roster == *state.roster) {
+    if (roster == *state.roster || !Guard("conflict.roster")) {
       return *state.shares;
     }
     return state.Conflict("a second roster differs from the one already answered");
@@ -28,12 +29,12 @@ StatusOr<Shares> ClientSession::OnRoster(const Roster& roster, SecureRng& rng) {
 
 Status ClientSession::State::CheckRoster(const Roster& candidate) {
   const std::uint32_t n = candidate.size;
-  if (n < config.min_cohort || n > config.max_cohort) {
+  if ((n < config.min_cohort || n > config.max_cohort) && Guard("roster.size")) {
     return InvalidArgument(tutti::Join("roster of ", n,
                                        " clients, the round's configuration allows ",
                                        config.min_cohort, " to ", config.max_cohort));
   }
-  if (candidate.own_index >= n) {
+  if (candidate.own_index >= n && Guard("roster.own_index")) {
     return InvalidArgument(
         tutti::Join("own index ", candidate.own_index, " lies outside the roster of ", n));
   }
@@ -45,21 +46,24 @@ Status ClientSession::State::CheckRoster(const Roster& candidate) {
   const bool same_places = std::equal(
       candidate.entries.begin(), candidate.entries.end(), expected.begin(), expected.end(),
       [](const RosterEntry& entry, Index place) { return entry.index == place; });
-  if (!same_places) {
+  if (!same_places && Guard("roster.neighbours")) {
     return InvalidArgument(tutti::Join("roster's ", candidate.entries.size(),
                                        " entries are not this client's ", graph.neighbours,
                                        " neighbours in the graph of the session"));
   }
   std::set<crypto::X25519Public> keys{join.box_key, join.mask_key};
   for (const RosterEntry& entry : candidate.entries) {
-    if (!keys.insert(entry.join.box_key).second || !keys.insert(entry.join.mask_key).second) {
+    const bool new_keys =
+        keys.insert(entry.join.box_key).second && keys.insert(entry.join.mask_key).second;
+    if (!new_keys && Guard("roster.keys")) {
       return InvalidArgument(tutti::Join("entry ", entry.index, " repeats a key of another entry"));
     }
   }
   neighbours.clear();
   neighbours.resize(graph.neighbours);
   if (IsMalicious()) {
-    if (!MerkleProofFits(candidate.root, n, KnownLeaves(candidate), candidate.proof)) {
+    if (!MerkleProofFits(candidate.root, n, KnownLeaves(candidate), candidate.proof) &&
+        Guard("roster.tree")) {
       return InvalidArgument(
           "the joins of this client and of the roster's entries are not in the roster's tree");
     }
@@ -86,15 +90,17 @@ Status ClientSession::State::CheckSigners(const Roster& candidate) {
     const RosterEntry& entry = candidate.entries[place];
     StatusOr<Signer> signer = VerifySigner(*verifier, entry.join.certificate);
     if (!signer.ok()) {
+      if (!Guard("roster.certificate")) continue;
       return Annotate(signer.status(), tutti::Join("entry ", entry.index));
     }
-    if (!distinct.Add(*signer)) {
+    if (!distinct.Add(*signer) && Guard("roster.signers")) {
       return InvalidArgument(tutti::Join("entry ", entry.index, " is of ",
                                          Escaped(signer->name, 64),
                                          ", who is in the roster already"));
     }
     if (!crypto::Verify(signer->key, JoinStatement(config_hash, entry.join),
-                        entry.join.signature)) {
+                        entry.join.signature) &&
+        Guard("roster.signature")) {
       return InvalidArgument(tutti::Join("entry ", entry.index, " of ", Escaped(signer->name, 64),
                                          " is not signed by its certificate's key for this round"));
     }
@@ -111,6 +117,7 @@ Status ClientSession::State::AgreeWithNeighbours(const Roster& candidate) {
     const StatusOr<Secret32> boxes_agreed = crypto::Agree(box_key, entry.join.box_key);
     const StatusOr<Secret32> masks_agreed = crypto::Agree(mask_key, entry.join.mask_key);
     if (!boxes_agreed.ok() || !masks_agreed.ok()) {
+      if (!Guard("roster.low_order")) continue;
       return InvalidArgument(
           tutti::Join("entry ", entry.index, " has a key that gives no secret (low order)"));
     }

@@ -62,8 +62,8 @@ class ClientSession {
   // Step 3 (level malicious): checks the set and signs it. One set per session.
   StatusOr<Commit> OnSurvivors(const Survivors& survivors);
   // Step 4. At level malicious the certificate for the set already committed to; at level curious
-  // the set itself. One answer per session; the same question again gives the
-  // same answer. Keys are wiped after.
+  // the set itself. One answer per session; the same question again gives the same answer, another
+  // one ends the session. Keys are wiped after.
   StatusOr<Unmask> OnCertificate(const CommitCertificate& certificate);
   StatusOr<Unmask> OnSurvivorsCurious(const Survivors& survivors);
 

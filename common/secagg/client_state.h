@@ -56,6 +56,7 @@ struct ClientSession::State {
   std::optional<Survivors> survivors;  // the one set this session knows
   std::optional<Digest> survivor_set;  // SHA-256 of its bitmap
   std::optional<Commit> commit;
+  std::optional<CommitCertificate> certificate;  // that was answered
   std::optional<Unmask> answer;
 
   std::string ended;  // why nothing leaves any more; empty while the session lives

@@ -2,6 +2,7 @@
 // answered once.
 #include <algorithm>
 
+#include "common/base/guard.h"
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
 #include "common/secagg/client_state.h"
@@ -11,16 +12,16 @@ namespace tutti::secagg {
 StatusOr<Commit> ClientSession::OnSurvivors(const Survivors& survivors) {
   State& state = *state_;
   TUTTI_TRY(state.Alive());
-  if (!state.IsMalicious()) {
+  if (!state.IsMalicious() && Guard("order.commit_at_curious")) {
     return state.OutOfOrder("a commit is asked for, level curious has none");
   }
   if (state.commit.has_value()) {
-    if (survivors == *state.survivors) {
+    if (survivors == *state.survivors || !Guard("conflict.survivors")) {
       return *state.commit;
     }
     return state.Conflict("a second survivor set differs from the one already committed to");
   }
-  if (!state.header.has_value()) {
+  if (!state.header.has_value() && Guard("order.survivors")) {
     return state.OutOfOrder("a survivor set came before the masked vector was announced");
   }
   if (Status checked = state.CheckSurvivors(survivors); !checked.ok()) {
@@ -35,18 +36,22 @@ StatusOr<Commit> ClientSession::OnSurvivors(const Survivors& survivors) {
 StatusOr<Unmask> ClientSession::OnCertificate(const CommitCertificate& certificate) {
   State& state = *state_;
   TUTTI_TRY(state.Alive());
-  if (!state.IsMalicious()) {
+  if (!state.IsMalicious() && Guard("order.certificate_at_curious")) {
     return state.OutOfOrder("a commit certificate came, level curious has none");
   }
   if (state.answer.has_value()) {
-    return *state.answer;
+    if (certificate == *state.certificate || !Guard("conflict.certificate")) {
+      return *state.answer;
+    }
+    return state.Conflict("a second certificate differs from the one already answered");
   }
-  if (!state.commit.has_value()) {
+  if (!state.commit.has_value() && Guard("order.certificate")) {
     return state.OutOfOrder("a commit certificate came before this client committed");
   }
   if (Status checked = state.CheckCertificate(certificate); !checked.ok()) {
     return state.Reject("CERTIFICATE_REJECTED", checked);
   }
+  state.certificate = certificate;
   state.answer = state.Reveal();
   return *state.answer;
 }
@@ -54,16 +59,16 @@ StatusOr<Unmask> ClientSession::OnCertificate(const CommitCertificate& certifica
 StatusOr<Unmask> ClientSession::OnSurvivorsCurious(const Survivors& survivors) {
   State& state = *state_;
   TUTTI_TRY(state.Alive());
-  if (state.IsMalicious()) {
+  if (state.IsMalicious() && Guard("order.shares_without_commits")) {
     return state.OutOfOrder("shares are asked for without commits, level malicious needs them");
   }
   if (state.answer.has_value()) {
-    if (survivors == *state.survivors) {
+    if (survivors == *state.survivors || !Guard("conflict.survivors_curious")) {
       return *state.answer;
     }
     return state.Conflict("a second survivor set differs from the one already answered");
   }
-  if (!state.header.has_value()) {
+  if (!state.header.has_value() && Guard("order.survivors_curious")) {
     return state.OutOfOrder("a survivor set came before the masked vector was announced");
   }
   if (Status checked = state.CheckSurvivors(survivors); !checked.ok()) {
@@ -75,16 +80,16 @@ StatusOr<Unmask> ClientSession::OnSurvivorsCurious(const Survivors& survivors) {
 }
 
 Status ClientSession::State::CheckSurvivors(const Survivors& set) {
-  if (!IsBitmapOf(set.bitmap, roster->size)) {
+  if (!IsBitmapOf(set.bitmap, roster->size) && Guard("survivors.bitmap")) {
     return InvalidArgument(tutti::Join("survivor set of ", set.bitmap.size(),
                                        " bytes is not one over a roster of ", roster->size,
                                        " (length or bits beyond its end)"));
   }
-  if (!TestBit(set.bitmap, index)) {
+  if (!TestBit(set.bitmap, index) && Guard("survivors.own")) {
     return InvalidArgument("survivor set leaves this client out, whose vector it asks to open");
   }
   const std::uint32_t alive = CountBits(set.bitmap);
-  if (alive < config.min_survivors) {
+  if (alive < config.min_survivors && Guard("survivors.few")) {
     return InvalidArgument(tutti::Join("survivor set has ", alive, " clients, expected at least ",
                                        config.min_survivors));
   }
@@ -93,13 +98,13 @@ Status ClientSession::State::CheckSurvivors(const Survivors& set) {
     if (!TestBit(set.bitmap, neighbour.index)) {
       continue;
     }
-    if (!neighbour.in_u1) {
+    if (!neighbour.in_u1 && Guard("survivors.shared")) {
       return InvalidArgument(
           tutti::Join("survivor set has client ", neighbour.index, ", whose shares never came"));
     }
     ++alive_neighbours;
   }
-  if (alive_neighbours < graph.threshold) {
+  if (alive_neighbours < graph.threshold && Guard("survivors.neighbours")) {
     return InvalidArgument(tutti::Join("survivor set has ", alive_neighbours,
                                        " neighbours of this client, expected at least ",
                                        graph.threshold));
@@ -141,7 +146,8 @@ bool ClientSession::State::SignersAreInTree(const CommitCertificate& certificate
 
 Status ClientSession::State::CheckCertificate(const CommitCertificate& certificate) {
   const std::uint32_t needed = CommitsNeeded(roster->size, config.corrupt_fraction);
-  if (certificate.commits.size() < needed || certificate.commits.size() > roster->size) {
+  const std::size_t commits = certificate.commits.size();
+  if ((commits < needed || commits > roster->size) && Guard("certificate.few")) {
     return InvalidArgument(tutti::Join("certificate of ", certificate.commits.size(),
                                        " commits, expected ", needed, " to ", roster->size));
   }
@@ -149,31 +155,33 @@ Status ClientSession::State::CheckCertificate(const CommitCertificate& certifica
   DistinctSigners distinct;
   std::optional<Index> last;
   for (const CommitEntry& entry : certificate.commits) {
-    if (last.has_value() && entry.index <= *last) {
+    if (last.has_value() && entry.index <= *last && Guard("certificate.order")) {
       return InvalidArgument(tutti::Join("commit of client ", entry.index,
                                          " follows that of client ", *last,
                                          ", expected ascending signers"));
     }
     last = entry.index;
-    if (!TestBit(survivors->bitmap, entry.index)) {
+    if (!TestBit(survivors->bitmap, entry.index) && Guard("certificate.survivor")) {
       return InvalidArgument(
           tutti::Join("commit of client ", entry.index, ", who is not in the survivor set"));
     }
     StatusOr<Signer> signer = SignerOf(entry);
     if (!signer.ok()) {
+      if (!Guard("certificate.signer")) continue;
       return Annotate(signer.status(), tutti::Join("commit of client ", entry.index));
     }
-    if (!distinct.Add(*signer)) {
+    if (!distinct.Add(*signer) && Guard("certificate.signers")) {
       return InvalidArgument(tutti::Join("commit of client ", entry.index, " is of ",
                                          Escaped(signer->name, 64), ", who signed already"));
     }
-    if (!crypto::Verify(signer->key, statement, entry.signature)) {
+    if (!crypto::Verify(signer->key, statement, entry.signature) &&
+        Guard("certificate.signature")) {
       return InvalidArgument(tutti::Join("commit of client ", entry.index, " (",
                                          Escaped(signer->name, 64),
                                          ") does not sign the set this client committed to"));
     }
   }
-  if (!SignersAreInTree(certificate)) {
+  if (!SignersAreInTree(certificate) && Guard("certificate.tree")) {
     return InvalidArgument("the signers' joins are not in the roster's tree");
   }
   return OkStatus();

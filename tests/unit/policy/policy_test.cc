@@ -31,8 +31,11 @@ struct Case {
 
     task.set_job("fashion-demo");
     task.set_rounds(30);
-    task.set_values(431080);
+    task.set_values(61706);
     task.mutable_model()->set_architecture("lenet5");
+    task.mutable_model()->add_input_shape(28);
+    task.mutable_model()->add_input_shape(28);
+    task.mutable_model()->set_classes(10);
     task.mutable_training()->set_batch_size(250);
     task.mutable_training()->set_local_steps(20);
     task.mutable_privacy()->set_unit("example");
@@ -117,9 +120,36 @@ TEST_CASE("job names are matched by pattern", "[policy]") {
 TEST_CASE("architectures and model sizes are the owner's choice", "[policy]") {
   RequireAllowed([](Case& c) { c.policy.add_architectures("lenet5"); });
   RequireRefused([](Case& c) { c.policy.add_architectures("mlp"); }, "POLICY", "lenet5");
-  RequireAllowed([](Case& c) { c.policy.set_max_model_values(431080); });
-  RequireRefused([](Case& c) { c.policy.set_max_model_values(431079); }, "POLICY",
+  RequireAllowed([](Case& c) { c.policy.set_max_model_values(61706); });
+  RequireRefused([](Case& c) { c.policy.set_max_model_values(61705); }, "POLICY",
                  "max_model_values");
+}
+
+TEST_CASE("a task's model can be built and has the size the task states", "[policy]") {
+  const auto layer = [](Case& c) { c.task.mutable_model()->add_layers()->set_type("relu"); };
+  RequireRefused(layer, "CONFIG_MISMATCH", "model.layers");
+  RequireRefused([](Case& c) { c.task.mutable_model()->set_architecture("imprint"); },
+                 "CONFIG_MISMATCH", "imprint");
+  // A small number for the policy, a large model for the trainer.
+  RequireRefused([](Case& c) { c.task.mutable_model()->set_classes(100000); }, "CONFIG_MISMATCH",
+                 "states 61706 values");
+  RequireRefused(
+      [](Case& c) {
+        c.task.set_values(0);
+        c.round.values = 0;
+      },
+      "POLICY", "max_model_values");
+}
+
+TEST_CASE("what the data does not change is asked before anybody reads it", "[policy]") {
+  Case c;
+  REQUIRE(Screen(c.policy, c.task, c.round, 0).ok());
+  c.data.examples = 0;
+  REQUIRE(CodeOf(c.Decided().status()) == "DATA");
+  REQUIRE(Screen(c.policy, c.task, c.round, 0).ok());
+  REQUIRE(CodeOf(Screen(c.policy, c.task, c.round, 100000)) == "POLICY");
+  c.policy.add_jobs("other");
+  REQUIRE(CodeOf(Screen(c.policy, c.task, c.round, 0)) == "POLICY");
 }
 
 TEST_CASE("a sum of too few clients is never joined", "[policy]") {
@@ -147,6 +177,12 @@ TEST_CASE("a curious level can be ruled out", "[policy]") {
         c.policy.set_require_malicious_level(true);
       },
       "POLICY", "require_malicious_level");
+}
+
+TEST_CASE("a job is closed against as many liars as the owner wants", "[policy]") {
+  RequireAllowed([](Case& c) { c.policy.set_min_corrupt_fraction(0.1); });
+  RequireRefused([](Case& c) { c.policy.set_min_corrupt_fraction(0.11); }, "POLICY",
+                 "min_corrupt_fraction is 0.11");
 }
 
 TEST_CASE("the day's rounds are counted", "[policy]") {

@@ -240,6 +240,23 @@ TEST_CASE("a consistent roster of forged joins is refused", "[secagg]") {
     };
     expected = "in the roster already";
   }
+  SECTION("one key under two names") {
+    change = [&](std::vector<Join>& joins) {
+      world.identities_[4].signing_key = world.identities_[3].signing_key;
+      world.identities_[4].certificate = world.verifier_.Enrol(
+          "another", "trainer", crypto::Ed25519PublicOf(world.identities_[3].signing_key));
+      joins[4] = SignedJoin(world, joins[4], 4);
+    };
+    expected = "in the roster already";
+  }
+  SECTION("one name with two keys") {
+    change = [&](std::vector<Join>& joins) {
+      world.identities_[4].certificate = world.verifier_.Enrol(
+          "c003", "trainer", crypto::Ed25519PublicOf(world.identities_[4].signing_key));
+      joins[4] = SignedJoin(world, joins[4], 4);
+    };
+    expected = "in the roster already";
+  }
   SECTION("this client's own certificate at another place") {
     change = [&](std::vector<Join>& joins) {
       Join second = joins[3];
@@ -451,6 +468,16 @@ TEST_CASE("a second survivor set is never answered", "[secagg]") {
     REQUIRE(client.AnsweredSet() == crypto::Sha256(all.bitmap));
     RequireDead(world, 0);
   }
+}
+
+TEST_CASE("after the answer another certificate ends the session", "[secagg]") {
+  World world = CommittedAll();
+  CommitCertificate certificate = *world.Server().CertificateFor(world.Name(0));
+  const Unmask answer = *world.Client(0).OnCertificate(certificate);
+  REQUIRE(*world.Client(0).OnCertificate(certificate) == answer);
+  certificate.commits.back().signature[0] ^= 1;
+  REQUIRE(CodeOf(world.Client(0).OnCertificate(certificate)) == "CONFLICT");
+  RequireDead(world, 0);
 }
 
 TEST_CASE("a certificate changed in any place is refused", "[secagg]") {

@@ -14,8 +14,8 @@ TEST_CASE("the same offer again is answered with the same join", "[session][repe
   later.train_left = Milliseconds{1};
   REQUIRE(*FindSent<protocol::JoinRequest>(table.Tell(later)) == join);
   later.task.push_back('!');
-  REQUIRE(FindSent<protocol::JoinRequest>(table.Tell(later)) == nullptr);
-  REQUIRE(table.me().step() == Step::kJoined);
+  RequireDeclined(table.Tell(later), "CONFLICT");
+  REQUIRE(table.me().step() == Step::kIdle);
 }
 
 TEST_CASE("the same roster again is answered with the same shares, another one is refused",
@@ -26,10 +26,8 @@ TEST_CASE("the same roster again is answered with the same shares, another one i
   protocol::RosterNotice roster = table.RosterFor(0);
   REQUIRE(*FindSent<protocol::ShareRequest>(table.Tell(roster)) == shares);
   roster.roster.root[0] ^= 1U;
-  const Effects effects = table.Tell(roster);
-  REQUIRE(FindSent<protocol::ShareRequest>(effects) == nullptr);
-  REQUIRE(Find<Note>(effects)->warning);
-  REQUIRE(table.me().step() == Step::kShared);
+  RequireDeclined(table.Tell(roster), "CONFLICT");
+  REQUIRE(table.me().step() == Step::kIdle);
 }
 
 TEST_CASE("the same boxes again charge nothing twice", "[session][repeat]") {
@@ -37,10 +35,11 @@ TEST_CASE("the same boxes again charge nothing twice", "[session][repeat]") {
   table.PlayUntil(Step::kCharging);
   protocol::BoxesNotice boxes = table.BoxesFor(0);
   REQUIRE(table.Tell(boxes).empty());
-  boxes.boxes.boxes.pop_back();
-  REQUIRE(Find<Charge>(table.Tell(boxes)) == nullptr);
   table.me().Advance(Charged{table.offer.session});
   REQUIRE(table.me().Advance(Charged{table.offer.session}).empty());
+  REQUIRE(table.Tell(boxes).empty());
+  boxes.boxes.boxes.pop_back();
+  RequireDeclined(table.Tell(boxes), "CONFLICT");
 }
 
 TEST_CASE("a second survivor set is never answered", "[session][repeat]") {
@@ -52,9 +51,10 @@ TEST_CASE("a second survivor set is never answered", "[session][repeat]") {
     REQUIRE(again.size() == 1);
     REQUIRE(std::get<Send>(again[0]).request == Find<Send>(first)->request);
     REQUIRE(Find<RecordAnswer>(again) == nullptr);
-    const Effects other = table.Tell(protocol::SurvivorsNotice{table.offer.session, {{0x03}}});
-    REQUIRE(Find<Send>(other) == nullptr);
-    REQUIRE(Find<Note>(other)->warning);
+    RequireDeclined(table.Tell(protocol::SurvivorsNotice{table.offer.session, {{0x03}}}),
+                    "CONFLICT");
+    // Not even the first one is answered any more.
+    REQUIRE(table.Tell(table.SurvivorSet()).empty());
   }
 }
 
@@ -65,8 +65,11 @@ TEST_CASE("the same certificate again gives the same shares, another one none",
   const protocol::UnmaskRequest unmask = *FindSent<protocol::UnmaskRequest>(table.Certificate());
   protocol::CertificateNotice notice = table.CertificateFor(0);
   REQUIRE(*FindSent<protocol::UnmaskRequest>(table.Tell(notice)) == unmask);
+  // The shares that left stand for one budget, whatever was spent since.
+  table.me().SetBudget({3.5, 4.0, 1e-5, {}});
+  REQUIRE(*FindSent<protocol::UnmaskRequest>(table.Tell(notice)) == unmask);
   notice.certificate.commits.pop_back();
-  REQUIRE(FindSent<protocol::UnmaskRequest>(table.Tell(notice)) == nullptr);
+  RequireDeclined(table.Tell(notice), "CONFLICT");
 }
 
 TEST_CASE("a session this device has no keys for is declined once", "[session][repeat]") {

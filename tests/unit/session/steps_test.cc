@@ -152,18 +152,33 @@ TEST_CASE("a certificate with too few or forged commits is not answered",
   }
 }
 
-TEST_CASE("a notice for another step is ignored and loudly so", "[session]") {
-  Table fresh;
-  fresh.PlayUntil(Step::kJoined);
-  for (const protocol::Notice& notice :
-       std::vector<protocol::Notice>{protocol::BoxesNotice{fresh.offer.session, {}},
-                                     protocol::SurvivorsNotice{fresh.offer.session, {{7}}},
-                                     protocol::CertificateNotice{fresh.offer.session, {}}}) {
-    const Effects effects = fresh.Tell(notice);
-    REQUIRE(effects.size() == 1);
-    REQUIRE(Find<Note>(effects)->warning);
-    REQUIRE(fresh.me().step() == Step::kJoined);
+TEST_CASE("a notice for another step ends the session and nothing leaves", "[session]") {
+  for (const Step step : {Step::kDeciding, Step::kJoined, Step::kShared, Step::kCharging}) {
+    Table fresh;
+    const protocol::SessionHash session = fresh.offer.session;
+    std::vector<protocol::Notice> notices{protocol::SurvivorsNotice{session, {{7}}},
+                                          protocol::CertificateNotice{session, {}}};
+    if (step == Step::kDeciding) {
+      notices.emplace_back(protocol::RosterNotice{session, {}});
+    }
+    if (step == Step::kDeciding || step == Step::kJoined) {
+      notices.emplace_back(protocol::BoxesNotice{session, {}});
+    }
+    for (std::size_t i = 0; i < notices.size(); ++i) {
+      INFO(StepName(step) << ", notice " << i);
+      Table table;
+      table.PlayUntil(step);
+      RequireDeclined(table.Tell(notices[i]), "OUT_OF_ORDER");
+      REQUIRE(table.me().step() == Step::kIdle);
+      REQUIRE(table.me().Advance(Charged{session}).empty());
+    }
   }
+}
+
+TEST_CASE("a certificate before the vector has left is out of order", "[session]") {
+  Table table;
+  table.PlayUntil(Step::kUploaded);
+  RequireDeclined(table.Tell(protocol::CertificateNotice{table.offer.session, {}}), "OUT_OF_ORDER");
 }
 
 TEST_CASE("failed training is a dropout with its reason", "[session]") {
