@@ -93,7 +93,7 @@ inline constexpr Row kRows[] = {
     {"open", "model-of-other-layers", "MODEL_MISMATCH", "", ""},
     {"open", "nan-weight", "MODEL_MISMATCH", "weights are not usable", "model.weights"},
     {"open", "infinite-weight", "MODEL_MISMATCH", "weights are not usable", "model.weights"},
-    {"open", "overflowing-weight", "UPDATE_NOT_FINITE", "", "model.update"},
+    {"open", "overflowing-weight", "TRAINER_FAILED", "training failed on the device", ""},
     // ---- rosters
     {"strict", "own-join-missing", "ROSTER_REJECTED", "not in the roster's tree", "roster.tree"},
     {"strict", "own-join-altered", "ROSTER_REJECTED", "not in the roster's tree", "roster.tree"},
@@ -232,7 +232,7 @@ inline constexpr WireRow kWireRows[] = {
     {"fewer-keys-than-neighbours", "1 joins"},
     {"neighbour-twice", "ascending order"},
     {"neighbours-out-of-order", "ascending order"},
-    {"nine-thousand-neighbours", "lists 8999 entries"},
+    {"more-neighbours-than-clients", "lists 10099 entries"},
     {"cohort-of-billions", "at most 10000"},
     {"certificate-of-a-megabyte", "certificate has"},
     {"notice-above-the-largest", "larger than max"},

@@ -140,10 +140,10 @@ constexpr Attack kWire[] = {
        roster.set_neighbours(0, 2);
        roster.set_neighbours(1, 1);
      }},
-    {"nine-thousand-neighbours", Step::kOffer, nullptr,
+    {"more-neighbours-than-clients", Step::kOffer, nullptr,
      [](Scene& s, v1::Notice& n) {
        v1::RosterMessage& roster = Roster(s, n);
-       for (std::uint32_t i = 3; i < 9'000; ++i) roster.add_neighbours(i);
+       for (std::uint32_t i = 3; i < 10'100; ++i) roster.add_neighbours(i);
      }},
     {"cohort-of-billions", Step::kOffer, nullptr,
      [](Scene& s, v1::Notice& n) { Roster(s, n).set_size(4'000'000'000U); }},

@@ -380,7 +380,8 @@ nlohmann::json Scene::Play() {
   // Whoever refused must not be talked round: what an honest coordinator would have said gets no
   // answer any more. What it gets all the same is of this round and stands among the next one's
   // strays.
-  if (honest_ && attack_.step != Step::kOffer && report_["detached"] == false) {
+  const bool in_the_round = attack_.step != Step::kOffer && attack_.step != Step::kAfter;
+  if (honest_ && in_the_round && report_["detached"] == false) {
     cast_.service.Send(victim_, *honest_);
   }
   return report_;

@@ -77,6 +77,8 @@ grpc::Status Service::Attach(grpc::ServerContext* context, const v1::AttachReque
   }
   Line& line = lines_[client];
   const int own = ++line.stream;
+  const Message detach{.kind = "detach", .request = {}, .header = {}};
+  if (line.attached) line.heard.push_back(detach);  // before its handler sees that it is over
   line.attached = true;
   line.unsent.clear();
   v1::Notice welcome;
@@ -96,8 +98,10 @@ grpc::Status Service::Attach(grpc::ServerContext* context, const v1::AttachReque
     stream->Write(notice);
     lock.lock();
   }
-  if (line.stream == own) line.attached = false;
-  line.heard.push_back({.kind = "detach", .request = {}, .header = {}});
+  if (line.stream == own) {
+    line.attached = false;
+    line.heard.push_back(detach);
+  }
   changed_.notify_all();
   return grpc::Status::OK;
 }
