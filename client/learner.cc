@@ -8,6 +8,7 @@
 #include "common/log/log.h"
 #include "common/model/architecture.h"
 #include "common/model/safetensors.h"
+#include "common/model/update_norm.h"
 #include "common/secagg/encoding.h"
 
 namespace tutti::client {
@@ -117,6 +118,10 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
          .reason =
              "training diverged: the update holds NaN or infinity; lower training.learning_rate",
          .detail = OutOfRange("the update is not finite")}};
+  }
+  const double norm_bound = task.robust().max_update_norm();
+  if (norm_bound > 0 && model::LimitNorm(trained->update, norm_bound)) {
+    log::Warn("update_scaled_down", {{"max_update_norm", norm_bound}});
   }
   StatusOr<secagg::RingVector> encoded =
       EncodeForRing(round, task, trained->update, trained->reply.examples(), rng_);

@@ -136,7 +136,7 @@ class Coordinator final : public rpc::CoordinatorPort, public rpc::AdminPort {
   void Do(round::EvaluationRecorded& effect);
   void Do(round::Progress& effect);
   void Do(round::Note& effect);
-  void OnPublished(const protocol::SessionHash& session, StatusOr<PublishedRound> published);
+  void OnPublished(const protocol::SessionHash& session, PublishResult result);
   Traffic TakeTraffic();
 
   // coordinator_jobs.cc
@@ -175,8 +175,8 @@ class Coordinator final : public rpc::CoordinatorPort, public rpc::AdminPort {
   std::map<protocol::SessionHash, std::unique_ptr<secagg::Accumulator>> sums_;
   std::map<std::string, store::ClientActivity> activity_;
   LedgerWatch ledgers_;
-  std::optional<protocol::SessionHash>
-      unpersisted_;  // its survivor set is not durable: nothing of it may be told
+  std::set<protocol::SessionHash>
+      unpersisted_;  // their survivor sets are not durable: nothing of them may be told
   Traffic counted_;
   Instant next_flush_{0};
   std::map<std::string, Instant>

@@ -27,10 +27,10 @@ const protocol::SessionHash* SessionOf(const protocol::Notice& notice) {
 
 void Coordinator::Dispatch(const round::Event& event) {
   Execute(core_.Advance(parts_.clock.Now(), event));
-  if (unpersisted_) {
-    const protocol::SessionHash session = *unpersisted_;
-    unpersisted_.reset();
-    Dispatch(round::PublishFailed{session, "the survivor set could not be stored"});
+  if (!unpersisted_.empty()) {
+    const protocol::SessionHash session = *unpersisted_.begin();
+    unpersisted_.clear();
+    Dispatch(round::PublishFailed{session, "the survivor set could not be stored", {}});
   }
 }
 
@@ -42,7 +42,7 @@ void Coordinator::Execute(std::vector<round::Effect> effects) {
 
 void Coordinator::Do(round::Notify& effect) {
   const protocol::SessionHash* const session = SessionOf(effect.notice);
-  if (unpersisted_ && session != nullptr && *session == *unpersisted_) {
+  if (session != nullptr && unpersisted_.contains(*session)) {
     return;
   }
   // A client without a stream gets what it missed when it attaches again.
@@ -117,7 +117,7 @@ void Coordinator::Do(round::PersistSurvivors& effect) {
   Failpoint("server.before_survivors");
   if (const Status status = parts_.store.RecordSurvivors(record); !status.ok()) {
     log::Error("the survivor set could not be stored; the round fails", {{"reason", status}});
-    unpersisted_ = effect.session;
+    unpersisted_.insert(effect.session);
   }
   Failpoint("server.survivors_stored");
   parts_.pool.Trim();
@@ -132,13 +132,14 @@ Coordinator::Traffic Coordinator::TakeTraffic() {
 
 void Coordinator::Do(round::Publish& effect) {
   auto order = std::make_shared<PublishOrder>();
-  const protocol::SessionHash session = effect.session;
+  const protocol::SessionHash session = effect.report.session;
   const Traffic traffic = TakeTraffic();
   order->bytes_up = traffic.up;
   order->bytes_down = traffic.down;
-  if (const auto sum = sums_.find(session); sum != sums_.end()) {
-    order->sum = std::move(sum->second);
-    sums_.erase(sum);
+  for (const round::ClosedSum& closed : effect.sums) {
+    const auto sum = sums_.find(closed.session);
+    order->sums.push_back(sum == sums_.end() ? nullptr : std::move(sum->second));
+    sums_.erase(closed.session);
   }
   {
     const std::lock_guard lock(state_mutex_);
@@ -148,17 +149,14 @@ void Coordinator::Do(round::Publish& effect) {
   }
   order->publish = std::move(effect);
   ++open_publications_;
-  const bool whole = order->sum != nullptr;
-  publishing_.TryPost([this, order, session, whole] {
+  publishing_.TryPost([this, order, session] {
     Failpoint("server.before_publish");
-    StatusOr<PublishedRound> published =
-        whole ? publisher_.Publish(std::move(*order))
-              : Aborted("a masked vector was lost on the coordinator's disk; the sum is not whole");
+    auto result = std::make_shared<PublishResult>(publisher_.Publish(std::move(*order)));
     const std::optional<std::string> job =
-        published.ok() ? std::optional(published->model.job) : std::nullopt;
-    Post([this, session, published = std::move(published)]() mutable {
+        result->round.ok() ? std::optional(result->round->model.job) : std::nullopt;
+    Post([this, session, result] {
       --open_publications_;
-      OnPublished(session, std::move(published));
+      OnPublished(session, std::move(*result));
     });
     if (job) {
       publisher_.CollectOldModels(*job);
@@ -166,11 +164,11 @@ void Coordinator::Do(round::Publish& effect) {
   });
 }
 
-void Coordinator::OnPublished(const protocol::SessionHash& session,
-                              StatusOr<PublishedRound> published) {
+void Coordinator::OnPublished(const protocol::SessionHash& session, PublishResult result) {
+  const StatusOr<PublishedRound>& published = result.round;
   if (!published.ok()) {
     log::Error("a round could not be published", {{"reason", published.status()}});
-    Dispatch(round::PublishFailed{session, TextOf(published.status())});
+    Dispatch(round::PublishFailed{session, TextOf(published.status()), std::move(result.sums)});
     return;
   }
   Failpoint("server.round_stored");
@@ -191,6 +189,8 @@ void Coordinator::OnPublished(const protocol::SessionHash& session,
                                 {"round", round.round},
                                 {"clients", round.survivors},
                                 {"invited", round.invited},
+                                {"groups", round.groups},
+                                {"groups_left_out", round.groups_left_out},
                                 {"masks_removed", published->masks_removed},
                                 {"weight_sum", published->weight_sum},
                                 {"seconds", round.seconds},
@@ -198,7 +198,7 @@ void Coordinator::OnPublished(const protocol::SessionHash& session,
   watchers_.Tell({.job = status, .finished = round, .progress = {}, .line = ""});
   Dispatch(round::Published{session,
                             round::ModelRef{published->model.sha256, published->model.bytes},
-                            published->sum_hash});
+                            std::move(result.sums)});
   Failpoint("server.announced");
   platform::ReleaseFreeMemory();
 }

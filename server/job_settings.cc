@@ -27,7 +27,17 @@ v1::TaskSpec TaskOf(const v1::JobConfig& config, std::uint64_t values) {
   *task.mutable_privacy() = config.privacy();
   *task.mutable_secure_aggregation() = config.secure_aggregation();
   task.set_values(values);
+  *task.mutable_robust() = config.robust();
   return task;
+}
+
+aggregate::CombinationRule RuleOf(const v1::RobustSpec& robust) {
+  if (robust.rule() == "trimmed_mean") {
+    return {aggregate::Combination::kTrimmedMean, robust.trim()};
+  }
+  return {
+      robust.rule() == "median" ? aggregate::Combination::kMedian : aggregate::Combination::kMean,
+      0};
 }
 
 }  // namespace
@@ -38,6 +48,7 @@ StatusOr<PreparedJob> PrepareJob(const v1::JobConfig& config) {
   job.config = config;
   TUTTI_ASSIGN(job.layout, model::LayoutOf(config.model()));
   const v1::TaskSpec task = TaskOf(config, job.layout.values);
+  job.rule = RuleOf(config.robust());
   round::JobSettings& settings = job.settings;
   settings.name = JobId(config.name());
   settings.rounds = config.rounds();
@@ -48,6 +59,7 @@ StatusOr<PreparedJob> PrepareJob(const v1::JobConfig& config) {
   }
   settings.config = config::RoundTemplate(config, job.layout.values);
   settings.cohort_size = config.cohort().size();
+  settings.groups_needed = aggregate::GroupsNeeded(job.rule);
   settings.over_selection = config.cohort().over_selection();
   settings.evaluate_every = config.evaluation().every();
   const v1::DeadlineSpec& deadlines = config.deadlines();

@@ -4,6 +4,7 @@
 
 #include "common/base/status.h"
 #include "common/model/layout.h"
+#include "server/aggregate/combine.h"
 #include "server/round/core.h"
 #include "tutti/v1/config.pb.h"
 
@@ -13,7 +14,8 @@ struct PreparedJob {
   v1::JobConfig config;
   model::Layout layout;
   round::JobSettings settings;
-  std::string task_json;  // for manifests
+  aggregate::CombinationRule rule;  // from the groups' means to one update
+  std::string task_json;            // for manifests
 };
 
 // InvalidArgument lists everything that is wrong with the job.

@@ -1,6 +1,7 @@
 #include "server/publisher.h"
 
 #include <algorithm>
+#include <cmath>
 #include <mutex>
 
 #include "common/base/text.h"
@@ -8,6 +9,7 @@
 #include "common/failpoint/failpoint.h"
 #include "common/log/log.h"
 #include "common/model/safetensors.h"
+#include "common/model/update_norm.h"
 #include "common/secagg/encoding.h"
 #include "server/aggregate/server_optimiser.h"
 
@@ -21,6 +23,10 @@ store::RoundRecord RecordOf(const round::RoundReport& report, const v1::JobConfi
   record.session = report.session;
   record.invited = static_cast<std::uint32_t>(report.invited.size());
   record.survivors = static_cast<std::uint32_t>(report.survivors.size());
+  record.groups = static_cast<std::uint32_t>(report.groups.size());
+  record.groups_left_out = static_cast<std::uint32_t>(
+      std::count_if(report.groups.begin(), report.groups.end(),
+                    [](const round::GroupReport& group) { return !group.lost.empty(); }));
   record.seconds = static_cast<double>(report.duration.count()) / 1000;
   record.failures = report.failures;
   for (const auto& [client, reason] : report.declined) {
@@ -44,14 +50,71 @@ store::RoundRecord RecordOf(const round::RoundReport& report, const v1::JobConfi
 
 std::vector<std::string> DropoutsOf(const round::RoundReport& report) {
   std::vector<std::string> dropouts;
-  for (const ClientId& client : report.invited) {
-    if (std::find(report.survivors.begin(), report.survivors.end(), client) ==
-        report.survivors.end()) {
-      dropouts.push_back(client.value());
+  for (const round::GroupReport& group : report.groups) {
+    for (const ClientId& client : group.invited) {
+      if (std::find(group.survivors.begin(), group.survivors.end(), client) ==
+          group.survivors.end()) {
+        dropouts.push_back(client.value());
+      }
     }
   }
   return dropouts;
 }
+
+namespace {
+
+// Each client scales its update to the bound before rounding it, so a mean that is longer by more
+// than rounding can add holds a vector of somebody who did not.
+Status CheckNorm(const secagg::RoundConfig& config, std::uint32_t survivors,
+                 const secagg::DecodedSum& sum, double bound) {
+  if (bound == 0) {
+    return OkStatus();
+  }
+  const double step =
+      config.value_clip / static_cast<double>((std::uint64_t{1} << (config.value_bits - 1)) - 1);
+  const double error = survivors * std::ldexp(step, static_cast<int>(config.weight_bits)) /
+                       static_cast<double>(sum.weight_sum);
+  const double limit = bound * (1 + 1e-6) + error * std::sqrt(static_cast<double>(config.values));
+  const double norm = model::L2Norm(sum.mean);
+  if (norm <= limit) {
+    return OkStatus();
+  }
+  return DataLoss(Join("the mean update has norm ", norm, ", max_update_norm is ", bound,
+                       " and rounding adds at most ", limit - bound,
+                       "; a client sent a wrong vector, the sum is discarded"));
+}
+
+// The clients of groups whose sum was left out are in no sum.
+void LeaveOut(round::RoundReport& report, std::span<const round::OpenedSum> sums) {
+  for (round::GroupReport& group : report.groups) {
+    for (const round::OpenedSum& sum : sums) {
+      if (sum.session == group.session && !sum.spoiled.empty()) {
+        group.lost = sum.spoiled;
+        std::erase_if(report.survivors, [&](const ClientId& client) {
+          return std::binary_search(group.survivors.begin(), group.survivors.end(), client);
+        });
+      }
+    }
+  }
+}
+
+// What a round's record and its clients can check: the hash of the one sum, or of the hashes of
+// several.
+Digest HashOf(std::span<const round::OpenedSum> sums) {
+  Bytes hashes;
+  std::size_t count = 0;
+  Digest last{};
+  for (const round::OpenedSum& sum : sums) {
+    if (sum.spoiled.empty()) {
+      hashes.insert(hashes.end(), sum.sum_hash.begin(), sum.sum_hash.end());
+      last = sum.sum_hash;
+      ++count;
+    }
+  }
+  return count == 1 ? last : crypto::Sha256(hashes);
+}
+
+}  // namespace
 
 Status Publisher::RemoveMasks(secagg::Accumulator& sum,
                               std::span<const secagg::LeftoverMask> masks) {
@@ -72,31 +135,82 @@ Status Publisher::RemoveMasks(secagg::Accumulator& sum,
   return status;
 }
 
-StatusOr<Bytes> Publisher::NextCheckpoint(PublishOrder& order, PublishedRound& published) {
-  const secagg::RoundConfig& config = order.publish.config;
-  TUTTI_TRY(RemoveMasks(*order.sum, order.publish.masks));
-  const secagg::RingVector& sum = order.sum->sum();
-  published.sum_hash = secagg::WireDigest(sum);
-  TUTTI_ASSIGN(secagg::DecodedSum decoded,
-               secagg::DecodeSum(
-                   config, sum, static_cast<std::uint32_t>(order.publish.report.survivors.size())));
-  published.masks_removed = order.publish.masks.size();
-  published.weight_sum = decoded.weight_sum;
-  order.sum.reset();
+StatusOr<std::optional<aggregate::GroupMean>> Publisher::OpenSum(PublishOrder& order,
+                                                                 std::size_t place,
+                                                                 round::OpenedSum& opened) {
+  const round::ClosedSum& closed = order.publish.sums[place];
+  const std::unique_ptr<secagg::Accumulator> held = std::move(order.sums[place]);
+  if (held == nullptr) {
+    return Aborted("a masked vector was lost on the coordinator's disk; the sum is not whole");
+  }
+  TUTTI_TRY(RemoveMasks(*held, closed.masks));
+  const secagg::RingVector& sum = held->sum();
+  opened.session = closed.session;
+  opened.sum_hash = secagg::WireDigest(sum);
+  const auto survivors = static_cast<std::uint32_t>(closed.survivors.size());
+  StatusOr<secagg::DecodedSum> decoded = secagg::DecodeSum(closed.config, sum, survivors);
+  Status sound = decoded.status();
+  if (sound.ok()) {
+    sound =
+        CheckNorm(closed.config, survivors, *decoded, order.job->config.robust().max_update_norm());
+  }
+  if (sound.code() == StatusCode::kDataLoss) {
+    opened.spoiled = std::string(MessageOf(sound));
+    return std::optional<aggregate::GroupMean>();
+  }
+  TUTTI_TRY(sound);
+  return std::optional(aggregate::GroupMean{std::move(decoded->mean), decoded->weight_sum});
+}
+
+StatusOr<Bytes> Publisher::NextCheckpoint(PublishOrder& order, PublishedRound& published,
+                                          std::vector<round::OpenedSum>& sums) {
+  std::vector<aggregate::GroupMean> means;
+  std::string spoiled;
+  for (std::size_t place = 0; place < order.publish.sums.size(); ++place) {
+    published.masks_removed += order.publish.sums[place].masks.size();
+    round::OpenedSum& opened = sums.emplace_back();
+    TUTTI_ASSIGN(std::optional<aggregate::GroupMean> mean, OpenSum(order, place, opened));
+    if (mean) {
+      published.weight_sum += mean->weight;
+      means.push_back(*std::move(mean));
+    } else {
+      spoiled = opened.spoiled;
+    }
+  }
+  if (means.size() < order.publish.groups_needed) {
+    return DataLoss(Join("SUM_REJECTED: ", sums.size() - means.size(), " of ", sums.size(),
+                         " sums failed their checks and ", order.publish.groups_needed,
+                         " are needed; the last one: ", spoiled));
+  }
+  TUTTI_ASSIGN(std::vector<float> mean, aggregate::Combine(std::move(means), order.job->rule));
   TUTTI_ASSIGN(const store::ModelBytes previous, shelf_.Load(order.model));
   TUTTI_ASSIGN(const std::span<const float> weights,
                model::ViewSafetensors(*previous, order.job->layout));
   std::vector<float> next(weights.size());
-  TUTTI_TRY(aggregate::ApplyFedAvg(weights, decoded.mean,
-                                   order.job->config.server().learning_rate(), next));
-  decoded.mean = std::vector<float>();
-  return model::WriteSafetensors(order.job->layout, next,
-                                 {{"job", config.job}, {"round", std::to_string(config.round)}});
+  TUTTI_TRY(
+      aggregate::ApplyFedAvg(weights, mean, order.job->config.server().learning_rate(), next));
+  mean = std::vector<float>();
+  const round::RoundReport& report = order.publish.report;
+  return model::WriteSafetensors(
+      order.job->layout, next,
+      {{"job", report.job.value()}, {"round", std::to_string(report.round)}});
 }
 
-StatusOr<PublishedRound> Publisher::Publish(PublishOrder order) {
+PublishResult Publisher::Publish(PublishOrder order) {
   PublishedRound published;
-  TUTTI_ASSIGN(Bytes checkpoint, NextCheckpoint(order, published));
+  std::vector<round::OpenedSum> sums;
+  StatusOr<Bytes> checkpoint = NextCheckpoint(order, published, sums);
+  if (!checkpoint.ok()) {
+    return {checkpoint.status(), std::move(sums)};
+  }
+  LeaveOut(order.publish.report, sums);
+  StatusOr<PublishedRound> round = Store(order, *std::move(checkpoint), sums, std::move(published));
+  return {std::move(round), std::move(sums)};
+}
+
+StatusOr<PublishedRound> Publisher::Store(PublishOrder& order, Bytes checkpoint,
+                                          std::span<const round::OpenedSum> sums,
+                                          PublishedRound published) {
   auto bytes = std::make_shared<const Bytes>(std::move(checkpoint));
   const round::RoundReport& report = order.publish.report;
   store::ModelRecord& model = published.model;
@@ -109,7 +223,7 @@ StatusOr<PublishedRound> Publisher::Publish(PublishOrder order) {
   round = RecordOf(report, order.job->config);
   round.published = true;
   round.model_sha256 = model.sha256;
-  round.sum_sha256 = published.sum_hash;
+  round.sum_sha256 = HashOf(sums);
   round.finished_at = model.created_at;
   round.bytes_up = order.bytes_up;
   round.bytes_down = order.bytes_down;

@@ -1,7 +1,7 @@
-// From a closed sum to a published model: masks off, decode, server optimiser, checkpoint file, one
-// transaction. Four passes over the vector; memory: the sum, the mean, and the new checkpoint,
-// beside the models being served. Thread safety: confined to the publishing thread; the masks are
-// removed on all cores.
+// From an attempt's closed sums to a published model: masks off, decode, check, combine the groups'
+// means, server optimiser, checkpoint file, one transaction. Memory: the sums, then a mean for
+// each, and the new checkpoint, beside the models being served. Thread safety: confined to the
+// publishing thread; the masks are removed on all cores.
 #pragma once
 
 #include "common/platform/executor.h"
@@ -16,7 +16,7 @@ namespace tutti::server {
 struct PublishOrder {
   std::shared_ptr<const PreparedJob> job;
   Digest model{};  // the checkpoint the clients trained from
-  std::unique_ptr<secagg::Accumulator> sum;
+  std::vector<std::unique_ptr<secagg::Accumulator>> sums;  // of publish.sums, in their order
   round::Publish publish;
   std::uint64_t bytes_up = 0;
   std::uint64_t bytes_down = 0;
@@ -25,9 +25,13 @@ struct PublishOrder {
 struct PublishedRound {
   store::RoundRecord round;
   store::ModelRecord model;
-  Digest sum_hash{};
   std::uint64_t masks_removed = 0;  // self masks of survivors, pairwise masks of dropouts
-  std::uint64_t weight_sum = 0;     // the weight lane of the opened sum
+  std::uint64_t weight_sum = 0;     // the weight lanes of the sums in the model
+};
+
+struct PublishResult {
+  StatusOr<PublishedRound> round;
+  std::vector<round::OpenedSum> sums;  // those that were opened, also after a failure
 };
 
 class Publisher {
@@ -42,15 +46,23 @@ class Publisher {
         clock_(clock),
         keep_models_(keep_models) {}
 
-  // After an error nothing was published.
-  StatusOr<PublishedRound> Publish(PublishOrder order);
+  // After an error nothing was published. DataLoss when fewer sums than the job needs pass their
+  // checks: `sums` says what each of the others failed.
+  PublishResult Publish(PublishOrder order);
   // Forgets all but the newest checkpoints of a job. After a publication, when nobody waits for it.
   void CollectOldModels(const std::string& job);
 
  private:
   Status RemoveMasks(secagg::Accumulator& sum, std::span<const secagg::LeftoverMask> masks);
-  // Opens the sum, fills in what `published` says of it and gives the next checkpoint.
-  StatusOr<Bytes> NextCheckpoint(PublishOrder& order, PublishedRound& published);
+  // Opens the sum of that place, says in `opened` what came of it, and gives its mean when it
+  // passes the checks.
+  StatusOr<std::optional<aggregate::GroupMean>> OpenSum(PublishOrder& order, std::size_t place,
+                                                        round::OpenedSum& opened);
+  // Opens all sums, fills in what `published` and `sums` say of them and gives the next checkpoint.
+  StatusOr<Bytes> NextCheckpoint(PublishOrder& order, PublishedRound& published,
+                                 std::vector<round::OpenedSum>& sums);
+  StatusOr<PublishedRound> Store(PublishOrder& order, Bytes checkpoint,
+                                 std::span<const round::OpenedSum> sums, PublishedRound published);
 
   store::Store& store_;
   store::Checkpoints& checkpoints_;
@@ -62,7 +74,7 @@ class Publisher {
 
 // The record of an attempt as far as its report tells; also for failures.
 store::RoundRecord RecordOf(const round::RoundReport& report, const v1::JobConfig& job);
-// Invited clients that are not among the survivors.
+// Invited clients that are in no group's survivor set.
 std::vector<std::string> DropoutsOf(const round::RoundReport& report);
 
 }  // namespace tutti::server

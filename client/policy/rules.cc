@@ -125,6 +125,8 @@ Status CheckRoundMatchesTask(const v1::TaskSpec& task, const secagg::RoundConfig
     TUTTI_TRY(Same("privacy_bits", round.privacy_bits, wanted.privacy_bits()));
   if (Guard("policy.same_liveness_bits"))
     TUTTI_TRY(Same("liveness_bits", round.liveness_bits, wanted.liveness_bits()));
+  const std::uint32_t groups = std::max<std::uint32_t>(task.robust().groups(), 1);  // 0: no section
+  if (Guard("policy.same_groups")) TUTTI_TRY(Same("groups", round.groups, groups));
   TUTTI_TRY(CheckWeighting(task, round));
   if (task.privacy().unit() != "none") {
     if (round.weight_bits > 0 && Guard("policy.weights_with_privacy")) {
@@ -147,6 +149,10 @@ Status CheckCohort(const v1::PolicyConfig& policy, const secagg::RoundConfig& ro
     return Forbidden(Join("the round would open the sum of ", round.min_survivors,
                           " survivors of a cohort of ", round.min_cohort, ", min_cohort is ",
                           policy.min_cohort()));
+  }
+  if (round.groups > 1 && !policy.allow_groups() && Guard("policy.allow_groups")) {
+    return Forbidden(Join("the job splits a round into ", round.groups,
+                          " sums (robust.groups), allow_groups is not set"));
   }
   if (policy.require_malicious_level() && round.level != secagg::ThreatLevel::kMalicious &&
       Guard("policy.require_malicious_level")) {

@@ -1,5 +1,6 @@
 #include "common/config/round_template.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace tutti::config {
@@ -22,8 +23,9 @@ secagg::RoundConfig RoundTemplate(const v1::JobConfig& job, std::uint64_t values
   round.weight_bits = spec.weighting() == "examples" ? kExampleWeightBits : 0;
   round.min_cohort = job.cohort().min_clients();
   round.min_survivors = job.cohort().min_clients();
-  round.max_cohort =
-      static_cast<std::uint32_t>(std::ceil(job.cohort().size() * job.cohort().over_selection()));
+  round.groups = std::max<std::uint32_t>(job.robust().groups(), 1);  // 0: no such section
+  const double invited = std::ceil(job.cohort().size() * job.cohort().over_selection());
+  round.max_cohort = static_cast<std::uint32_t>(std::ceil(invited / round.groups));
   round.corrupt_fraction = spec.corrupt_fraction();
   round.dropout_fraction = spec.dropout_fraction();
   round.privacy_bits = spec.privacy_bits();

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -133,10 +134,27 @@ void CheckSecureAggregation(const v1::JobConfig& job, Rules& rules) {
   }
 }
 
+void CheckRobust(const v1::JobConfig& job, Rules& rules) {
+  const v1::RobustSpec& robust = job.robust();
+  if (robust.rule() != "mean" && robust.groups() < 3) {
+    rules.Add({"robust.rule", "robust.groups"},
+              Join("found \"", robust.rule(), "\" with groups = ", robust.groups(),
+                   ", expected at least 3 groups: of two nobody can tell which is wrong; raise "
+                   "groups, or set rule = \"mean\""));
+  }
+  const auto needed = std::uint64_t{robust.groups()} * job.cohort().min_clients();
+  if (robust.groups() > 1 && needed > job.cohort().size()) {
+    rules.Add({"robust.groups", "cohort.size", "cohort.min_clients"},
+              Join("found ", robust.groups(), " groups of at least min_clients = ",
+                   job.cohort().min_clients(), ", together ", needed,
+                   ", more than size = ", job.cohort().size(), "; lower groups, or raise size"));
+  }
+}
+
 // What the protocol itself would refuse when the job is submitted.
 void CheckRounds(const v1::JobConfig& job, Rules& rules) {
   const auto layout = model::LayoutOf(job.model());
-  if (!layout.ok() || !rules.Sound({"name", "model", "secure_aggregation", "cohort"})) {
+  if (!layout.ok() || !rules.Sound({"name", "model", "secure_aggregation", "cohort", "robust"})) {
     return;  // reported already
   }
   secagg::RoundConfig round = RoundTemplate(job, layout->values);
@@ -175,6 +193,7 @@ void Validate(const v1::JobConfig& config, LoadResult& result) {
   CheckPrivacy(config, rules);
   CheckCohort(config, rules);
   CheckSecureAggregation(config, rules);
+  CheckRobust(config, rules);
   CheckRounds(config, rules);
 }
 

@@ -44,6 +44,8 @@ Status CheckFields(const RoundConfig& c) {
                                 "', expected 1 to 64 of a-z 0-9 . _ -"));
   }
   TUTTI_TRY(CheckBetween<std::uint64_t>("round", c.round, 1, ~std::uint64_t{0}));
+  TUTTI_TRY(CheckBetween<std::uint32_t>("groups", c.groups, 1, kMaxGroups));
+  TUTTI_TRY(CheckBetween<std::uint32_t>("group", c.group, 0, c.groups - 1));
   TUTTI_TRY(CheckBetween<std::uint64_t>("values", c.values, 1, kMaxValues));
   TUTTI_TRY(CheckBetween<std::uint32_t>("extra_lanes", c.extra_lanes, 1, kMaxExtraLanes));
   TUTTI_TRY(CheckBetween<std::uint32_t>("value_bits", c.value_bits, 4, 30));
@@ -110,6 +112,8 @@ Bytes Encode(const RoundConfig& config) {
   out.Text(config.job);
   out.U64(config.round);
   out.U64(config.attempt);
+  out.U32(config.group);
+  out.U32(config.groups);
   out.Raw(config.model_hash);
   out.Raw(config.task_hash);
   out.U64(config.values);
@@ -140,6 +144,8 @@ StatusOr<RoundConfig> DecodeRoundConfig(BytesView bytes) {
   config.job = in.Text(kMaxJobName);
   config.round = in.U64();
   config.attempt = in.U64();
+  config.group = in.U32();
+  config.groups = in.U32();
   read_32(config.model_hash);
   read_32(config.task_hash);
   config.values = in.U64();

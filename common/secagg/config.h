@@ -18,6 +18,7 @@ inline constexpr std::uint32_t kProtocolVersion = 1;
 inline constexpr std::uint32_t kMaxCohort = 10000;
 inline constexpr std::uint64_t kMaxValues = std::uint64_t{1} << 30;
 inline constexpr std::uint32_t kMaxExtraLanes = 64;
+inline constexpr std::uint32_t kMaxGroups = 100;
 
 struct RoundConfig {
   std::uint32_t version = kProtocolVersion;
@@ -25,6 +26,8 @@ struct RoundConfig {
   std::string job;            // IsSafeName
   std::uint64_t round = 0;    // 1, 2, ...
   std::uint64_t attempt = 0;  // of this round; a failed round is tried again with a new attempt
+  std::uint32_t group = 0;    // 0 .. groups - 1: whose sum this is
+  std::uint32_t groups = 1;   // G: the attempt's invited clients are split into so many sums
   Digest model_hash{};        // SHA-256 of the checkpoint clients train from
   Digest task_hash{};         // SHA-256 of the task bytes
   std::uint64_t values = 0;   // D: payload lanes

@@ -19,4 +19,10 @@ std::vector<ClientId> ChooseCohort(std::vector<ClientId> available,
                                    const std::set<ClientId>& revoked, std::size_t count,
                                    SecureRng& rng);
 
+// `clients`, each once, dealt out at random to `groups` (at least 1) lists whose sizes differ by at
+// most one, the longer ones first. Every such split is equally likely. Each list is in ascending
+// order.
+std::vector<std::vector<ClientId>> SplitIntoGroups(std::vector<ClientId> clients,
+                                                   std::size_t groups, SecureRng& rng);
+
 }  // namespace tutti::cohort

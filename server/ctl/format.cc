@@ -64,6 +64,13 @@ std::string EpsilonText(double epsilon, bool privacy) {
   return privacy ? RoundedUp(epsilon, 3) : "-";
 }
 
+std::string GroupsText(const v1::RoundInfo& round) {
+  return round.groups_left_out() == 0
+             ? std::to_string(round.groups())
+             : Join(round.groups() - std::min(round.groups(), round.groups_left_out()), " of ",
+                    round.groups());
+}
+
 std::string RoundTable(const google::protobuf::RepeatedPtrField<v1::RoundInfo>& rounds) {
   if (rounds.empty()) {
     return "";
@@ -71,6 +78,7 @@ std::string RoundTable(const google::protobuf::RepeatedPtrField<v1::RoundInfo>& 
   Table table({{"round", Align::kRight},
                {"in", Align::kRight},
                {"dropped", Align::kRight},
+               {"groups", Align::kRight},
                {"test accuracy", Align::kRight},
                {"largest epsilon", Align::kRight},
                {"MB up", Align::kRight},
@@ -82,7 +90,7 @@ std::string RoundTable(const google::protobuf::RepeatedPtrField<v1::RoundInfo>& 
   std::uint64_t dropped = 0;
   for (const v1::RoundInfo& round : rounds) {
     table.AddRow({std::to_string(round.round()), std::to_string(round.survivors()),
-                  std::to_string(round.dropped()), Percent(round.accuracy()),
+                  std::to_string(round.dropped()), GroupsText(round), Percent(round.accuracy()),
                   EpsilonText(round.max_epsilon(), round.privacy_unit() != "none"),
                   Megabytes(round.bytes_up()), Megabytes(round.bytes_down()),
                   Seconds(round.seconds())});
@@ -92,7 +100,7 @@ std::string RoundTable(const google::protobuf::RepeatedPtrField<v1::RoundInfo>& 
     dropped += round.dropped();
   }
   table.AddRule();
-  table.AddRow({"total", "", std::to_string(dropped), "", "", Megabytes(up), Megabytes(down),
+  table.AddRow({"total", "", std::to_string(dropped), "", "", "", Megabytes(up), Megabytes(down),
                 Seconds(seconds)});
   return table.Text();
 }

@@ -16,6 +16,8 @@ std::string Clock(double seconds);                  // "0:45", "1:02:03"
 std::string Date(std::int64_t seconds_since_1970);  // "2026-01-31 12:00:00Z"; "never" for 0
 // Never smaller than it is, three decimals; "-" for a round without privacy.
 std::string EpsilonText(double epsilon, bool privacy = true);
+// "5", or "4 of 5" when the round went on without some of its groups.
+std::string GroupsText(const v1::RoundInfo& round);
 
 // One line a round: clients in the sum and dropped, accuracy, largest epsilon, traffic, time;
 // totals below. Empty text without rounds.

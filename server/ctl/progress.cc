@@ -34,6 +34,9 @@ std::string Progress::RoundLine(const v1::RoundInfo& round) {
   last_round_ = round.round();
   std::string line = Join("round ", round.round(), " of ", job_.rounds_total(), ": ",
                           round.survivors(), " in, ", round.dropped(), " dropped");
+  if (round.groups() > 1) {
+    line += Join(", ", GroupsText(round), " groups");
+  }
   if (round.accuracy() >= 0) {
     line += ", test accuracy " + Percent(round.accuracy());
   }

@@ -53,7 +53,8 @@ void Machine::SendPending(const ClientId& client) {
 std::optional<protocol::Notice> Machine::PendingNotice(const ClientId& client,
                                                        const Member& member) const {
   const Attempt& attempt = *Current();
-  const bool malicious = attempt.config.level == secagg::ThreatLevel::kMalicious;
+  const Group& group = attempt.groups[member.group];
+  const bool malicious = attempt.level() == secagg::ThreatLevel::kMalicious;
   if (member.closed) {
     return *member.closed;
   }
@@ -69,20 +70,20 @@ std::optional<protocol::Notice> Machine::PendingNotice(const ClientId& client,
   switch (phase()) {
     case Phase::kTraining:
       if (!member.joined) {
-        return OfferOf(attempt);
+        return OfferOf(attempt, group);
       }
       break;
     case Phase::kSharing:
       if (member.joined && !member.shared) {
-        return wrap(attempt.secagg.RosterFor(client), [&](secagg::Roster roster) {
-          return protocol::RosterNotice{attempt.session, std::move(roster)};
+        return wrap(group.secagg.RosterFor(client), [&](secagg::Roster roster) {
+          return protocol::RosterNotice{group.session, std::move(roster)};
         });
       }
       break;
     case Phase::kCollecting:
       if (member.shared && !member.masked) {
-        return wrap(attempt.secagg.BoxesFor(client), [&](secagg::Boxes boxes) {
-          return protocol::BoxesNotice{attempt.session, std::move(boxes)};
+        return wrap(group.secagg.BoxesFor(client), [&](secagg::Boxes boxes) {
+          return protocol::BoxesNotice{group.session, std::move(boxes)};
         });
       }
       break;
@@ -90,14 +91,14 @@ std::optional<protocol::Notice> Machine::PendingNotice(const ClientId& client,
     case Phase::kUnmasking:
       if (phase() == Phase::kUnmasking && malicious) {
         if (member.committed && !member.unmasked) {
-          return wrap(attempt.secagg.CertificateFor(client),
+          return wrap(group.secagg.CertificateFor(client),
                       [&](secagg::CommitCertificate certificate) {
-                        return protocol::CertificateNotice{attempt.session, std::move(certificate)};
+                        return protocol::CertificateNotice{group.session, std::move(certificate)};
                       });
         }
       } else if (member.masked && !member.committed && !member.unmasked) {
-        return wrap(attempt.secagg.SurvivorsMessage(), [&](secagg::Survivors survivors) {
-          return protocol::SurvivorsNotice{attempt.session, std::move(survivors)};
+        return wrap(group.secagg.SurvivorsMessage(), [&](secagg::Survivors survivors) {
+          return protocol::SurvivorsNotice{group.session, std::move(survivors)};
         });
       }
       break;
@@ -152,7 +153,11 @@ void Machine::Drop(const ClientId& client, Member& member, const std::string& re
   if (member.closed || !member.out.empty()) {
     return;
   }
-  member.closed = protocol::Closed{Current()->session, protocol::Outcome::kDropped, reason, 0, {},
+  member.closed = protocol::Closed{Current()->groups[member.group].session,
+                                   protocol::Outcome::kDropped,
+                                   reason,
+                                   0,
+                                   {},
                                    RetryWindow()};
   Tell(client, *member.closed);
 }

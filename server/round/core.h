@@ -3,6 +3,10 @@
 // wants done comes back as effects that the shell carries out IN ORDER (persist before send,
 // accumulate before reply). Thread safety: confined to the coordinator's core thread.
 //
+// An attempt's invited clients are split at random into the job's groups, each a secure sum of its
+// own (session, roster, survivors); the groups go through the phases side by side. A group that
+// cannot go on is left behind; the attempt fails when fewer than `groups_needed` are left.
+//
 // One job runs at a time; others wait in the order of submission. A round's phases:
 //   Selecting -> Training (joins come in) -> Sharing -> Collecting -> Committing -> Unmasking ->
 //   Publishing -> Done
@@ -50,13 +54,15 @@ std::string_view JobStateName(JobState state);
 
 // Everything the core needs of a job. `task` is the serialised TaskSpec; `config` is the template
 // of the round configuration (round, attempt, model_hash, task_hash and server_nonce are filled in
-// per attempt).
+// per attempt); `config.groups` says how many sums a round is split into, `config.group` is filled
+// in for each, and the bounds on cohorts in `config` are one group's.
 struct JobSettings {
   JobId name;
   std::uint64_t rounds = 0;
   Bytes task;
   secagg::RoundConfig config;
-  std::uint32_t cohort_size = 0;  // reporting goal
+  std::uint32_t groups_needed = 1;  // with fewer sums a round is not published
+  std::uint32_t cohort_size = 0;    // reporting goal of all groups together
   double over_selection = 1.0;
   std::uint32_t evaluate_every = 1;  // 0: never
   Milliseconds select{60000}, train{600000}, share{30000}, upload{120000}, commit{30000},
@@ -129,29 +135,46 @@ struct UploadBroken {
   CallId call = 0;
   ClientId client;
 };
-// The sum was opened, checked, applied and stored in one transaction.
+// What became of one group's sum once it was open.
+struct OpenedSum {
+  protocol::SessionHash session{};
+  Digest sum_hash{};
+  std::string spoiled;  // why it failed the checks and was left out; empty: it is in the model
+};
+// The sums were opened, checked, combined, applied and stored in one transaction. `session`: of the
+// attempt (RoundReport).
 struct Published {
   protocol::SessionHash session{};
   ModelRef model;
-  Digest sum_hash{};
+  std::vector<OpenedSum> sums;
 };
+// `session`: of the attempt or of one of its groups. `sums`: those that were opened.
 struct PublishFailed {
   protocol::SessionHash session{};
   std::string reason;
+  std::vector<OpenedSum> sums;
 };
 struct TimePassed {};
 using Event = std::variant<JobSubmitted, JobStopRequested, JobResumeRequested, ClientAttached,
                            ClientDetached, ClientRevoked, RequestArrived, UploadOpened,
                            UploadFinished, UploadBroken, Published, PublishFailed, TimePassed>;
 
+// What is recorded of one group of an attempt.
+struct GroupReport {
+  protocol::SessionHash session{};
+  std::vector<ClientId> invited;
+  std::vector<ClientId> survivors;  // none before the masked inputs are closed
+  std::string lost;                 // why it is left out of the result; empty: it is not
+};
 // What is recorded of a finished attempt.
 struct RoundReport {
   JobId job;
   std::uint64_t round = 0;
   std::uint64_t attempt = 0;
-  protocol::SessionHash session{};
+  protocol::SessionHash session{};  // of the first group; names the attempt
+  std::vector<GroupReport> groups;
   std::vector<ClientId> invited;
-  std::vector<ClientId> survivors;                     // whose updates are in the sum
+  std::vector<ClientId> survivors;                     // whose updates are in the result
   std::map<ClientId, std::string> declined;            // "CODE: reason"
   std::map<ClientId, protocol::BudgetReport> budgets;  // as reported by survivors
   Milliseconds duration{0};
@@ -194,12 +217,19 @@ struct PersistSurvivors {
   std::uint64_t round = 0, attempt = 0;
   std::vector<ClientId> survivors;
 };
-// Remove masks, decode, apply the server optimiser, store model + report in one transaction; answer
-// with Published or PublishFailed. May run on another thread.
-struct Publish {
+// One group's sum, ready to be opened.
+struct ClosedSum {
   protocol::SessionHash session{};
   secagg::RoundConfig config;
   std::vector<secagg::LeftoverMask> masks;
+  std::vector<ClientId> survivors;
+};
+// Of each sum: remove masks, decode, check. With at least `groups_needed` good ones: combine them,
+// apply the server optimiser, store model + report in one transaction; answer with Published or
+// PublishFailed. May run on another thread.
+struct Publish {
+  std::vector<ClosedSum> sums;
+  std::uint32_t groups_needed = 1;
   RoundReport report;
 };
 struct RecordFailure {

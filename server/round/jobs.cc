@@ -15,11 +15,17 @@ Status CheckSettings(const JobSettings& settings) {
   if (settings.rounds == 0) {
     return InvalidArgument("job has 0 rounds, expected at least 1");
   }
-  if (settings.cohort_size < settings.config.min_cohort ||
-      settings.cohort_size > settings.config.max_cohort) {
+  const std::uint32_t groups = settings.config.groups;
+  if (settings.groups_needed == 0 || settings.groups_needed > groups) {
+    return InvalidArgument(
+        Join("groups_needed is ", settings.groups_needed, ", expected 1 to ", groups, " (groups)"));
+  }
+  if (settings.cohort_size < ClientsNeeded(settings) ||
+      settings.cohort_size > std::size_t{groups} * settings.config.max_cohort) {
     return InvalidArgument(Join("cohort_size is ", settings.cohort_size, ", expected ",
                                 settings.config.min_cohort, " (min_cohort) to ",
-                                settings.config.max_cohort, " (max_cohort)"));
+                                settings.config.max_cohort, " (max_cohort) for each of ", groups,
+                                " groups"));
   }
   if (!std::isfinite(settings.over_selection) || settings.over_selection < 1.0 ||
       settings.over_selection > 10.0) {

@@ -9,7 +9,7 @@ namespace tutti::round::internal {
 namespace {
 
 // Which members a phase waits for, and which of them answered.
-bool TakesPart(Phase phase, const secagg::RoundConfig& config, const Member& member) {
+bool TakesPart(Phase phase, secagg::ThreatLevel level, const Member& member) {
   switch (phase) {
     case Phase::kTraining:
       return true;
@@ -20,7 +20,7 @@ bool TakesPart(Phase phase, const secagg::RoundConfig& config, const Member& mem
     case Phase::kCommitting:
       return member.masked;
     case Phase::kUnmasking:
-      return config.level == secagg::ThreatLevel::kMalicious ? member.committed : member.masked;
+      return level == secagg::ThreatLevel::kMalicious ? member.committed : member.masked;
     case Phase::kIdle:
     case Phase::kSelecting:
     case Phase::kPublishing:
@@ -112,34 +112,39 @@ const Attempt* Machine::Current() const {
 Attempt* Machine::Current() { return const_cast<Attempt*>(std::as_const(*this).Current()); }
 
 // Counted once for each event: with a thousand members the count is what an event costs.
-const Tally& Machine::Count() const {
+const Tallies& Machine::Count() const {
   if (!tally_ || (tally_->next_gone && *tally_->next_gone <= now_)) {
     tally_ = CountMembers();
   }
   return *tally_;
 }
 
-Tally Machine::CountMembers() const {
-  Tally tally;
+Tallies Machine::CountMembers() const {
+  Tallies tallies;
   const Attempt* attempt = Current();
   if (attempt == nullptr) {
-    return tally;
+    return tallies;
   }
+  tallies.groups.resize(attempt->groups.size());
   for (const auto& [client, member] : attempt->members) {
-    if (!TakesPart(phase(), attempt->config, member)) {
+    if (!attempt->groups[member.group].live() || !TakesPart(phase(), attempt->level(), member)) {
       continue;
     }
     if (Answered(phase(), member)) {
-      ++tally.done;
+      ++tallies.groups[member.group].done;
     } else if (member.out.empty() && !Gone(member)) {
-      ++tally.waiting;
+      ++tallies.groups[member.group].waiting;
       if (!member.attached && !member.upload) {
         const Instant gone = member.detached_at + settings_.reconnect_grace;
-        tally.next_gone = std::min(tally.next_gone.value_or(gone), gone);
+        tallies.next_gone = std::min(tallies.next_gone.value_or(gone), gone);
       }
     }
   }
-  return tally;
+  for (const Tally& group : tallies.groups) {
+    tallies.all.done += group.done;
+    tallies.all.waiting += group.waiting;
+  }
+  return tallies;
 }
 
 // When the phase ends whatever the clients do; `now_` for phases without an end.
@@ -150,9 +155,8 @@ Instant Machine::PhaseDeadline() const {
         if constexpr (std::is_same_v<P, Selecting>) {
           return now_ < phase.opens ? phase.opens : phase.deadline;
         } else if constexpr (std::is_same_v<P, Unmasking>) {
-          return phase.can_rebuild
-                     ? std::min(phase.deadline, *phase.can_rebuild + settings_.unmask_linger)
-                     : phase.deadline;
+          return phase.settled ? std::min(phase.deadline, *phase.settled + settings_.unmask_linger)
+                               : phase.deadline;
         } else if constexpr (std::is_base_of_v<Exchange, P>) {
           return phase.deadline;
         } else {
@@ -183,7 +187,7 @@ void Machine::ReportProgress() {
     return;
   }
   const Job& job = jobs_.at(*running_);
-  const Tally tally = Count();
+  const Tally tally = Count().all;
   Progress progress{*running_, job.rounds_done + 1, phase(), static_cast<std::uint32_t>(tally.done),
                     static_cast<std::uint32_t>(tally.done + tally.waiting)};
   if (phase() == Phase::kSelecting) {

@@ -3,10 +3,12 @@
 // core thread.
 //
 // jobs.cc: the queue of jobs; selection.cc: from waiting clients to offers; refusals.cc: who will
-// not take part; steps.cc: closing of phases; clients.cc: streams and notices; replies.cc:
-// requests; uploads.cc: masked vectors; outcome.cc: how an attempt ends; machine.cc: dispatch,
-// deadlines, progress
+// not take part; groups.cc: an attempt's sums; steps.cc: closing of phases; clients.cc: streams and
+// notices; replies.cc: requests; uploads.cc: masked vectors; outcome.cc: how an attempt ends;
+// machine.cc: dispatch, deadlines, progress
 #pragma once
+
+#include <functional>
 
 #include "server/round/core.h"
 
@@ -20,6 +22,7 @@ struct Client {
 
 // One invited client's way through an attempt.
 struct Member {
+  std::size_t group = 0;
   bool joined = false;
   bool shared = false;
   bool masked = false;
@@ -33,17 +36,38 @@ struct Member {
   protocol::UploadHeader header;           // of the open or the accepted upload
 };
 
-struct Attempt {
-  JobId job;
+// One secure sum of an attempt.
+struct Group {
   secagg::RoundConfig config;
   protocol::SessionHash session{};
   secagg::ServerSession secagg;
+  std::uint32_t goal = 0;  // clients wanted
+  std::vector<ClientId> survivors;
+  bool sum_open = false;
+  std::string lost;  // why it cannot go on; empty: it does
+  // Answers when it was asked last whether the sum can be opened (the question is not cheap), and
+  // what the answer was.
+  std::optional<std::size_t> asked_at;
+  bool can_rebuild = false;
+  std::vector<secagg::LeftoverMask> masks;  // once rebuilt
+
+  bool live() const { return lost.empty(); }
+};
+
+struct Attempt {
+  JobId job;
+  std::vector<Group> groups;  // at least one, all of one round, attempt and level
   Instant started{0};
   std::uint32_t failures_before = 0;
   std::map<ClientId, Member> members;
   std::map<ClientId, protocol::BudgetReport> budgets;
-  std::vector<ClientId> survivors;
-  bool sum_open = false;
+
+  // Of the whole attempt.
+  const protocol::SessionHash& session() const { return groups.front().session; }
+  std::uint64_t round() const { return groups.front().config.round; }
+  std::uint64_t number() const { return groups.front().config.attempt; }
+  secagg::ThreatLevel level() const { return groups.front().config.level; }
+  bool Has(const protocol::SessionHash& session) const;
 };
 
 struct Idle {};
@@ -60,15 +84,18 @@ struct Sharing : Exchange {};
 struct Collecting : Exchange {};
 struct Committing : Exchange {};
 struct Unmasking : Exchange {
-  std::optional<Instant> can_rebuild;  // since when the sum can be opened
-  std::optional<std::size_t>
-      asked_at;  // answers when that was asked last: the question is not cheap
+  // Since when every group's sum can be opened or has nobody left who could help to.
+  std::optional<Instant> settled;
 };
 struct Publishing {
   Attempt attempt;
 };
 using PhaseState =
     std::variant<Idle, Selecting, Training, Sharing, Collecting, Committing, Unmasking, Publishing>;
+
+inline std::size_t ClientsNeeded(const JobSettings& job) {
+  return std::size_t{job.config.groups} * job.config.min_cohort;
+}
 
 struct Job {
   JobSettings settings;
@@ -92,6 +119,10 @@ inline constexpr std::size_t kEvaluationsKept = 16;
 struct Tally {
   std::size_t done = 0;
   std::size_t waiting = 0;
+};
+struct Tallies {
+  Tally all;
+  std::vector<Tally> groups;  // of lost groups nobody counts
   std::optional<Instant> next_gone;
 };
 
@@ -113,8 +144,8 @@ class Machine {
   void Settle();      // closes every phase that is due, then reports progress
   bool CloseIfDue();  // true: a phase changed
   void ReportProgress();
-  const Tally& Count() const;
-  Tally CountMembers() const;
+  const Tallies& Count() const;
+  Tallies CountMembers() const;
   Attempt* Current();
   const Attempt* Current() const;
   Instant PhaseDeadline() const;
@@ -139,13 +170,23 @@ class Machine {
   bool SelectIfDue(const Selecting& selecting);
   void StartAttempt();
   StatusOr<Attempt> OpenAttempt(Job& job);
-  protocol::Offer OfferOf(const Attempt& attempt) const;
+  StatusOr<Group> OpenGroup(const Job& job, std::uint32_t place);
+  protocol::Offer OfferOf(const Attempt& attempt, const Group& group) const;
 
   // refusals.cc
   void RememberRefusal(const ClientId& client, const std::string& words);
   std::size_t Willing() const;
   std::size_t MayTakePart(const Attempt& attempt) const;
   std::optional<std::string> NoRoundPossible(std::size_t able) const;
+
+  // groups.cc
+  Group& GroupOf(const ClientId& client);
+  // Asks every live group to `go_on`; those that cannot are left behind with the reason. False: too
+  // few are left and the attempt has failed.
+  bool KeepGroups(const std::function<Status(Group&, const Tally&)>& go_on);
+  void Leave(Attempt& attempt, std::size_t place);
+  static std::string NameOf(const Attempt& attempt, std::size_t place);
+  static std::string WhatWasLost(const Attempt& attempt);
 
   // steps.cc
   bool CloseTrainingIfDue(Training& training);
@@ -154,7 +195,7 @@ class Machine {
   bool CloseCommittingIfDue(Committing& committing);
   bool CloseUnmaskingIfDue(Unmasking& unmasking);
   void TellStep(const ClientId& client, const Member& member);
-  bool IsOver(const Exchange& exchange, const Tally& tally) const;
+  bool IsOver(const Exchange& exchange, const Tallies& tallies) const;
 
   // clients.cc
   void On(const ClientAttached& event);
@@ -197,10 +238,11 @@ class Machine {
   void On(const PublishFailed& event);
   void Publishable(Attempt attempt);
   RoundReport ReportOf(const Attempt& attempt) const;
+  void TakeVerdicts(Attempt& attempt, const std::vector<OpenedSum>& sums);
   void FailAttempt(const std::string& reason);  // records, closes, pauses or gives up
   void EndAttempt(const std::string& reason);   // records and closes only
   void GiveUp(Job& job, std::string reason);    // the running job failed
-  void CloseMembers(Attempt& attempt, const protocol::Closed& closed);
+  void CloseMembers(Attempt& attempt, const std::function<protocol::Closed(const Group&)>& closed);
   void NextRound(Instant opens);
 
   CoreSettings settings_;
@@ -220,7 +262,7 @@ class Machine {
   std::map<ClientId, protocol::Closed>
       last_closed_;  // of the attempt that ended last, for those who missed it
   std::optional<Progress> last_progress_;
-  mutable std::optional<Tally> tally_;  // of the current phase; none after anything changed
+  mutable std::optional<Tallies> tally_;  // of the current phase; none after anything changed
   std::uint64_t refusals_ = 0;
 };
 

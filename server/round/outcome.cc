@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "common/base/text.h"
 #include "server/round/machine.h"
 
@@ -6,15 +8,23 @@ namespace tutti::round::internal {
 RoundReport Machine::ReportOf(const Attempt& attempt) const {
   RoundReport report;
   report.job = attempt.job;
-  report.round = attempt.config.round;
-  report.attempt = attempt.config.attempt;
-  report.session = attempt.session;
-  report.survivors = attempt.survivors;
+  report.round = attempt.round();
+  report.attempt = attempt.number();
+  report.session = attempt.session();
   report.budgets = attempt.budgets;
   report.duration = now_ - attempt.started;
   report.failures = attempt.failures_before;
+  for (const Group& group : attempt.groups) {
+    report.groups.push_back({group.session, {}, group.survivors, group.lost});
+    if (group.live()) {
+      report.survivors.insert(report.survivors.end(), group.survivors.begin(),
+                              group.survivors.end());
+    }
+  }
+  std::sort(report.survivors.begin(), report.survivors.end());
   for (const auto& [client, member] : attempt.members) {
     report.invited.push_back(client);
+    report.groups[member.group].invited.push_back(client);
     if (!member.out.empty()) {
       report.declined.emplace(client, member.out);
     }
@@ -25,32 +35,56 @@ RoundReport Machine::ReportOf(const Attempt& attempt) const {
 // `attempt` was moved out of the phase that ended: until it lies in the next one no other member
 // function may run.
 void Machine::Publishable(Attempt attempt) {
-  StatusOr<std::vector<secagg::LeftoverMask>> masks = attempt.secagg.Rebuild();
   Attempt& held = phase_.emplace<Publishing>(Publishing{std::move(attempt)}).attempt;
-  if (!masks.ok()) {
-    return FailAttempt(std::string(MessageOf(masks.status())));
+  Publish publish{{}, Running().settings.groups_needed, ReportOf(held)};
+  for (Group& group : held.groups) {
+    if (group.live()) {
+      publish.sums.push_back(
+          {group.session, group.config, std::move(group.masks), group.survivors});
+    }
   }
-  Emit(Publish{held.session, held.config, *std::move(masks), ReportOf(held)});
+  Emit(std::move(publish));
 }
 
 void Machine::On(const Published& event) {
   auto* publishing = std::get_if<Publishing>(&phase_);
-  if (publishing == nullptr || publishing->attempt.session != event.session) {
+  if (publishing == nullptr || publishing->attempt.session() != event.session) {
     return Refuse(
         Join("session ", ToHex(BytesView(event.session).first(4)), " is not being published"));
   }
   Attempt& attempt = publishing->attempt;
+  TakeVerdicts(attempt, event.sums);
   Job& job = Running();
-  job.rounds_done = attempt.config.round;
+  job.rounds_done = attempt.round();
   job.model = event.model;
   job.attempt = 0;
   job.failures_in_row = 0;
   job.failures_of_round = 0;
-  const auto survivors = static_cast<std::uint32_t>(attempt.survivors.size());
-  CloseMembers(attempt, protocol::Closed{attempt.session, protocol::Outcome::kPublished, "",
-                                         survivors, event.sum_hash, Milliseconds{0}});
-  Say(false, Join("job ", job.settings.name, " round ", job.rounds_done, " published: ", survivors,
-                  " of ", attempt.members.size(), " clients in the sum"));
+  CloseMembers(attempt, [&](const Group& group) {
+    if (!group.live()) {
+      return protocol::Closed{group.session, protocol::Outcome::kFailed, group.lost, 0, {},
+                              RetryWindow()};
+    }
+    const auto sum = std::find_if(event.sums.begin(), event.sums.end(), [&](const OpenedSum& one) {
+      return one.session == group.session;
+    });
+    return protocol::Closed{group.session,
+                            protocol::Outcome::kPublished,
+                            "",
+                            static_cast<std::uint32_t>(group.survivors.size()),
+                            sum == event.sums.end() ? Digest{} : sum->sum_hash,
+                            Milliseconds{0}};
+  });
+  const RoundReport report = ReportOf(attempt);
+  std::string groups;
+  if (attempt.groups.size() > 1) {
+    const auto live = std::count_if(attempt.groups.begin(), attempt.groups.end(),
+                                    [](const Group& group) { return group.live(); });
+    groups = Join("s of ", live, " of ", attempt.groups.size(), " groups");
+  }
+  Say(false, Join("job ", job.settings.name, " round ", job.rounds_done,
+                  " published: ", report.survivors.size(), " of ", attempt.members.size(),
+                  " clients in the sum", groups));
   phase_ = Idle{};
   RememberEvaluation(job);
   if (job.rounds_done >= job.settings.rounds) {
@@ -63,15 +97,31 @@ void Machine::On(const Published& event) {
   }
 }
 
-// From the closing of the masked inputs on: the shell could not store the survivor set, or could
-// not publish.
+// From the closing of the masked inputs on: the shell could not store a survivor set, or could not
+// publish.
 void Machine::On(const PublishFailed& event) {
-  const Attempt* attempt = Current();
-  if (attempt == nullptr || attempt->session != event.session || phase() < Phase::kCommitting) {
+  Attempt* attempt = Current();
+  if (attempt == nullptr || !attempt->Has(event.session) || phase() < Phase::kCommitting) {
     return Refuse(
         Join("session ", ToHex(BytesView(event.session).first(4)), " is not being published"));
   }
+  TakeVerdicts(*attempt, event.sums);
   FailAttempt(event.reason);
+}
+
+// What the checks of the open sums say.
+void Machine::TakeVerdicts(Attempt& attempt, const std::vector<OpenedSum>& sums) {
+  for (std::size_t place = 0; place < attempt.groups.size(); ++place) {
+    Group& group = attempt.groups[place];
+    for (const OpenedSum& sum : sums) {
+      if (sum.session == group.session && group.live() && !sum.spoiled.empty()) {
+        group.lost = sum.spoiled;
+        Say(true,
+            Join("job ", attempt.job, " round ", attempt.round(), " attempt ", attempt.number(),
+                 " has a spoiled sum: ", NameOf(attempt, place), Escaped(sum.spoiled, 512)));
+      }
+    }
+  }
 }
 
 void Machine::FailAttempt(const std::string& reason) {
@@ -107,24 +157,28 @@ void Machine::EndAttempt(const std::string& reason) {
   }
   Emit(RecordFailure{ReportOf(*attempt), reason});
   EndUploads("LATE: this attempt of the round failed");
-  if (attempt->sum_open) {
-    Emit(DropSum{attempt->session});
+  for (const Group& group : attempt->groups) {
+    if (group.sum_open) {
+      Emit(DropSum{group.session});
+    }
   }
-  CloseMembers(
-      *attempt,
-      protocol::Closed{attempt->session, protocol::Outcome::kFailed, reason, 0, {}, RetryWindow()});
-  Say(true, Join("job ", attempt->job, " round ", attempt->config.round, " attempt ",
-                 attempt->config.attempt, " failed: ", Escaped(reason, 512)));
+  CloseMembers(*attempt, [&](const Group& group) {
+    return protocol::Closed{group.session, protocol::Outcome::kFailed, reason, 0, {},
+                            RetryWindow()};
+  });
+  Say(true, Join("job ", attempt->job, " round ", attempt->round(), " attempt ", attempt->number(),
+                 " failed: ", Escaped(reason, 512)));
 }
 
 // Tells everyone who was not told before, and remembers it for those whose stream is down. Whoever
 // left by itself or was revoked knows.
-void Machine::CloseMembers(Attempt& attempt, const protocol::Closed& closed) {
+void Machine::CloseMembers(Attempt& attempt,
+                           const std::function<protocol::Closed(const Group&)>& closed) {
   last_closed_.clear();
   for (auto& [client, member] : attempt.members) {
     if (!member.closed && member.out.empty()) {
-      member.closed = closed;
-      Tell(client, closed);
+      member.closed = closed(attempt.groups[member.group]);
+      Tell(client, *member.closed);
     }
     if (member.closed) {
       last_closed_.emplace(client, *member.closed);

@@ -35,7 +35,7 @@ std::size_t Machine::MayTakePart(const Attempt& attempt) const {
 // one is, or when the refusals are not to blame.
 std::optional<std::string> Machine::NoRoundPossible(std::size_t able) const {
   const Job& job = jobs_.at(*running_);
-  if (unwilling_.empty() || able >= job.settings.config.min_cohort) {
+  if (unwilling_.empty() || able >= ClientsNeeded(job.settings)) {
     return std::nullopt;
   }
   std::vector<std::string> clients;
@@ -48,7 +48,7 @@ std::optional<std::string> Machine::NoRoundPossible(std::size_t able) const {
   }
   return Join(
       "no round is possible: ", unwilling_.size(), " of ", unwilling_.size() + able,
-      " clients refuse the job and at least ", job.settings.config.min_cohort,
+      " clients refuse the job and at least ", ClientsNeeded(job.settings),
       " have to take part; refused by ", JoinWith(clients, ", "),
       "; have their owners change policy.toml or bring more clients, then resume the job, or "
       "submit one that asks less under another name");

@@ -39,17 +39,20 @@ Status Machine::Answer(const ClientId& client, const protocol::Request& request)
 Status Machine::FindMember(const ClientId& client, const protocol::SessionHash& session,
                            bool out_is_fine) {
   const Attempt* attempt = Current();
-  if (attempt == nullptr || attempt->session != session) {
+  if (attempt == nullptr || !attempt->Has(session)) {
     return FailedPrecondition(Join("LATE: session ", ToHex(BytesView(session).first(4)),
                                    " is not running (any more); wait for the next offer"));
   }
   const auto found = attempt->members.find(client);
-  if (found == attempt->members.end()) {
+  if (found == attempt->members.end() || attempt->groups[found->second.group].session != session) {
     return PermissionDenied(Join("client ", client, " was not invited to this round"));
   }
   if (!out_is_fine && !found->second.out.empty()) {
     return FailedPrecondition(
         Join("LATE: client ", client, " left this round (", found->second.out, ")"));
+  }
+  if (const Group& group = attempt->groups[found->second.group]; !out_is_fine && !group.live()) {
+    return FailedPrecondition(Join("LATE: the round goes on without this group: ", group.lost));
   }
   return OkStatus();
 }
@@ -71,21 +74,21 @@ Status Machine::Judge(const ClientId& client, Status status) {
 
 Status Machine::Handle(const ClientId& client, const protocol::JoinRequest& request) {
   TUTTI_TRY(FindMember(client, request.session, false));
-  TUTTI_TRY(Judge(client, Current()->secagg.AddJoin(client, request.join)));
+  TUTTI_TRY(Judge(client, GroupOf(client).secagg.AddJoin(client, request.join)));
   Current()->members.at(client).joined = true;
   return OkStatus();
 }
 
 Status Machine::Handle(const ClientId& client, const protocol::ShareRequest& request) {
   TUTTI_TRY(FindMember(client, request.session, false));
-  TUTTI_TRY(Judge(client, Current()->secagg.AddShares(client, request.shares)));
+  TUTTI_TRY(Judge(client, GroupOf(client).secagg.AddShares(client, request.shares)));
   Current()->members.at(client).shared = true;
   return OkStatus();
 }
 
 Status Machine::Handle(const ClientId& client, const protocol::CommitRequest& request) {
   TUTTI_TRY(FindMember(client, request.session, false));
-  TUTTI_TRY(Judge(client, Current()->secagg.AddCommit(client, request.commit)));
+  TUTTI_TRY(Judge(client, GroupOf(client).secagg.AddCommit(client, request.commit)));
   Current()->members.at(client).committed = true;
   return OkStatus();
 }
@@ -95,9 +98,9 @@ Status Machine::Handle(const ClientId& client, const protocol::UnmaskRequest& re
   Attempt& attempt = *Current();
   Member& member = attempt.members.at(client);
   const bool asked =
-      attempt.config.level == secagg::ThreatLevel::kMalicious ? member.committed : member.masked;
+      attempt.level() == secagg::ThreatLevel::kMalicious ? member.committed : member.masked;
   if (!(std::holds_alternative<Publishing>(phase_) && asked)) {
-    TUTTI_TRY(Judge(client, attempt.secagg.AddUnmask(client, request.unmask)));
+    TUTTI_TRY(Judge(client, GroupOf(client).secagg.AddUnmask(client, request.unmask)));
   }
   // Once the sum can be opened further shares are not needed, but their sender did what was asked.
   member.unmasked = true;

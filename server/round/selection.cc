@@ -16,11 +16,11 @@ bool Machine::SelectIfDue(const Selecting& selecting) {
   const std::size_t willing = Willing();
   const bool due = now_ >= selecting.deadline;
   // Who refused was there and had its say: it is not waited for.
-  if (willing >= job.config.min_cohort && (trainers_ >= job.cohort_size || due)) {
+  if (willing >= ClientsNeeded(job) && (trainers_ >= job.cohort_size || due)) {
     StartAttempt();
     return true;
   }
-  if (due && trainers_ >= job.config.min_cohort) {
+  if (due && trainers_ >= ClientsNeeded(job)) {
     if (auto reason = NoRoundPossible(willing)) {
       GiveUp(Running(), *std::move(reason));
       return true;
@@ -30,33 +30,46 @@ bool Machine::SelectIfDue(const Selecting& selecting) {
     // A job without clients waits; it does not fail. The window starts again, so that those who
     // come one after the other get the time to come together.
     Say(true, Join("job ", job.name, " waits for clients: ", trainers_, " attached, at least ",
-                   job.config.min_cohort, " needed",
+                   ClientsNeeded(job), " needed",
                    unwilling_.empty() ? "" : Join(", ", unwilling_.size(), " refused")));
     phase_ = Selecting{now_, now_ + job.select};
   }
   return false;
 }
 
-StatusOr<Attempt> Machine::OpenAttempt(Job& job) {
+// `place` of the group among the attempt's. Its configuration is the next attempt's.
+StatusOr<Group> Machine::OpenGroup(const Job& job, std::uint32_t place) {
   secagg::RoundConfig config = job.settings.config;
   config.job = job.settings.name.value();
   config.round = job.rounds_done + 1;
-  config.attempt = ++job.attempt;
+  config.attempt = job.attempt;
+  config.group = place;
   config.model_hash = job.model.sha256;
   config.task_hash = crypto::Sha256(job.settings.task);
   rng_.Fill(config.server_nonce);
   TUTTI_ASSIGN(secagg::ServerSession session, secagg::ServerSession::Open(config, &verifier_));
   const protocol::SessionHash hash = session.config_hash();
-  return Attempt{job.settings.name,
-                 config,
-                 hash,
-                 std::move(session),
-                 now_,
-                 job.failures_of_round,
-                 {},
-                 {},
-                 {},
-                 false};
+  const std::uint32_t rest = job.settings.cohort_size % config.groups;
+  return Group{.config = config,
+               .session = hash,
+               .secagg = std::move(session),
+               .goal = job.settings.cohort_size / config.groups + (place < rest ? 1U : 0U),
+               .survivors = {},
+               .sum_open = false,
+               .lost = {},
+               .asked_at = {},
+               .can_rebuild = false,
+               .masks = {}};
+}
+
+StatusOr<Attempt> Machine::OpenAttempt(Job& job) {
+  ++job.attempt;
+  Attempt attempt{job.settings.name, {}, now_, job.failures_of_round, {}, {}};
+  for (std::uint32_t place = 0; place < job.settings.config.groups; ++place) {
+    TUTTI_ASSIGN(Group group, OpenGroup(job, place));
+    attempt.groups.push_back(std::move(group));
+  }
+  return attempt;
 }
 
 void Machine::StartAttempt() {
@@ -74,24 +87,37 @@ void Machine::StartAttempt() {
   }
   const auto target =
       static_cast<std::size_t>(std::ceil(job.settings.cohort_size * job.settings.over_selection));
-  const std::vector<ClientId> invited =
+  std::vector<ClientId> invited =
       cohort::ChooseCohort(std::move(available), revoked_, target, rng_);
-  for (const ClientId& client : invited) {
-    opened->members.emplace(client, Member{});
+  const std::size_t groups = opened->groups.size();
+  std::string split;
+  if (groups > 1) {
+    split = Join(" in ", groups, " groups");
   }
-  Say(false, Join("job ", job.settings.name, " round ", opened->config.round, " attempt ",
-                  opened->config.attempt, ": ", invited.size(), " clients invited"));
+  Say(false, Join("job ", job.settings.name, " round ", opened->round(), " attempt ",
+                  opened->number(), ": ", invited.size(), " clients invited", split));
+  const auto drawn = cohort::SplitIntoGroups(std::move(invited), groups, rng_);
+  for (std::size_t place = 0; place < groups; ++place) {
+    for (const ClientId& client : drawn[place]) {
+      opened->members.emplace(client, Member{}).first->second.group = place;
+    }
+  }
   phase_ = Training{{*std::move(opened), now_ + job.settings.train}};
-  const protocol::Offer offer = OfferOf(*Current());
-  for (const ClientId& client : invited) {
-    Tell(client, offer);
+  const Attempt& attempt = *Current();
+  for (const Group& group : attempt.groups) {
+    const protocol::Offer offer = OfferOf(attempt, group);
+    for (const auto& [client, member] : attempt.members) {
+      if (&attempt.groups[member.group] == &group) {
+        Tell(client, offer);
+      }
+    }
   }
 }
 
-protocol::Offer Machine::OfferOf(const Attempt& attempt) const {
+protocol::Offer Machine::OfferOf(const Attempt& attempt, const Group& group) const {
   const Job& job = jobs_.at(attempt.job);
-  return protocol::Offer{.session = attempt.session,
-                         .config = secagg::Encode(attempt.config),
+  return protocol::Offer{.session = group.session,
+                         .config = secagg::Encode(group.config),
                          .task = job.settings.task,
                          .model_bytes = job.model.bytes,
                          .train_left = PhaseDeadline() - now_};

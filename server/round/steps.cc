@@ -4,9 +4,30 @@
 #include "server/round/machine.h"
 
 namespace tutti::round::internal {
+namespace {
 
-bool Machine::IsOver(const Exchange& exchange, const Tally& tally) const {
-  return tally.waiting == 0 || now_ >= exchange.deadline;
+std::string TooFewJoined(const Attempt& attempt, const Group& group, const Tally& tally) {
+  const auto invited = std::count_if(
+      attempt.members.begin(), attempt.members.end(),
+      [&](const auto& entry) { return &attempt.groups[entry.second.group] == &group; });
+  return Join("only ", tally.done, " of ", invited, " invited clients joined, at least ",
+              group.config.min_cohort, " are needed");
+}
+
+// The masks that are left in the group's sum.
+Status Rebuild(Group& group) {
+  if (!group.can_rebuild) {
+    return FailedPrecondition(Join("only ", group.secagg.unmasked(), " of ", group.survivors.size(),
+                                   " survivors unmasked, too few to open the sum"));
+  }
+  TUTTI_ASSIGN(group.masks, group.secagg.Rebuild());
+  return OkStatus();
+}
+
+}  // namespace
+
+bool Machine::IsOver(const Exchange& exchange, const Tallies& tallies) const {
+  return tallies.all.waiting == 0 || now_ >= exchange.deadline;
 }
 
 // What the new phase asks of a member; whoever was told that it is over for it hears nothing more.
@@ -20,27 +41,35 @@ void Machine::TellStep(const ClientId& client, const Member& member) {
 }
 
 bool Machine::CloseTrainingIfDue(Training& training) {
-  const Tally tally = Count();
-  const JobSettings& job = Running().settings;
-  const std::uint32_t needed = job.config.min_cohort;
-  if (tally.done < job.cohort_size && !IsOver(training, tally) &&
-      tally.done + tally.waiting >= needed) {
+  const Tallies tallies = Count();
+  const std::uint32_t needed = Running().settings.config.min_cohort;
+  bool hopeless = false;  // some group cannot become large enough any more
+  bool complete = true;   // every group has its goal or nobody left to wait for
+  for (std::size_t place = 0; place < tallies.groups.size(); ++place) {
+    const Group& group = training.attempt.groups[place];
+    const Tally& tally = tallies.groups[place];
+    hopeless = hopeless || (group.live() && tally.done + tally.waiting < needed);
+    complete = complete && (!group.live() || tally.done >= group.goal || tally.waiting == 0);
+  }
+  const bool over = complete || now_ >= training.deadline;
+  if (!over && !hopeless) {
     return false;
   }
-  if (tally.done < needed) {
-    FailAttempt(Join("only ", tally.done, " of ", training.attempt.members.size(),
-                     " invited clients joined, at least ", needed, " are needed"));
+  const bool goes_on = KeepGroups([&](Group& group, const Tally& tally) {
+    const bool can = tally.done >= needed || (!over && tally.done + tally.waiting >= needed);
+    return can ? OkStatus() : FailedPrecondition(TooFewJoined(training.attempt, group, tally));
+  });
+  if (!goes_on || !over) {
     return true;
   }
-  if (const Status status = training.attempt.secagg.CloseJoins(); !status.ok()) {
-    FailAttempt(std::string(MessageOf(status)));
+  if (!KeepGroups([](Group& group, const Tally&) { return group.secagg.CloseJoins(); })) {
     return true;
   }
-  const bool full = tally.done >= job.cohort_size;
   Attempt attempt = std::move(training.attempt);
-  phase_ = Sharing{{std::move(attempt), now_ + job.share}};
+  phase_ = Sharing{{std::move(attempt), now_ + Running().settings.share}};
   for (auto& [client, member] : Current()->members) {
     if (!member.joined) {
+      const bool full = tallies.groups[member.group].done >= Current()->groups[member.group].goal;
       Drop(
           client, member,
           full ? "the cohort is complete without this client" : "this client did not join in time");
@@ -55,13 +84,16 @@ bool Machine::CloseSharingIfDue(Sharing& sharing) {
   if (!IsOver(sharing, Count())) {
     return false;
   }
-  if (const Status status = sharing.attempt.secagg.CloseShares(); !status.ok()) {
-    FailAttempt(std::string(MessageOf(status)));
+  if (!KeepGroups([](Group& group, const Tally&) { return group.secagg.CloseShares(); })) {
     return true;
   }
   Attempt attempt = std::move(sharing.attempt);
-  attempt.sum_open = true;
-  Emit(BeginSum{attempt.session, attempt.config.layout()});
+  for (Group& group : attempt.groups) {
+    if (group.live()) {
+      group.sum_open = true;
+      Emit(BeginSum{group.session, group.config.layout()});
+    }
+  }
   phase_ = Collecting{{std::move(attempt), now_ + Running().settings.upload}};
   for (auto& [client, member] : Current()->members) {
     if (member.joined && !member.shared) {
@@ -77,23 +109,27 @@ bool Machine::CloseCollectingIfDue(Collecting& collecting) {
   if (!IsOver(collecting, Count())) {
     return false;
   }
-  if (const Status status = collecting.attempt.secagg.CloseMasked(); !status.ok()) {
-    FailAttempt(std::string(MessageOf(status)));
+  if (!KeepGroups([](Group& group, const Tally&) { return group.secagg.CloseMasked(); })) {
     return true;
   }
   EndUploads("LATE: the masked inputs of this round are closed");
   Attempt attempt = std::move(collecting.attempt);
-  for (const ClientId& client : attempt.secagg.SurvivorSet()) {
-    attempt.survivors.push_back(client);
+  for (Group& group : attempt.groups) {
+    if (!group.live()) {
+      continue;
+    }
+    for (const ClientId& client : group.secagg.SurvivorSet()) {
+      group.survivors.push_back(client);
+    }
+    // Durable before anyone answers it: after a crash nobody is asked about another set of this
+    // attempt.
+    Emit(PersistSurvivors{group.session, attempt.job, attempt.round(), attempt.number(),
+                          group.survivors});
   }
-  // Durable before anyone answers it: after a crash nobody is asked about another set of this
-  // attempt.
-  Emit(PersistSurvivors{attempt.session, attempt.job, attempt.config.round, attempt.config.attempt,
-                        attempt.survivors});
-  if (attempt.config.level == secagg::ThreatLevel::kMalicious) {
+  if (attempt.level() == secagg::ThreatLevel::kMalicious) {
     phase_ = Committing{{std::move(attempt), now_ + Running().settings.commit}};
   } else {
-    phase_ = Unmasking{{std::move(attempt), now_ + Running().settings.unmask}, {}, {}};
+    phase_ = Unmasking{{std::move(attempt), now_ + Running().settings.unmask}, {}};
   }
   for (auto& [client, member] : Current()->members) {
     if (member.shared && !member.masked) {
@@ -109,12 +145,11 @@ bool Machine::CloseCommittingIfDue(Committing& committing) {
   if (!IsOver(committing, Count())) {
     return false;
   }
-  if (const Status status = committing.attempt.secagg.CloseCommits(); !status.ok()) {
-    FailAttempt(std::string(MessageOf(status)));
+  if (!KeepGroups([](Group& group, const Tally&) { return group.secagg.CloseCommits(); })) {
     return true;
   }
   Attempt attempt = std::move(committing.attempt);
-  phase_ = Unmasking{{std::move(attempt), now_ + Running().settings.unmask}, {}, {}};
+  phase_ = Unmasking{{std::move(attempt), now_ + Running().settings.unmask}, {}};
   for (auto& [client, member] : Current()->members) {
     TellStep(client, member);
   }
@@ -122,24 +157,32 @@ bool Machine::CloseCommittingIfDue(Committing& committing) {
 }
 
 bool Machine::CloseUnmaskingIfDue(Unmasking& unmasking) {
-  const std::size_t answers = unmasking.attempt.secagg.unmasked();
-  if (!unmasking.can_rebuild && unmasking.asked_at != answers) {
-    unmasking.asked_at = answers;
-    if (unmasking.attempt.secagg.CanRebuild()) {
-      unmasking.can_rebuild = now_;
+  const Tallies tallies = Count();
+  bool any = false;     // some sum can be opened
+  bool settled = true;  // and for none of the others it is worth waiting
+  for (std::size_t place = 0; place < tallies.groups.size(); ++place) {
+    Group& group = unmasking.attempt.groups[place];
+    if (!group.live()) {
+      continue;
     }
+    const std::size_t answers = group.secagg.unmasked();
+    if (!group.can_rebuild && group.asked_at != answers) {
+      group.asked_at = answers;
+      group.can_rebuild = group.secagg.CanRebuild();
+    }
+    any = any || group.can_rebuild;
+    settled = settled && (group.can_rebuild || tallies.groups[place].waiting == 0);
   }
-  const bool lingered =
-      unmasking.can_rebuild && now_ >= *unmasking.can_rebuild + settings_.unmask_linger;
-  if (!lingered && !IsOver(unmasking, Count())) {
+  if (any && settled && !unmasking.settled) {
+    unmasking.settled = now_;
+  }
+  const bool lingered = unmasking.settled && now_ >= *unmasking.settled + settings_.unmask_linger;
+  if (!lingered && !IsOver(unmasking, tallies)) {
     return false;
   }
-  if (!unmasking.can_rebuild) {
-    FailAttempt(Join("only ", answers, " of ", unmasking.attempt.survivors.size(),
-                     " survivors unmasked, too few to open the sum"));
-    return true;
+  if (KeepGroups([](Group& group, const Tally&) { return Rebuild(group); })) {
+    Publishable(std::move(unmasking.attempt));
   }
-  Publishable(std::move(unmasking.attempt));
   return true;
 }
 

@@ -18,7 +18,7 @@ Status Machine::CheckUpload(const ClientId& client, const protocol::UploadHeader
                                    : AlreadyExists(Join("CONFLICT: client ", client,
                                                         " sent another masked vector before"));
   }
-  return Judge(client, attempt.secagg.CheckHeader(client, header.header));
+  return Judge(client, attempt.groups[member.group].secagg.CheckHeader(client, header.header));
 }
 
 void Machine::On(const UploadOpened& event) {
@@ -44,8 +44,8 @@ void Machine::On(const UploadFinished& event) {
     return Emit(DropUpload{event.call});
   }
   Member& member = found->second;
-  Status status =
-      Judge(event.client, attempt->secagg.AddMasked(event.client, member.header.header));
+  Status status = Judge(event.client,
+                        GroupOf(event.client).secagg.AddMasked(event.client, member.header.header));
   if (!status.ok()) {
     return EndUpload(member, std::move(status));
   }

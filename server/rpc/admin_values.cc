@@ -20,6 +20,8 @@ void ToProto(const store::RoundRecord& round, v1::RoundInfo* out) {
   out->set_round(round.round);
   out->set_invited(round.invited);
   out->set_survivors(round.survivors);
+  out->set_groups(round.groups);
+  out->set_groups_left_out(round.groups_left_out);
   out->set_dropped(round.invited - std::min(round.invited, round.survivors));
   out->set_declined(round.declined);
   out->set_seconds(round.seconds);

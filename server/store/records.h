@@ -75,6 +75,8 @@ struct RoundRecord {
   std::uint32_t invited = 0;
   std::uint32_t survivors = 0;
   std::uint32_t declined = 0;
+  std::uint32_t groups = 1;           // secure sums it was split into
+  std::uint32_t groups_left_out = 0;  // of those, not in the result
   double seconds = 0;
   std::uint64_t bytes_up = 0;
   std::uint64_t bytes_down = 0;

@@ -21,7 +21,8 @@ constexpr const char* kRoundsSql =
     "SELECT r.round, attempt, session, reason, invited, survivors, declined, seconds, bytes_up, "
     "bytes_down, max_epsilon, delta, privacy_unit, mechanism, accountant, model_sha256, "
     "sum_sha256, "
-    "finished_at, refusals, failures, coalesce(e.accuracy, -1), coalesce(e.loss, 0) "
+    "finished_at, refusals, failures, coalesce(e.accuracy, -1), coalesce(e.loss, 0), r.groups, "
+    "groups_left_out "
     "FROM rounds r LEFT JOIN (SELECT round, sum(accuracy * examples) / sum(examples) AS accuracy, "
     "sum(loss * examples) / sum(examples) AS loss FROM evaluations WHERE job = ?1 AND examples > 0 "
     "GROUP BY round) e ON e.round = r.round WHERE job = ?1 AND published ORDER BY r.round";
@@ -36,6 +37,8 @@ RoundRecord RoundFrom(const Row& row, const std::string& job) {
           .invited = static_cast<std::uint32_t>(row.Unsigned(4)),
           .survivors = static_cast<std::uint32_t>(row.Unsigned(5)),
           .declined = static_cast<std::uint32_t>(row.Unsigned(6)),
+          .groups = static_cast<std::uint32_t>(row.Unsigned(22)),
+          .groups_left_out = static_cast<std::uint32_t>(row.Unsigned(23)),
           .seconds = row.Real(7),
           .bytes_up = row.Unsigned(8),
           .bytes_down = row.Unsigned(9),
@@ -82,14 +85,16 @@ Status SqliteStore::PutRound(const RoundRecord& round) {
   return database_.Run(
       "INSERT OR REPLACE INTO rounds(job, round, attempt, session, published, reason, invited, "
       "survivors, declined, seconds, bytes_up, bytes_down, max_epsilon, delta, privacy_unit, "
-      "mechanism, accountant, model_sha256, sum_sha256, finished_at, refusals, failures) "
+      "mechanism, accountant, model_sha256, sum_sha256, finished_at, refusals, failures, "
+      "groups, groups_left_out) "
       "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "
-      "?19, ?20, ?21, ?22)",
+      "?19, ?20, ?21, ?22, ?23, ?24)",
       round.job, round.round, round.attempt, BytesView(round.session), round.published,
       round.reason, round.invited, round.survivors, round.declined, round.seconds, round.bytes_up,
       round.bytes_down, round.max_epsilon, round.delta, round.privacy_unit, round.mechanism,
       round.accountant, BytesView(round.model_sha256), BytesView(round.sum_sha256),
-      round.finished_at, JoinWith(round.refusals, "\n"), round.failures);
+      round.finished_at, JoinWith(round.refusals, "\n"), round.failures, round.groups,
+      round.groups_left_out);
 }
 
 Status SqliteStore::CountDropouts(std::span<const std::string> dropouts) {

@@ -72,25 +72,19 @@ void Oracle::AsksAbout(const protocol::SessionHash& session) {
   }
 }
 
-void Oracle::Opened(const secagg::RoundConfig& config, const protocol::SessionHash& session,
-                    const std::vector<ClientId>& survivors, const secagg::RingVector& sum) {
-  if (const auto kept = persisted_.find(session);
-      kept == persisted_.end() || kept->second != survivors) {
+void Oracle::Opened(const round::ClosedSum& closed, const secagg::RingVector& sum) {
+  const secagg::RoundConfig& config = closed.config;
+  if (const auto kept = persisted_.find(closed.session);
+      kept == persisted_.end() || kept->second != closed.survivors) {
     world_.Violation("the sum is not of the survivor set that was written down");
   }
-  if (survivors.size() < config.min_survivors) {
-    world_.Violation(Join("a sum of ", survivors.size(), " clients was opened, at least ",
+  if (closed.survivors.size() < config.min_survivors) {
+    world_.Violation(Join("a sum of ", closed.survivors.size(), " clients was opened, at least ",
                           config.min_survivors, " are needed"));
   }
-  if (!rounds_.insert(config.round).second) {
-    world_.Violation(Join("round ", config.round, " was published twice"));
-  }
-  if (config.round != ++published_) {
-    world_.Violation(Join("round ", config.round, " is the ", published_, ". that was published"));
-  }
   secagg::RingVector expected(config.layout());
-  for (const ClientId& client : survivors) {
-    const auto plain = plain_.find({client, session});
+  for (const ClientId& client : closed.survivors) {
+    const auto plain = plain_.find({client, closed.session});
     if (plain == plain_.end()) {
       return world_.Violation(Join("client ", client, " is called a survivor but encoded nothing"));
     }
@@ -99,13 +93,39 @@ void Oracle::Opened(const secagg::RoundConfig& config, const protocol::SessionHa
     }
   }
   if (secagg::ToWire(expected) != secagg::ToWire(sum)) {
-    world_.Violation(Join("the released sum of round ", config.round,
+    world_.Violation(Join("the released sum of round ", config.round, " group ", config.group,
                           " is not the sum of its survivors' vectors"));
   }
   if (const auto decoded =
-          secagg::DecodeSum(config, sum, static_cast<std::uint32_t>(survivors.size()));
+          secagg::DecodeSum(config, sum, static_cast<std::uint32_t>(closed.survivors.size()));
       !decoded.ok()) {
     world_.Violation(Join("an exact sum does not decode: ", MessageOf(decoded.status())));
+  }
+}
+
+void Oracle::Publishes(const round::Publish& publish) {
+  const std::uint64_t round = publish.report.round;
+  if (!rounds_.insert(round).second) {
+    world_.Violation(Join("round ", round, " was published twice"));
+  }
+  if (round != ++published_) {
+    world_.Violation(Join("round ", round, " is the ", published_, ". that was published"));
+  }
+  if (publish.sums.size() < publish.groups_needed) {
+    world_.Violation(Join("a round is published of ", publish.sums.size(), " groups, ",
+                          publish.groups_needed, " are needed"));
+  }
+  std::set<ClientId> members;
+  for (const round::ClosedSum& closed : publish.sums) {
+    for (const ClientId& client : closed.survivors) {
+      if (!members.insert(client).second) {
+        world_.Violation(Join("client ", client, " is in two sums of round ", round));
+      }
+    }
+  }
+  if (!std::equal(members.begin(), members.end(), publish.report.survivors.begin(),
+                  publish.report.survivors.end())) {
+    world_.Violation("the reported survivors are not those of the sums");
   }
 }
 

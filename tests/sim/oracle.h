@@ -11,8 +11,8 @@
 
 #include "common/base/ids.h"
 #include "common/protocol/messages.h"
-#include "common/secagg/config.h"
 #include "common/secagg/ring.h"
+#include "server/round/core.h"
 #include "tests/sim/world.h"
 
 namespace tutti::sim {
@@ -33,8 +33,8 @@ class Oracle {
   // The coordinator.
   void Persisted(const protocol::SessionHash& session, const std::vector<ClientId>& survivors);
   void AsksAbout(const protocol::SessionHash& session);  // survivors go out
-  void Opened(const secagg::RoundConfig& config, const protocol::SessionHash& session,
-              const std::vector<ClientId>& survivors, const secagg::RingVector& sum);
+  void Opened(const round::ClosedSum& closed, const secagg::RingVector& sum);
+  void Publishes(const round::Publish& publish);
   std::uint64_t published() const { return published_; }
 
  private:

@@ -266,20 +266,21 @@ void ServerNode::Carry(const round::PersistSurvivors& effect) {
 
 void ServerNode::Carry(const round::Publish& effect) {
   ++attempts_;
-  const auto sum = sums_.find(effect.session);
-  if (sum == sums_.end()) {
-    return world_.Violation("there is no sum to publish");
-  }
   // The other thread's work takes a while; until the transaction is done a crash undoes all of it.
-  AfterHere(world_.Between(1, 80), [this, effect] {
-    auto node = sums_.extract(effect.session);
+  AfterHere(world_.Between(1, 80), [this, effect] { Open(effect); });
+}
+
+void ServerNode::Open(const round::Publish& effect) {
+  if (world_.Happens(world_.faults.publish_fails)) {
+    return Post(round::PublishFailed{effect.report.session, "the store is full", {}});
+  }
+  std::vector<round::OpenedSum> opened;
+  for (const round::ClosedSum& closed : effect.sums) {
+    auto node = sums_.extract(closed.session);
     if (node.empty()) {
-      return world_.Violation("the sum was dropped while it was being published");
+      return world_.Violation("there is no sum to publish");
     }
-    if (world_.Happens(world_.faults.publish_fails)) {
-      return Post(round::PublishFailed{effect.session, "the store is full"});
-    }
-    std::vector<secagg::LeftoverMask> masks = effect.masks;
+    std::vector<secagg::LeftoverMask> masks = closed.masks;
     if (world_.sabotage == Sabotage::kKeepMask) {
       masks.pop_back();
     }
@@ -287,20 +288,22 @@ void ServerNode::Carry(const round::Publish& effect) {
         !status.ok()) {
       return world_.Violation(TextOf(status));
     }
-    oracle_.Opened(effect.config, effect.session, effect.report.survivors, node.mapped().sum());
-    const Digest sum_hash = secagg::WireDigest(node.mapped().sum());
-    const round::ModelRef model{sum_hash, node.mapped().sum().layout().wire_bytes()};
-    if (world_.sabotage != Sabotage::kForgetPublished) {
-      store_.rounds_done = effect.config.round;
-      store_.last_attempt = 0;
-      store_.model = model;
-    }
-    const round::Published published{effect.session, model, sum_hash};
-    AfterHere(world_.Between(1, 10), [this, published] { Post(published); });
-    if (world_.Happens(world_.faults.duplicate)) {
-      AfterHere(world_.Between(1, 2000), [this, published] { Post(published); });
-    }
-  });
+    oracle_.Opened(closed, node.mapped().sum());
+    opened.push_back({closed.session, secagg::WireDigest(node.mapped().sum()), {}});
+  }
+  oracle_.Publishes(effect);
+  const round::ModelRef model{opened.front().sum_hash,
+                              effect.sums.front().config.layout().wire_bytes()};
+  if (world_.sabotage != Sabotage::kForgetPublished) {
+    store_.rounds_done = effect.report.round;
+    store_.last_attempt = 0;
+    store_.model = model;
+  }
+  const round::Published published{effect.report.session, model, std::move(opened)};
+  AfterHere(world_.Between(1, 10), [this, published] { Post(published); });
+  if (world_.Happens(world_.faults.duplicate)) {
+    AfterHere(world_.Between(1, 2000), [this, published] { Post(published); });
+  }
 }
 
 void ServerNode::Carry(const round::RecordFailure& effect) {

@@ -80,6 +80,7 @@ class ServerNode final : public Coordinator {
   void Carry(const round::DropSum& effect) { sums_.erase(effect.session); }
   void Carry(const round::PersistSurvivors& effect);
   void Carry(const round::Publish& effect);
+  void Open(const round::Publish& effect);
   void Carry(const round::RecordFailure& effect);
   void Carry(const round::JobChanged& effect);
   void Carry(const round::EvaluationRecorded&) { ++store_.evaluations; }

@@ -60,6 +60,17 @@ TEST_CASE("every invariant holds in worlds of twelve devices", "[sim][worlds]") 
   Print("twelve devices", totals);
 }
 
+TEST_CASE("every invariant holds when rounds are split into groups", "[sim][worlds]") {
+  Totals totals;
+  for (std::uint64_t seed = 2'000'000; seed < 2'000'040; ++seed) {
+    RequireGood(seed, {.devices = 8, .rounds = 4, .groups = 2}, totals);
+  }
+  for (std::uint64_t seed = 3'000'000; seed < 3'000'015; ++seed) {
+    RequireGood(seed, {.devices = 12, .rounds = 4, .groups = 3}, totals);
+  }
+  Print("groups", totals);
+}
+
 TEST_CASE("seeds that once found a fault stay good", "[sim]") {
   std::ifstream file(TUTTI_TEST_DATA "/sim/regressions.txt");
   REQUIRE(file.good());

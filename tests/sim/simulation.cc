@@ -38,10 +38,10 @@ Faults DrawFaults(TestRng& chance) {
   return faults;
 }
 
-round::JobSettings DrawJob(TestRng& chance, std::uint32_t devices, std::uint64_t rounds) {
+round::JobSettings DrawJob(TestRng& chance, std::uint32_t devices, const Options& options) {
   round::JobSettings job;
   job.name = JobId("sim");
-  job.rounds = rounds;
+  job.rounds = options.rounds;
   job.task = ToBytes(AsBytes("a task"));
   secagg::RoundConfig& config = job.config;
   config.job = "sim";
@@ -55,7 +55,9 @@ round::JobSettings DrawJob(TestRng& chance, std::uint32_t devices, std::uint64_t
   config.min_survivors =
       config.level == secagg::ThreatLevel::kCurious && chance.Below(2) == 0 ? 2 : 3;
   config.max_cohort = std::max(devices, 4U);
-  job.cohort_size = std::max(3U, devices - static_cast<std::uint32_t>(chance.Below(3)));
+  config.groups = options.groups;
+  job.cohort_size =
+      std::max(3 * config.groups, devices - static_cast<std::uint32_t>(chance.Below(3)));
   job.over_selection = 1.0 + 0.5 * chance.Unit();
   job.evaluate_every = static_cast<std::uint32_t>(chance.Below(3));
   job.select = Milliseconds{1500};
@@ -66,6 +68,9 @@ round::JobSettings DrawJob(TestRng& chance, std::uint32_t devices, std::uint64_t
   job.unmask = Milliseconds{1200};
   job.retry = Milliseconds{200};
   job.max_failures = 100000;
+  if (config.groups > 1) {
+    job.groups_needed = 1 + static_cast<std::uint32_t>(chance.Below(config.groups));
+  }
   return job;
 }
 
@@ -78,7 +83,7 @@ class Simulation {
         options.devices != 0 ? options.devices : 3 + static_cast<std::uint32_t>(chance.Below(6));
     world_.sabotage = options.sabotage;
     world_.faults = DrawFaults(chance);
-    store_.settings = DrawJob(chance, devices_wanted_, options.rounds);
+    store_.settings = DrawJob(chance, devices_wanted_, options);
     store_.model = {crypto::Sha256(AsBytes("first weights")), 64};
   }
 
@@ -151,7 +156,8 @@ class Simulation {
     outcome.setting = Join(
         devices_wanted_, " devices, ",
         store_.settings.config.level == secagg::ThreatLevel::kCurious ? "curious" : "malicious",
-        ", cohort ", store_.settings.cohort_size);
+        ", cohort ", store_.settings.cohort_size, " in ", store_.settings.config.groups,
+        " groups of which ", store_.settings.groups_needed, " are needed");
     outcome.rounds = oracle_.published();
     outcome.attempts = server.attempts();
     outcome.server_crashes = server.crashes();

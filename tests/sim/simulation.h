@@ -21,11 +21,12 @@ struct Outcome {
 };
 
 // While `chaos` (virtual) lasts things go wrong; then the world heals and the job has to end.
-// `devices` 0: 3 to 8.
+// `devices` 0: 3 to 8. `groups`: secure sums a round is split into, at least 3 devices each.
 struct Options {
   Sabotage sabotage = Sabotage::kNone;
   std::uint32_t devices = 0;
   std::uint64_t rounds = 6;
+  std::uint32_t groups = 1;
 };
 
 Outcome RunWorld(std::uint64_t seed, const Options& options = {});

@@ -38,8 +38,11 @@ std::string Stage::ShowNotice(const protocol::Notice& notice) {
           [&](const protocol::Offer& offer) {
             const auto config = secagg::DecodeRoundConfig(offer.config);
             return Join("offer ", Label(offer.session), " of job ", config->job, " round ",
-                        config->round, " attempt ", config->attempt, ", ", offer.train_left.count(),
-                        " ms to train");
+                        config->round, " attempt ", config->attempt,
+                        config->groups == 1
+                            ? ""
+                            : Join(" group ", config->group + 1, " of ", config->groups),
+                        ", ", offer.train_left.count(), " ms to train");
           },
           [&](const protocol::RosterNotice& n) {
             return Join("roster ", Label(n.session), " of ", n.roster.size, ", you are ",
@@ -71,17 +74,30 @@ std::string Stage::ShowNotice(const protocol::Notice& notice) {
 }
 
 // Opens the sum for real and says whether it is the sum of what the survivors encoded.
+std::string Stage::ShowSum(const round::ClosedSum& closed) {
+  secagg::Accumulator& sum = sums_.at(closed.session);
+  const Status removed = sum.RemoveMasks(closed.masks, 0, sum.sum().count());
+  const bool exact = removed.ok() && secagg::ToWire(plain_sums_.at(closed.session).sum()) ==
+                                         secagg::ToWire(sum.sum());
+  return Join(closed.masks.size(), " masks, sum ", exact ? "exact" : "WRONG");
+}
+
 std::string Stage::ShowPublish(const round::Publish& publish) {
-  publishing_ = publish.session;
-  const Status removed = sum_->RemoveMasks(publish.masks, 0, sum_->sum().count());
-  const bool exact =
-      removed.ok() && secagg::ToWire(plain_sum_->sum()) == secagg::ToWire(sum_->sum());
   const round::RoundReport& report = publish.report;
-  return Join("publish ", Label(publish.session), " round ", report.round, " attempt ",
-              report.attempt, ": ", publish.masks.size(), " masks, sum ", exact ? "exact" : "WRONG",
-              ", survivors ", Names(report.survivors), " of ", Names(report.invited), ", declined ",
-              Keys(report.declined), ", budgets of ", Keys(report.budgets), ", ", report.failures,
-              " failures before");
+  publishing_ = report.session;
+  opened_.clear();
+  std::vector<std::string> sums;
+  for (const round::ClosedSum& closed : publish.sums) {
+    opened_.push_back(closed.session);
+    const std::string whose = report.groups.size() == 1 ? ""
+                                                        : Join(Label(closed.session), " of ",
+                                                               Names(closed.survivors), " ");
+    sums.push_back(whose + ShowSum(closed));
+  }
+  return Join("publish ", Label(report.session), " round ", report.round, " attempt ",
+              report.attempt, ": ", JoinWith(sums, "; "), ", survivors ", Names(report.survivors),
+              " of ", Names(report.invited), ", declined ", Keys(report.declined), ", budgets of ",
+              Keys(report.budgets), ", ", report.failures, " failures before");
 }
 
 std::string Stage::Show(const round::Effect& effect) {

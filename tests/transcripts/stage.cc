@@ -75,12 +75,15 @@ std::vector<std::string> Stage::Do(const std::string& command) {
   if (verb == "published") {
     Digest model{};
     model[0] = static_cast<std::uint8_t>(sessions_.size());
-    return Post(round::Published{publishing_, {model, 64}, {}});
+    return Post(round::Published{publishing_, {model, 64}, Verdicts(words)});
   }
   if (verb == "publish-failed") {
     std::string reason;
     std::getline(words >> std::ws, reason);
-    return Post(round::PublishFailed{publishing_, reason});
+    return Post(round::PublishFailed{publishing_, reason, {}});
+  }
+  if (verb == "rejected") {
+    return Post(round::PublishFailed{publishing_, "SUM_REJECTED", Verdicts(words)});
   }
   words >> name;
   if (verb == "stop") {
@@ -188,6 +191,8 @@ std::vector<std::string> Stage::SubmitJob(Words& words) {
        [&](std::uint64_t v) { job.config.min_survivors = static_cast<std::uint32_t>(v); }},
       {"over",
        [&](std::uint64_t percent) { job.over_selection = static_cast<double>(percent) / 100; }},
+      {"groups", [&](std::uint64_t v) { job.config.groups = static_cast<std::uint32_t>(v); }},
+      {"needed", [&](std::uint64_t v) { job.groups_needed = static_cast<std::uint32_t>(v); }},
       {"failures", [&](std::uint64_t v) { job.max_failures = static_cast<std::uint32_t>(v); }},
       {"evaluate", [&](std::uint64_t v) { job.evaluate_every = static_cast<std::uint32_t>(v); }},
       {"done", [&](std::uint64_t v) { event.rounds_done = v; }},
@@ -333,14 +338,31 @@ void Stage::Remember(const round::Effect& effect) {
         },
         notify->notice);
   } else if (const auto* begin = std::get_if<round::BeginSum>(&effect)) {
-    sum_.emplace(begin->layout);
-    plain_sum_.emplace(begin->layout);
+    sums_.emplace(begin->session, begin->layout);
+    plain_sums_.emplace(begin->session, begin->layout);
   } else if (const auto* add = std::get_if<round::Accumulate>(&effect)) {
     const Actor& actor = ActorOf(uploads_.at(add->call));
-    if (!sum_->Add(actor.masked, 0).ok() || !plain_sum_->Add(actor.plain, 0).ok()) {
+    const protocol::SessionHash& session = actor.header.session;
+    if (!sums_.at(session).Add(actor.masked, 0).ok() ||
+        !plain_sums_.at(session).Add(actor.plain, 0).ok()) {
       throw std::invalid_argument("a vector does not fit the sum");
     }
   }
+}
+
+// The opened sums; `spoiled` lists the labels of those that failed their checks.
+std::vector<round::OpenedSum> Stage::Verdicts(Words& spoiled) const {
+  std::vector<round::OpenedSum> sums;
+  for (const protocol::SessionHash& session : opened_) {
+    sums.push_back({session, {}, {}});
+  }
+  for (std::string label; spoiled >> label;) {
+    const protocol::SessionHash& session = sessions_.at(std::stoul(label.substr(1)) - 1);
+    std::find_if(sums.begin(), sums.end(), [&](const round::OpenedSum& sum) {
+      return sum.session == session;
+    })->spoiled = "a lane is impossible";
+  }
+  return sums;
 }
 
 std::string Stage::Label(const protocol::SessionHash& session) {

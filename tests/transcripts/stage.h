@@ -69,6 +69,7 @@ class Stage {
   std::string Show(const round::Effect& effect);
   std::string ShowNotice(const protocol::Notice& notice);
   std::string ShowPublish(const round::Publish& publish);
+  std::string ShowSum(const round::ClosedSum& closed);
   void Remember(const round::Effect& effect);
   std::string Label(const protocol::SessionHash& session);
   std::string Relabelled(std::string text);
@@ -81,9 +82,11 @@ class Stage {
   std::map<std::string, Actor> actors_;
   std::vector<protocol::SessionHash> sessions_;   // in order of appearance: s1, s2, ...
   std::map<round::CallId, std::string> uploads_;  // whose vector a call brought
-  std::optional<secagg::Accumulator> sum_;
-  std::optional<secagg::Accumulator> plain_sum_;
-  protocol::SessionHash publishing_{};
+  std::map<protocol::SessionHash, secagg::Accumulator> sums_;
+  std::map<protocol::SessionHash, secagg::Accumulator> plain_sums_;
+  protocol::SessionHash publishing_{};         // the attempt's
+  std::vector<protocol::SessionHash> opened_;  // its sums
+  std::vector<round::OpenedSum> Verdicts(Words& spoiled) const;
 };
 
 }  // namespace tutti::transcripts

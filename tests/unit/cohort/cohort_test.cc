@@ -1,7 +1,9 @@
 #include "server/cohort/cohort.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
+#include <set>
 
 #include "common/base/text.h"
 #include "tests/sim/test_identity.h"
@@ -61,6 +63,37 @@ TEST_CASE("every set of clients is equally likely", "[cohort]") {
   for (const auto& [chosen, times] : seen) {
     REQUIRE(times > 2000 - 205);
     REQUIRE(times < 2000 + 205);
+  }
+}
+
+TEST_CASE("a split deals every client to one of groups of nearly equal size", "[cohort]") {
+  auto rng = testing::SeededRng(2, "split");
+  const auto split = SplitIntoGroups(Clients(11), 3, rng);
+  REQUIRE(split.size() == 3);
+  REQUIRE(split[0].size() == 4);
+  REQUIRE(split[1].size() == 4);
+  REQUIRE(split[2].size() == 3);
+  std::set<ClientId> seen;
+  for (const auto& group : split) {
+    REQUIRE(std::is_sorted(group.begin(), group.end()));
+    seen.insert(group.begin(), group.end());
+  }
+  REQUIRE(seen.size() == 11);
+}
+
+TEST_CASE("a client comes into each group equally often", "[cohort]") {
+  auto rng = testing::SeededRng(3, "split");
+  std::map<std::size_t, int> places;
+  for (int i = 0; i < 3000; ++i) {
+    const auto split = SplitIntoGroups(Clients(6), 3, rng);
+    for (std::size_t place = 0; place < split.size(); ++place) {
+      const auto& group = split[place];
+      places[place] += std::binary_search(group.begin(), group.end(), ClientId("c0")) ? 1 : 0;
+    }
+  }
+  // Binomial(3000, 1/3): stddev 25.8; six of them are passed by chance in 2 of 10^9 runs.
+  for (const auto& [place, times] : places) {
+    REQUIRE(std::abs(times - 1000) < 155);
   }
 }
 

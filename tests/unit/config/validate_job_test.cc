@@ -15,6 +15,20 @@ TEST_CASE("a small job has no contradiction", "[config]") {
   REQUIRE(Problems<v1::JobConfig>(kJob).empty());
 }
 
+TEST_CASE("groups need a rule that fits them and enough clients", "[config]") {
+  const auto with = [](const std::string& robust) {
+    return Problems<v1::JobConfig>(std::string(kJob) + "\n[robust]\n" + robust);
+  };
+  REQUIRE(with("groups = 1\nrule = \"mean\"").empty());
+  for (const auto& [robust, what] : std::vector<std::pair<std::string, std::string>>{
+           {"groups = 1\nrule = \"median\"", "expected at least 3 groups"},
+           {"groups = 100", "more than size"}}) {
+    const Lines lines = with(robust);
+    REQUIRE(lines.size() == 1);
+    REQUIRE(lines.front().find(what) != std::string::npos);
+  }
+}
+
 TEST_CASE("a job's name has to be usable in paths", "[config]") {
   REQUIRE(With("\"digits\"", "\"../Digits\"") ==
           Lines{"job.toml:1:1: name: found \"../Digits\", expected 1 to 64 characters of a-z 0-9 "

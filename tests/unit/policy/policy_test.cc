@@ -185,6 +185,19 @@ TEST_CASE("a job is closed against as many liars as the owner wants", "[policy]"
                  "min_corrupt_fraction is 0.11");
 }
 
+TEST_CASE("the owner may refuse rounds that are split into groups", "[policy]") {
+  const auto split = [](Case& c) {
+    c.task.mutable_robust()->set_groups(3);
+    c.round.groups = 3;
+  };
+  RequireAllowed([&](Case& c) {
+    split(c);
+    c.policy.set_allow_groups(true);
+  });
+  RequireRefused(split, "POLICY", "allow_groups");
+  RequireRefused([](Case& c) { c.round.groups = 2; }, "CONFIG_MISMATCH", "groups");
+}
+
 TEST_CASE("the day's rounds are counted", "[policy]") {
   RequireAllowed([](Case& c) {
     c.policy.set_max_rounds_per_day(10);

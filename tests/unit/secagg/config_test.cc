@@ -17,6 +17,8 @@ RoundConfig Filled() {
   config.job = "fashion-mnist.1";
   config.round = 17;
   config.attempt = 2;
+  config.group = 2;
+  config.groups = 3;
   config.model_hash.fill(1);
   config.task_hash.fill(2);
   config.values = 431080;
@@ -82,6 +84,8 @@ TEST_CASE("every field of a round configuration changes its hash", "[secagg]") {
       [](RoundConfig& c) { ++c.max_cohort; },
       [](RoundConfig& c) { c.corrupt_fraction = 0.06; },
       [](RoundConfig& c) { c.dropout_fraction = 0.1; },
+      [](RoundConfig& c) { ++c.groups; },
+      [](RoundConfig& c) { --c.group; },
       [](RoundConfig& c) { ++c.privacy_bits; },
       [](RoundConfig& c) { ++c.liveness_bits; },
       [](RoundConfig& c) { c.server_nonce[5] ^= 1; },
@@ -102,6 +106,9 @@ TEST_CASE("a field out of its range is refused on the wire and before the round"
       [](RoundConfig& c) { c.job = ""; },
       [](RoundConfig& c) { c.job = "../x"; },
       [](RoundConfig& c) { c.round = 0; },
+      [](RoundConfig& c) { c.group = c.groups; },
+      [](RoundConfig& c) { c.groups = 0; },
+      [](RoundConfig& c) { c.groups = kMaxGroups + 1; },
       [](RoundConfig& c) { c.values = 0; },
       [](RoundConfig& c) { c.values = kMaxValues + 1; },
       [](RoundConfig& c) { c.extra_lanes = 0; },
