@@ -92,7 +92,9 @@ Status Screen(const v1::PolicyConfig& policy, const v1::TaskSpec& task,
   TUTTI_TRY(CheckModel(policy, task));
   TUTTI_TRY(CheckRoundMatchesTask(task, round));
   TUTTI_TRY(CheckCohort(policy, round));
-  return CheckQuota(policy, rounds_last_day);
+  TUTTI_TRY(CheckQuota(policy, rounds_last_day));
+  TUTTI_ASSIGN(const bool with_privacy, WithPrivacy(policy, task));
+  return with_privacy ? CheckClip(policy, task.privacy()) : OkStatus();
 }
 
 StatusOr<Plan> Decide(const v1::PolicyConfig& policy, const v1::TaskSpec& task,
@@ -107,7 +109,6 @@ StatusOr<Plan> Decide(const v1::PolicyConfig& policy, const v1::TaskSpec& task,
                TrainingOfRound(policy, task.training(), plan.with_privacy, data.examples));
   plan.steps = training.steps;
   if (plan.with_privacy) {
-    TUTTI_TRY(CheckClip(policy, task.privacy()));
     plan.sampling_rate = training.sampling_rate;
     plan.noise_multiplier = task.privacy().noise_multiplier();
     if (plan.noise_multiplier == 0) {

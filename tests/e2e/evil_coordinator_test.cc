@@ -24,6 +24,7 @@ constexpr const char* kStrict =
     "max_clip_norm = 10.0\n"
     "min_cohort = 3\n"
     "min_corrupt_fraction = 0.1\n"
+    "allow_groups = false\n"
     "max_model_values = 50000\n"
     "max_local_steps = 50\n";
 // One who lets everything pass that a policy can let pass.

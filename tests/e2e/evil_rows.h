@@ -63,6 +63,10 @@ inline constexpr Row kRows[] = {
     {"open", "per-example-losses", "CONFIG_MISMATCH", "extra lanes", "policy.metrics_with_privacy"},
     {"open", "round-beyond-the-job", "CONFIG_MISMATCH", "the job has rounds",
      "policy.round_of_job"},
+    {"open", "groups-of-round", "CONFIG_MISMATCH", "groups", "policy.same_groups"},
+    {"strict", "split-round", "POLICY", "allow_groups", "policy.allow_groups"},
+    {"open", "path-as-job-of-task", "CONFIG_MISMATCH", "job name", "policy.job_name"},
+    {"open", "endless-job", "CONFIG_MISMATCH", "steps in all", "policy.planned_steps"},
     {"open", "senseless-task", "CONFIG_MISMATCH", "cannot be parsed", "runtime.task"},
     // ---- configurations nobody may take
     {"open", "plain-update", "OFFER_REJECTED", "threat level 7", "config.level"},
@@ -73,6 +77,8 @@ inline constexpr Row kRows[] = {
     {"open", "negative-zero", "OFFER_REJECTED", "fraction of -0", "config.negative_zero"},
     {"open", "lone-survivor", "OFFER_REJECTED", "min_survivors = 1", "config.range"},
     {"open", "overflow-of-weights", "OFFER_REJECTED", "lower weight_bits", "config.weights_fit"},
+    // Once more, for the check of all of them together.
+    {"open", "overflow-of-weights", "OFFER_REJECTED", "lower weight_bits", "offer.config"},
     {"open", "too-few-commits", "OFFER_REJECTED", "plans for only", "config.commits"},
     {"open", "cohort-without-certificate", "OFFER_REJECTED", "max_cohort = 10000",
      "config.max_cohort"},
@@ -149,7 +155,7 @@ inline constexpr Row kRows[] = {
     {"strict", "box-of-the-victim", "BOXES_REJECTED", "who is no neighbour", "boxes.stranger"},
     {"strict", "boxes-swapped", "BOXES_REJECTED", "do not open", "boxes.opened"},
     {"strict", "boxes-altered", "BOXES_REJECTED", "do not open", "boxes.opened"},
-    {"strict", "share-hashes-altered", "BOXES_REJECTED", "fit their hashes", "boxes.opened"},
+    {"strict", "share-hashes-altered", "BOXES_REJECTED", "fit their hashes", "boxes.share_hash"},
     {"strict", "boxes-of-an-earlier-round", "BOXES_REJECTED", "do not open", "boxes.opened"},
     // ---- survivors
     {"strict", "victim-called-dead", "SURVIVORS_REJECTED", "leaves this client out",

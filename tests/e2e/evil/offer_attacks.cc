@@ -109,6 +109,19 @@ constexpr Attack kAttacks[] = {
      }},
     {"per-example-losses", Step::kOffer, [](Draft& d) { d.config.extra_lanes = 64; }},
     {"round-beyond-the-job", Step::kOffer, [](Draft& d) { d.config.round = d.task.rounds() + 1; }},
+    {"groups-of-round", Step::kOffer, [](Draft& d) { d.config.groups = 3; }},
+    {"split-round", Step::kOffer,
+     [](Draft& d) {
+       d.config.groups = 3;
+       d.task.mutable_robust()->set_groups(3);
+     }},
+    {"path-as-job-of-task", Step::kOffer, [](Draft& d) { d.task.set_job("../../etc"); }},
+    {"endless-job", Step::kOffer,
+     [](Draft& d) {
+       d.task.set_rounds(std::uint64_t{1} << 60);
+       d.task.mutable_privacy()->set_noise_multiplier(0);
+       d.task.mutable_privacy()->set_target_epsilon(1);
+     }},
     {"senseless-task", Step::kOffer, [](Draft& d) { d.task_bytes = "\xff\xff\xff"; }},
     // ---- configurations nobody may take
     {"plain-update", Step::kOffer,

@@ -233,7 +233,9 @@ TEST_CASE("a model of another length or hash is refused", "[rpc]") {
   served.Start();
   GrpcLink link(served.Settings());
   const Digest hash = crypto::Sha256(AsBytes(served.service.model));
-  REQUIRE(link.FetchModel(hash, 4999, {}).status().code() == StatusCode::kDataLoss);
+  const Status longer = link.FetchModel(hash, 4999, {}).status();
+  REQUIRE(longer.code() == StatusCode::kDataLoss);
+  REQUIRE(TextOf(longer).find("more than the 4999 bytes") != std::string::npos);  // and is not kept
   REQUIRE(link.FetchModel(hash, 5001, {}).status().code() == StatusCode::kDataLoss);
   REQUIRE(link.FetchModel({}, 5000, {}).status().code() == StatusCode::kDataLoss);
   REQUIRE(link.FetchModel(hash, 5000, {}).ok());

@@ -256,6 +256,24 @@ TEST_CASE("what the policy forbids is declined with its reason and costs nothing
   REQUIRE(decline.reason.find("allow_without_privacy") != std::string::npos);
   REQUIRE(device.Entries() == 0);
   REQUIRE(device.runtime().counters().refusals == 1);
+  // Nobody had to read the data for it.
+  REQUIRE(device.runtime().counters().trainer_starts == 0);
+}
+
+TEST_CASE("bytes that are no task are declined", "[client]") {
+  World world;
+  Device device("a", world.coordinator, world.authority);
+  Made made = MakeOffer(Task(), 1);
+  made.offer.task = ToBytes(AsBytes("\xff\xff\xff"));
+  secagg::RoundConfig config = secagg::DecodeRoundConfig(made.offer.config).value();
+  config.task_hash = crypto::Sha256(made.offer.task);
+  made.offer.config = secagg::Encode(config);
+  made.offer.session = secagg::ConfigHash(config);
+  device.runtime().Post(made.offer);
+  const auto decline = world.coordinator.Wait<protocol::DeclineRequest>("a");
+  REQUIRE(decline.has_value());
+  REQUIRE(decline->code == "CONFIG_MISMATCH");
+  REQUIRE(decline->reason.find("cannot be parsed") != std::string::npos);
 }
 
 TEST_CASE("a round above the budget is declined", "[client]") {

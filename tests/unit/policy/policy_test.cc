@@ -347,6 +347,12 @@ TEST_CASE("noise is calibrated over the planned rounds", "[policy]") {
   RequireRefused(
       [&](Case& d) {
         target(d);
+        d.task.set_rounds(std::uint64_t{1} << 40);
+      },
+      "CONFIG_MISMATCH", "steps in all");
+  RequireRefused(
+      [&](Case& d) {
+        target(d);
         d.policy.set_min_noise_multiplier(noise + 0.1);
       },
       "POLICY", "min_noise_multiplier");

@@ -584,7 +584,9 @@ TEST_CASE("in a sparse cohort the certificate proves signers who are no neighbou
   }
   SECTION("a signer without its join is refused") {
     stranger->join = {};
-    REQUIRE(CodeOf(world.Client(0).OnCertificate(certificate)) == "CERTIFICATE_REJECTED");
+    const StatusOr<Unmask> answer = world.Client(0).OnCertificate(certificate);
+    REQUIRE(CodeOf(answer) == "CERTIFICATE_REJECTED");
+    REQUIRE(TextOf(answer.status()).find("commit of client") != std::string::npos);
   }
   SECTION("a signer whose join is not the one in the tree is refused") {
     stranger->join.nonce[0] ^= 1;
@@ -695,8 +697,11 @@ TEST_CASE("messages out of their order end the session", "[secagg]") {
     }
     {
       World world = fresh();
-      REQUIRE(CodeOf(world.Client(0).OnCertificate({})) ==
-              "OUT_OF_ORDER");  // nothing was committed to
+      const StatusOr<Unmask> answer = world.Client(0).OnCertificate({});
+      REQUIRE(CodeOf(answer) == "OUT_OF_ORDER");
+      REQUIRE(TextOf(answer.status())
+                  .find(level == kMalicious ? "before this client committed"
+                                            : "level curious has none") != std::string::npos);
       RequireDead(world, 0);
     }
     {

@@ -35,6 +35,9 @@ TEST_CASE("an offer whose parts do not fit together is declined and nothing star
   secagg::RoundConfig overflow = good.config;
   overflow.value_bits = 31;
   wrong.emplace_back("overflow", OfferOf(overflow));
+  secagg::RoundConfig weights = good.config;
+  weights.weight_bits = 30;  // each field is within its range, their sum is not
+  wrong.emplace_back("weights", OfferOf(weights));
   for (const auto& [what, offer] : wrong) {
     INFO(what);
     Table table;
