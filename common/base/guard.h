@@ -13,7 +13,7 @@ namespace tutti {
 #ifdef TUTTI_MUTANTS
 bool Guard(std::string_view name);
 #else
-constexpr bool Guard(std::string_view /*name*/) { return true; }
+consteval bool Guard(std::string_view /*name*/) { return true; }
 #endif
 
 }  // namespace tutti
