@@ -86,8 +86,8 @@ struct ClientSession::State {
   void PrepareMasks();
   // client_survivors.cc
   Status CheckSurvivors(const Survivors& set);
-  Status CheckCertificate(const CommitCertificate& certificate);
-  bool SignersAreInTree(const CommitCertificate& certificate);
+  Status CheckCertificate(const CommitCertificate& candidate);
+  bool SignersAreInTree(const CommitCertificate& candidate);
   StatusOr<Signer> SignerOf(const CommitEntry& entry);
   void AdoptSurvivors(const Survivors& set);
   Unmask Reveal();  // wipes every key

@@ -130,10 +130,10 @@ StatusOr<Signer> ClientSession::State::SignerOf(const CommitEntry& entry) {
   return VerifySigner(*verifier, entry.join.certificate);
 }
 
-bool ClientSession::State::SignersAreInTree(const CommitCertificate& certificate) {
+bool ClientSession::State::SignersAreInTree(const CommitCertificate& candidate) {
   std::vector<PlacedDigest> leaves = KnownLeaves(*roster);
   const auto known = static_cast<std::ptrdiff_t>(leaves.size());
-  for (const CommitEntry& entry : certificate.commits) {
+  for (const CommitEntry& entry : candidate.commits) {
     if (entry.index != index && FindNeighbour(entry.index) == nullptr) {
       leaves.push_back({entry.index, JoinLeaf(entry.index, entry.join)});
     }
@@ -141,20 +141,20 @@ bool ClientSession::State::SignersAreInTree(const CommitCertificate& certificate
   std::inplace_merge(
       leaves.begin(), leaves.begin() + known, leaves.end(),
       [](const PlacedDigest& a, const PlacedDigest& b) { return a.place < b.place; });
-  return MerkleProofFits(roster->root, roster->size, std::move(leaves), certificate.proof);
+  return MerkleProofFits(roster->root, roster->size, std::move(leaves), candidate.proof);
 }
 
-Status ClientSession::State::CheckCertificate(const CommitCertificate& certificate) {
+Status ClientSession::State::CheckCertificate(const CommitCertificate& candidate) {
   const std::uint32_t needed = CommitsNeeded(roster->size, config.corrupt_fraction);
-  const std::size_t commits = certificate.commits.size();
+  const std::size_t commits = candidate.commits.size();
   if ((commits < needed || commits > roster->size) && Guard("certificate.few")) {
-    return InvalidArgument(tutti::Join("certificate of ", certificate.commits.size(),
+    return InvalidArgument(tutti::Join("certificate of ", candidate.commits.size(),
                                        " commits, expected ", needed, " to ", roster->size));
   }
   const Bytes statement = CommitStatement(session, *survivor_set);
   DistinctSigners distinct;
   std::optional<Index> last;
-  for (const CommitEntry& entry : certificate.commits) {
+  for (const CommitEntry& entry : candidate.commits) {
     if (last.has_value() && entry.index <= *last && Guard("certificate.order")) {
       return InvalidArgument(tutti::Join("commit of client ", entry.index,
                                          " follows that of client ", *last,
@@ -181,7 +181,7 @@ Status ClientSession::State::CheckCertificate(const CommitCertificate& certifica
                                          ") does not sign the set this client committed to"));
     }
   }
-  if (!SignersAreInTree(certificate) && Guard("certificate.tree")) {
+  if (!SignersAreInTree(candidate) && Guard("certificate.tree")) {
     return InvalidArgument("the signers' joins are not in the roster's tree");
   }
   return OkStatus();

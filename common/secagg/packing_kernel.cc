@@ -35,7 +35,7 @@ struct Narrow {
     alignas(32) std::uint8_t bytes[32];
     alignas(32) std::uint32_t shifts[8];
     for (std::uint32_t i = 0; i < 8; ++i) {
-      const std::uint32_t bit = i < 4 ? i * bits : i * bits - second * 8;
+      const std::uint32_t bit = i < 4 ? i * bits : i * bits - bits / 2 * 8;
       shifts[i] = bit % 8;
       for (std::uint32_t byte = 0; byte < 4; ++byte) {
         bytes[4 * i + byte] = static_cast<std::uint8_t>(bit / 8 + byte);

@@ -35,7 +35,7 @@ std::vector<Lane> RandomLanes(TestRng& draw, std::size_t count) {
 template <typename Lane>
 void CheckWidth(std::uint32_t bits, TestRng& draw) {
   const std::uint64_t mask = (std::uint64_t{1} << bits) - 1;
-  for (const std::size_t count : {0, 1, 7, 8, 9, 15, 16, 31, 64, 65, 1000}) {
+  for (const std::size_t count : {0U, 1U, 7U, 8U, 9U, 15U, 16U, 31U, 64U, 65U, 1000U}) {
     const std::vector<Lane> values = RandomLanes<Lane>(draw, count);
     Bytes packed(PackedBytes(count, bits), 0xff);
     Pack<Lane>(values, bits, packed);

@@ -290,7 +290,8 @@ TEST_CASE("a stream says its session and task once and both ends agree", "[wire]
 
 TEST_CASE("the name of an offered session is the hash of its configuration", "[wire]") {
   v1::Notice message;
-  ToProto(protocol::Notice(protocol::Offer{.session = Filled<32>(1), .config = Bytes(90, 1)}),
+  ToProto(protocol::Notice(protocol::Offer{
+              .session = Filled<32>(1), .config = Bytes(90, 1), .task = {}, .model_bytes = 0}),
           &message);
   REQUIRE(std::get<protocol::Offer>(FromProto(message).value()).session ==
           secagg::EncodedConfigHash(Bytes(90, 1)));
