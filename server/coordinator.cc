@@ -51,6 +51,9 @@ void Coordinator::Stop() {
   if (thread_.joinable()) {
     thread_.join();
   }
+  // What it posted to the core is done, but it may still be waking the core or collecting old
+  // models, with members that die before it does.
+  publishing_.Stop();
 }
 
 bool Coordinator::healthy() const {
