@@ -122,10 +122,4 @@ template void AddBlocksPortable(const std::uint8_t*, std::uint32_t*, std::size_t
 template void AddBlocksPortable(const std::uint8_t*, std::uint64_t*, std::size_t, std::uint64_t,
                                 bool);
 
-void AddLanesPortable(std::uint32_t* sum, const std::uint32_t* values, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
-    sum[i] += values[i];
-  }
-}
-
 }  // namespace tutti::crypto

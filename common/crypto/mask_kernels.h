@@ -19,8 +19,6 @@ template <typename Lane>
 void AddBlocksPortable(const std::uint8_t* schedule, Lane* lanes, std::size_t blocks,
                        std::uint64_t first_block, bool subtract);
 
-void AddLanesPortable(std::uint32_t* sum, const std::uint32_t* values, std::size_t count);
-
 #if defined(__x86_64__)
 // Need the processor's AES instructions.
 void ExpandKeyAesNi(const std::uint8_t* key, std::uint8_t* schedule);
@@ -31,8 +29,6 @@ void AddBlocksAesNi(const std::uint8_t* schedule, Lane* lanes, std::size_t block
 template <typename Lane>
 void AddBlocksVaes256(const std::uint8_t* schedule, Lane* lanes, std::size_t blocks,
                       std::uint64_t first_block, bool subtract);
-// Needs AVX2.
-void AddLanesAvx2(std::uint32_t* sum, const std::uint32_t* values, std::size_t count);
 #endif
 
 }  // namespace tutti::crypto

@@ -197,13 +197,6 @@ template void AddBlocksVaes256(const std::uint8_t*, std::uint32_t*, std::size_t,
 template void AddBlocksVaes256(const std::uint8_t*, std::uint64_t*, std::size_t, std::uint64_t,
                                bool);
 
-__attribute__((target("avx2"))) void AddLanesAvx2(std::uint32_t* sum, const std::uint32_t* values,
-                                                  std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
-    sum[i] += values[i];
-  }
-}
-
 }  // namespace tutti::crypto
 
 #endif

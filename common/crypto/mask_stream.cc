@@ -154,15 +154,4 @@ void AddMask(const MaskKey& key, std::span<std::uint64_t> lanes, std::uint64_t f
   AddMaskLanes(key, lanes, first_lane, subtract, kernel);
 }
 
-void AddLanes(std::span<std::uint32_t> sum, std::span<const std::uint32_t> values) {
-  TUTTI_CHECK(sum.size() == values.size());
-#if defined(__x86_64__)
-  if (HasAvx2()) {
-    AddLanesAvx2(sum.data(), values.data(), sum.size());
-    return;
-  }
-#endif
-  AddLanesPortable(sum.data(), values.data(), sum.size());
-}
-
 }  // namespace tutti::crypto

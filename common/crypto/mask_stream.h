@@ -43,7 +43,4 @@ void AddMask(const MaskKey& key, std::span<std::uint32_t> lanes, std::uint64_t f
 void AddMask(const MaskKey& key, std::span<std::uint64_t> lanes, std::uint64_t first_lane,
              bool subtract, MaskKernel kernel = MaskKernel::kBest);
 
-// sum[i] += values[i] mod 2^32.
-void AddLanes(std::span<std::uint32_t> sum, std::span<const std::uint32_t> values);
-
 }  // namespace tutti::crypto

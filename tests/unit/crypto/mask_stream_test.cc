@@ -230,21 +230,5 @@ TEST_CASE("the best kernel has the name of one that is available", "[crypto]") {
   REQUIRE(named);
 }
 
-TEST_CASE("lanes are added modulo 2^32 at any length", "[crypto]") {
-  TestRng rng(27);
-  for (std::size_t size = 0; size < 200; ++size) {
-    const Lanes a = RandomLanes(rng, size);
-    const Lanes b = RandomLanes(rng, size);
-    Lanes sum = a;
-    Lanes portable = a;
-    AddLanes(sum, b);
-    AddLanesPortable(portable.data(), b.data(), size);
-    for (std::size_t i = 0; i < size; ++i) {
-      REQUIRE(sum[i] == static_cast<std::uint32_t>(std::uint64_t{a[i]} + b[i]));
-    }
-    REQUIRE(portable == sum);
-  }
-}
-
 }  // namespace
 }  // namespace tutti::crypto
