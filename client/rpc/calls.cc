@@ -8,6 +8,7 @@
 #include "common/base/text.h"
 #include "common/failpoint/failpoint.h"
 #include "common/rpc/chunk.h"
+#include "common/secagg/chunks.h"
 #include "common/wire/conversation.h"
 
 namespace tutti::client_rpc {
@@ -15,10 +16,6 @@ namespace {
 
 constexpr std::chrono::seconds kUnaryDeadline{15};
 constexpr std::chrono::hours kTransferDeadline{1};  // the round's own deadlines come first
-// The coordinator holds one chunk of every upload while it arrives: small ones keep a large cohort
-// cheap.
-constexpr std::size_t kUploadChunk = 256 * 1024;
-
 constexpr char kFetchModel[] = "/tutti.v1.Coordinator/FetchModel";
 constexpr char kUpload[] = "/tutti.v1.Coordinator/Upload";
 
@@ -138,8 +135,8 @@ Try GrpcLink::State::UploadOnce(const protocol::UploadHeader& header, const Shar
   bool open = stream.Write(BufferOf(first));
   const BytesView bytes(*vector);
   // A failed write ends the call; Finish says why.
-  for (std::size_t offset = 0; open && offset < bytes.size(); offset += kUploadChunk) {
-    const auto part = bytes.subspan(offset, std::min(kUploadChunk, bytes.size() - offset));
+  for (std::size_t offset = 0; open && offset < bytes.size(); offset += secagg::kChunkBytes) {
+    const auto part = bytes.subspan(offset, std::min(secagg::kChunkBytes, bytes.size() - offset));
     bytes_sent += part.size();
     open = stream.Write(rpc::MakeChunk(vector, part, offset));
     Failpoint("client.chunk_sent");

@@ -1,5 +1,6 @@
-// One masked vector coming in: header, the core's leave, then chunks into a spool with a running
-// SHA-256. The vector is handed over only when it is whole and has the digest its header announced.
+// One masked vector coming in: header, the core's leave, then bytes into a spool. Each chunk's digest
+// is compared with the header's as soon as the chunk is there; the vector is handed over only when
+// it is whole.
 // Thread safety: safe.
 #pragma once
 
