@@ -20,6 +20,18 @@ protocol::SurvivorsNotice Everyone(const Scene& scene) {
   return notice;
 }
 
+void EmptyCertificate(Scene& scene, v1::Notice& notice) {
+  Put(notice, protocol::CertificateNotice{scene.session(), {}});
+}
+
+// The set that was shown before, with one client less.
+void OtherSurvivors(Scene& scene, v1::Notice& notice) {
+  protocol::SurvivorsNotice other = scene.survivors();
+  const secagg::Index gone = scene.own() == 0 ? 1 : 0;
+  other.survivors.bitmap[0] = static_cast<std::uint8_t>(other.survivors.bitmap[0] & ~(1U << gone));
+  Put(notice, other);
+}
+
 constexpr Attack kOrder[] = {
     {"boxes-before-roster", Step::kRoster, nullptr,
      [](Scene& s, v1::Notice& n) {
@@ -27,26 +39,14 @@ constexpr Attack kOrder[] = {
      }},
     {"survivors-before-roster", Step::kRoster, nullptr,
      [](Scene& s, v1::Notice& n) { Put(n, Everyone(s)); }},
-    {"certificate-before-roster", Step::kRoster, nullptr,
-     [](Scene& s, v1::Notice& n) {
-       Put(n, protocol::CertificateNotice{s.session(), {}});
-     }},
+    {"certificate-before-roster", Step::kRoster, nullptr, EmptyCertificate},
     {"survivors-before-upload", Step::kBoxes, nullptr,
      [](Scene& s, v1::Notice& n) { Put(n, Everyone(s)); }},
-    {"certificate-before-upload", Step::kBoxes, nullptr,
-     [](Scene& s, v1::Notice& n) {
-       Put(n, protocol::CertificateNotice{s.session(), {}});
-     }},
+    {"certificate-before-upload", Step::kBoxes, nullptr, EmptyCertificate},
     {"curious-survivors-before-upload", Step::kBoxes, Curious,
      [](Scene& s, v1::Notice& n) { Put(n, Everyone(s)); }},
-    {"certificate-before-commit", Step::kSurvivors, nullptr,
-     [](Scene& s, v1::Notice& n) {
-       Put(n, protocol::CertificateNotice{s.session(), {}});
-     }},
-    {"curious-certificate", Step::kSurvivors, Curious,
-     [](Scene& s, v1::Notice& n) {
-       Put(n, protocol::CertificateNotice{s.session(), {}});
-     }},
+    {"certificate-before-commit", Step::kSurvivors, nullptr, EmptyCertificate},
+    {"curious-certificate", Step::kSurvivors, Curious, EmptyCertificate},
     {"other-task-for-the-offer", Step::kRoster, nullptr,
      [](Scene& s, v1::Notice& n) {
        v1::TaskSpec task = s.draft().task;
@@ -70,36 +70,15 @@ constexpr Attack kOrder[] = {
        second.boxes.boxes.pop_back();
        Put(n, second);
      }},
-    {"second-survivors", Step::kCertificate, [](Draft& d) { d.silent = 0; },
-     [](Scene& s, v1::Notice& n) {
-       protocol::SurvivorsNotice second = s.survivors();
-       const secagg::Index gone = s.own() == 0 ? 1 : 0;
-       second.survivors.bitmap[0] =
-           static_cast<std::uint8_t>(second.survivors.bitmap[0] & ~(1U << gone));
-       Put(n, second);
-     }},
-    {"curious-second-survivors", Step::kAfter, Curious,
-     [](Scene& s, v1::Notice& n) {
-       protocol::SurvivorsNotice second = s.survivors();
-       const secagg::Index gone = s.own() == 0 ? 1 : 0;
-       second.survivors.bitmap[0] =
-           static_cast<std::uint8_t>(second.survivors.bitmap[0] & ~(1U << gone));
-       Put(n, second);
-     }},
+    {"second-survivors", Step::kCertificate, [](Draft& d) { d.silent = 0; }, OtherSurvivors},
+    {"curious-second-survivors", Step::kAfter, Curious, OtherSurvivors},
     {"second-certificate", Step::kAfter, nullptr,
      [](Scene& s, v1::Notice& n) {
        protocol::CertificateNotice second = s.certificate();
        second.certificate.commits.pop_back();
        Put(n, second);
      }},
-    {"second-set-after-the-answer", Step::kAfter, nullptr,
-     [](Scene& s, v1::Notice& n) {
-       protocol::SurvivorsNotice second = s.survivors();
-       const secagg::Index gone = s.own() == 0 ? 1 : 0;
-       second.survivors.bitmap[0] =
-           static_cast<std::uint8_t>(second.survivors.bitmap[0] & ~(1U << gone));
-       Put(n, second);
-     }},
+    {"second-set-after-the-answer", Step::kAfter, nullptr, OtherSurvivors},
 };
 
 // A roster nobody asked for, in the offer's place: what its bytes are is seen before what it is of.
