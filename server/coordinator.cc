@@ -335,15 +335,15 @@ void Coordinator::UploadReceived(round::CallId call) {
   });
 }
 
-void Coordinator::UploadEnded(round::CallId call) {
-  Post([this, call] {
+void Coordinator::UploadEnded(round::CallId call, const Status& broken_rule) {
+  Post([this, call, broken_rule] {
     const auto found = uploads_.find(call);
     if (found == uploads_.end()) {
       return;
     }
     const OpenUploadCall open = found->second;
     if (!open.answered) {
-      Dispatch(round::UploadBroken{call, open.client});
+      Dispatch(round::UploadBroken{call, open.client, broken_rule});
     }
     uploads_.erase(call);
     parts_.metrics.SetUploads(parts_.pool.in_memory(), parts_.pool.in_files());

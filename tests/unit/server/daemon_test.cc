@@ -111,8 +111,8 @@ std::string Export(const Daemon& daemon, std::uint64_t round) {
   return bytes;
 }
 
-void PlayTogether(std::vector<std::unique_ptr<TestClient>>& clients,
-                  Manner first = Manner::kPlain) {
+std::vector<v1::RoundClosed> PlayAll(std::vector<std::unique_ptr<TestClient>>& clients,
+                                     Manner first) {
   std::vector<v1::RoundClosed> ends(clients.size());
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < clients.size(); ++i) {
@@ -124,7 +124,12 @@ void PlayTogether(std::vector<std::unique_ptr<TestClient>>& clients,
   for (std::thread& thread : threads) {
     thread.join();
   }
-  for (const v1::RoundClosed& end : ends) {
+  return ends;
+}
+
+void PlayTogether(std::vector<std::unique_ptr<TestClient>>& clients,
+                  Manner first = Manner::kPlain) {
+  for (const v1::RoundClosed& end : PlayAll(clients, first)) {
     INFO(end.reason());
     REQUIRE(end.outcome() == v1::OUTCOME_PUBLISHED);
     REQUIRE(end.survivors() == clients.size());
@@ -148,13 +153,7 @@ TEST_CASE("three clients' mean moves the model, survives a restart and is the ne
   const grpc::Status submitted = Submit(*fixture.daemon, SmallJob(2));
   INFO(submitted.error_message());
   REQUIRE(submitted.ok());
-  PlayTogether(clients, Manner::kSpoiled);
-  // A spoiled vector and a short one were refused before the right one was taken.
-  REQUIRE(clients[0]->upload_statuses().size() == 3);
-  REQUIRE(clients[0]->upload_statuses()[0].error_code() == grpc::StatusCode::INVALID_ARGUMENT);
-  REQUIRE(clients[0]->upload_statuses()[1].error_code() == grpc::StatusCode::INVALID_ARGUMENT);
-  REQUIRE(clients[0]->upload_statuses()[2].ok());
-
+  PlayTogether(clients);
   const auto layout = PrepareJob(SmallJob(2))->layout;
   const auto first = model::ReadSafetensors(AsBytes(clients[0]->fetched_model()), layout);
   const std::string exported = Export(*fixture.daemon, 1);
@@ -224,6 +223,33 @@ TEST_CASE("an upload that broke off goes on at its last whole chunk and counts o
     farthest = std::max(farthest, std::abs((*second)[i] - (*first)[i] - 0.2F));
   }
   REQUIRE(farthest < 4e-6F);
+}
+
+TEST_CASE("who uploads another vector than announced, or none of the ring, is named and out",
+          "[server]") {
+  for (const Manner manner : {Manner::kSpoiled, Manner::kPadded}) {
+    Fixture fixture;
+    std::vector<std::unique_ptr<TestClient>> clients;
+    for (const char* name : {"liar", "b", "c", "d", "e"}) {
+      clients.push_back(std::make_unique<TestClient>(*fixture.daemon, name));
+    }
+    v1::JobConfig job = SmallJob(1);
+    job.mutable_model()->set_input_shape(0, 29);  // 62 values would fill their last byte
+    job.mutable_cohort()->set_size(5);
+    job.mutable_cohort()->set_min_clients(4);
+    REQUIRE(Submit(*fixture.daemon, job).ok());
+    const std::vector<v1::RoundClosed> ends = PlayAll(clients, manner);
+    INFO(ends[0].reason());
+    REQUIRE(ends[0].outcome() == v1::OUTCOME_DROPPED);
+    REQUIRE(ends[0].reason().find(manner == Manner::kSpoiled
+                                      ? "does not have the SHA-256 its header announced"
+                                      : "bits set behind the last of its") != std::string::npos);
+    REQUIRE(clients[0]->upload_statuses()[0].error_code() == grpc::StatusCode::INVALID_ARGUMENT);
+    for (std::size_t i = 1; i < ends.size(); ++i) {
+      REQUIRE(ends[i].outcome() == v1::OUTCOME_PUBLISHED);
+      REQUIRE(ends[i].survivors() == 4);
+    }
+  }
 }
 
 TEST_CASE("a privacy ledger that went back is shown to the operator and remembered", "[server]") {
