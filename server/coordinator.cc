@@ -246,6 +246,8 @@ void Coordinator::OnAttach(rpc::Attachment attachment) {
   std::shared_ptr<rpc::NoticeSink>& sink = sinks_[client];
   if (sink != nullptr) {
     sink->Close(Aborted("a newer connection of the same client replaced this one"));
+    parts_.metrics.AddReplacedConnection();
+    log::Debug("a newer connection replaces a client's older one", {{"client", client}});
   }
   sink = std::move(attachment.sink);
   Saw(client, attachment.budget, attachment.software, "");
