@@ -68,8 +68,9 @@ class CoordinatorPort {
   // These are always taken.
   virtual void Detached(const ClientId& client, const NoticeSink* sink) = 0;
   virtual void UploadReceived(round::CallId call) = 0;  // whole and with the header's digest
-  // The call is gone, whatever its outcome. `broken_rule`: not ok when what came was not what the
-  // header announced or no vector of the round.
+  // The call is gone or about to go, whatever its outcome; only the first of several counts.
+  // `broken_rule`: not ok when what came was not what the header announced or no vector of the
+  // round.
   virtual void UploadEnded(round::CallId call, const Status& broken_rule) = 0;
   // What clients are told to wait when the queue is full.
   virtual Milliseconds RetryWindow() const = 0;

@@ -77,8 +77,9 @@ void Upload::EndUnless(const Status& status) {
   if (status.ok()) {
     return;
   }
-  if (status.code() == StatusCode::kInvalidArgument) {
-    broken_rule_ = status;
+  // Before the client hears of it: nothing it sends then finds it still in the round.
+  if (status.code() == StatusCode::kInvalidArgument && id_) {
+    context_.port.UploadEnded(*id_, status);
   }
   const bool busy = status.code() == StatusCode::kResourceExhausted;
   Finish(status, busy ? context_.port.RetryWindow() : Milliseconds(0));
@@ -270,7 +271,6 @@ void Upload::Discard() {
 void Upload::OnDone() {
   std::unique_ptr<Spool> spool;
   std::optional<round::CallId> id;
-  Status broken_rule;
   {
     const std::lock_guard lock(mutex_);
     // A vector that was handed over belongs to the core until it is visited or discarded.
@@ -281,10 +281,9 @@ void Upload::OnDone() {
     call_ = nullptr;
     response_ = nullptr;
     id = id_;
-    broken_rule = broken_rule_;
   }
   if (id) {
-    context_.port.UploadEnded(*id, broken_rule);
+    context_.port.UploadEnded(*id, OkStatus());
   }
 }
 

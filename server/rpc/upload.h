@@ -81,7 +81,6 @@ class Upload final : public IncomingUpload, public std::enable_shared_from_this<
   grpc::ByteBuffer chunk_;
   secagg::RingLayout layout_;
   std::uint64_t bytes_ = 0;  // of the vector
-  Status broken_rule_;
   std::unique_ptr<Spool> spool_;
   crypto::Sha256Stream hash_;  // of the chunk that is coming in
   Instant last_chunk_{0};
