@@ -23,12 +23,21 @@ struct ClippedSum {
   at::Tensor losses;  // [examples]
 };
 
+// A model and the batch its gradients are taken of.
+struct ClipRequest {
+  const Forward& forward;
+  const std::vector<at::Tensor>& parameters;
+  const at::Tensor& inputs;
+  const at::Tensor& labels;
+  double clip_norm = 1;
+};
+
 // Sum over the examples of gradient * min(1, clip_norm / norm). An example whose norm or loss is
 // not finite adds nothing. FailedPrecondition when `forward` uses a parameter in a way the rules do
 // not cover.
-StatusOr<ClippedSum> ClippedGradientSum(const Forward& forward,
-                                        const std::vector<at::Tensor>& parameters,
-                                        const at::Tensor& inputs, const at::Tensor& labels,
-                                        double clip_norm);
+StatusOr<ClippedSum> ClipByBookKeeping(const ClipRequest& request);
+
+// min(1, clip_norm / norm) with a margin for the rounding of norms; [examples].
+at::Tensor ClipFactors(const at::Tensor& norms, double clip_norm);
 
 }  // namespace tutti::learn

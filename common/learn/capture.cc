@@ -9,6 +9,9 @@
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/library.h>
 
+#include "common/learn/recognise.h"
+#include "common/learn/recurrent.h"
+
 namespace tutti::learn {
 namespace {
 
@@ -21,150 +24,112 @@ constexpr c10::DispatchKey kKey = c10::DispatchKey::TESTING_ONLY_GenericMode;
 // call it sees.
 thread_local Tape* current_tape = nullptr;
 
-// Calls without parameters that treat every example by itself. flatten is checked further.
-constexpr std::array<std::string_view, 5> kPerExample{
-    "aten::relu", "aten::tanh", "aten::max_pool2d", "aten::avg_pool2d", "aten::flatten"};
+// Calls that overwrite their first argument and are carried out on a copy instead: the values a
+// rule needs stay what they were. A model that reads the old tensor afterwards computes something
+// else then; comparing with single examples finds that (per_example.h).
+constexpr std::array<std::string_view, 16> kCopied{
+    "aten::relu_", "aten::relu6_",   "aten::leaky_relu_", "aten::elu_",
+    "aten::silu_", "aten::gelu_",    "aten::hardtanh_",   "aten::hardswish_",
+    "aten::tanh_", "aten::sigmoid_", "aten::add_",        "aten::sub_",
+    "aten::mul_",  "aten::div_",     "aten::clamp_",      "aten::hardsigmoid_"};
 
-bool IsParameter(const Tape& tape, const at::Tensor& tensor) {
-  return tensor.defined() &&
-         std::any_of(tape.parameters.begin(), tape.parameters.end(),
-                     [&](const at::Tensor& parameter) { return parameter.is_same(tensor); });
-}
-
-bool HoldsParameter(const Tape& tape, const c10::IValue& value) {
+bool HasParameter(const Tape& tape, const c10::IValue& value) {
   if (value.isTensor()) {
-    return IsParameter(tape, value.toTensor());
+    return tape.Holds(value.toTensor());
   }
-  if (value.isList()) {
-    const auto list = value.toList();
-    for (std::size_t i = 0; i < list.size(); ++i) {
-      const c10::IValue item = list.get(i);
-      if (item.isTensor() && IsParameter(tape, item.toTensor())) {
-        return true;
-      }
+  if (!value.isList()) {
+    return false;
+  }
+  for (const c10::IValue& item : value.toListRef()) {
+    if (item.isTensor() && tape.Holds(item.toTensor())) {
+      return true;
     }
   }
   return false;
 }
 
-void Report(Tape& tape, std::string text) {
-  if (tape.problem.empty()) {
-    tape.problem = std::move(text);
-  }
-}
-
-at::Tensor TensorOf(const c10::IValue& value) {
-  return value.isTensor() ? value.toTensor() : at::Tensor();
-}
-
-std::vector<std::int64_t> PairOf(const c10::IValue& value) {
-  if (value.isInt()) {
-    return {value.toInt(), value.toInt()};
-  }
-  std::vector<std::int64_t> pair = value.toIntVector();
-  if (pair.size() == 1) {
-    pair.push_back(pair.front());
-  }
-  return pair;
-}
-
-// The Use that a call with these arguments is; reports when it is none.
-bool Recognise(Tape& tape, const c10::FunctionSchema& schema, at::ArrayRef<c10::IValue> arguments,
-               Use& use) {
-  const std::string& name = schema.name();
-  if (!schema.overload_name().empty()) {
-    return false;
-  }
-  if (name == "aten::linear" && arguments.size() == 3) {
-    use.rule = Rule::kLinear;
-    use.input = TensorOf(arguments[0]);
-    use.weight = TensorOf(arguments[1]);
-    use.bias = TensorOf(arguments[2]);
-  } else if (name == "aten::conv2d" && arguments.size() == 7) {
-    use.rule = Rule::kConv2d;
-    use.input = TensorOf(arguments[0]);
-    use.weight = TensorOf(arguments[1]);
-    use.bias = TensorOf(arguments[2]);
-    use.stride = PairOf(arguments[3]);
-    use.padding = PairOf(arguments[4]);
-    use.dilation = PairOf(arguments[5]);
-    use.groups = arguments[6].toInt();
-  } else if (name == "aten::group_norm" && arguments.size() == 6) {
-    use.rule = Rule::kGroupNorm;
-    use.input = TensorOf(arguments[0]);
-    use.groups = arguments[1].toInt();
-    use.weight = TensorOf(arguments[2]);
-    use.bias = TensorOf(arguments[3]);
-    use.epsilon = arguments[4].toDouble();
-  } else if (name == "aten::layer_norm" && arguments.size() == 6) {
-    use.rule = Rule::kLayerNorm;
-    use.input = TensorOf(arguments[0]);
-    use.weight = TensorOf(arguments[2]);
-    use.bias = TensorOf(arguments[3]);
-    use.epsilon = arguments[4].toDouble();
-    if (arguments[1].toIntVector() != use.input.sizes().slice(1).vec()) {
-      Report(tape, "a layer_norm over a part of the example");
+void MarkResult(Tape& tape, const c10::IValue& result, const std::string& name) {
+  if (result.isTensor()) {
+    if (result.toTensor().defined() && !tape.flow.Mark(result.toTensor())) {
+      tape.Report(name + ", which changes the number of examples");
     }
-  } else {
-    return false;
-  }
-  if (use.rule == Rule::kLinear && use.input.dim() != 2) {
-    Report(tape, "a linear call on an input that is not [examples, features]");
-  }
-  if (use.rule == Rule::kConv2d && (use.groups != 1 || use.input.dim() != 4)) {
-    Report(tape, "a conv2d call with groups or without a batch dimension");
-  }
-  if (IsParameter(tape, use.input)) {
-    Report(tape, "a parameter as the input of " + name);
-  }
-  for (const at::Tensor& used : {use.weight, use.bias}) {
-    if (used.defined() && !IsParameter(tape, used)) {
-      Report(tape, name + " with a weight that is not a parameter itself");
-    }
-    for (const Use& earlier : tape.uses) {
-      if (used.defined() && (used.is_same(earlier.weight) || used.is_same(earlier.bias))) {
-        Report(tape, "a parameter that two calls share");
-      }
+  } else if (result.isTensorList()) {
+    for (const at::Tensor& tensor : result.toTensorVector()) {
+      MarkResult(tape, tensor, name);
     }
   }
-  return true;
 }
 
-void CheckPlainCall(Tape& tape, const c10::FunctionSchema& schema,
-                    at::ArrayRef<c10::IValue> arguments) {
-  const std::string& name = schema.name();
+// A call without a rule: nothing to do with the batch, or one that treats each example by itself.
+void CallPlainly(Tape& tape, const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  const c10::FunctionSchema& schema = op.schema();
+  const std::size_t count = schema.arguments().size();
+  const at::ArrayRef<c10::IValue> arguments(stack->data() + (stack->size() - count), count);
+  bool parameter = false, batch = false;
   for (const c10::IValue& argument : arguments) {
-    if (HoldsParameter(tape, argument)) {
-      Report(tape, "a parameter as an argument of " + name);
-      return;
-    }
+    parameter = parameter || HasParameter(tape, argument);
+    batch = batch || tape.flow.HasAny(argument);
   }
-  if (std::find(kPerExample.begin(), kPerExample.end(), name) == kPerExample.end()) {
-    Report(tape, name + ", which is not known to treat every example by itself");
-  } else if (name == "aten::flatten" &&
-             (arguments.size() != 3 || !arguments[1].isInt() || arguments[1].toInt() < 1)) {
-    Report(tape, "a flatten across examples");
+  std::string problem;
+  if (parameter) {
+    problem = "a parameter as an argument of " + schema.name();
+  } else if (schema.is_mutable()) {
+    problem = schema.name() + ", which overwrites a tensor";
+  } else if (batch) {
+    problem = tape.flow.Problem(schema, arguments);
+  }
+  if (!problem.empty()) {
+    tape.Report(std::move(problem));
+  }
+  op.callBoxed(stack);
+  if (batch && tape.problem.empty()) {
+    for (std::size_t i = stack->size() - schema.returns().size(); i < stack->size(); ++i) {
+      MarkResult(tape, (*stack)[i], schema.name());
+    }
   }
 }
 
-void Watch(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit::Stack* stack) {
+void CallByRule(Tape& tape, const c10::OperatorHandle& op, torch::jit::Stack* stack, Use use) {
+  op.callBoxed(stack);
+  use.output = stack->back().toTensor();
+  if (!tape.flow.Mark(use.output)) {
+    tape.Report(op.schema().name() + ", which changes the number of examples");
+  }
+  if (use.weight.defined() || use.bias.defined()) {
+    tape.uses.push_back(std::move(use));
+  }
+}
+
+void Watch(const c10::OperatorHandle& handle, c10::DispatchKeySet, torch::jit::Stack* stack) {
   const c10::impl::ExcludeDispatchKeyGuard below(kKey);
   Tape* const tape = current_tape;
+  c10::OperatorHandle op = handle;
   if (tape == nullptr) {
     op.callBoxed(stack);
     return;
   }
+  std::string name = op.schema().name();
+  if (std::find(kCopied.begin(), kCopied.end(), name) != kCopied.end()) {
+    name.pop_back();
+    if (const auto copying =
+            c10::Dispatcher::singleton().findSchema({name, op.schema().overload_name()})) {
+      op = *copying;
+    }
+  }
   const std::size_t count = op.schema().arguments().size();
   const at::ArrayRef<c10::IValue> arguments(stack->data() + (stack->size() - count), count);
-  Use use;
-  const bool recognised = Recognise(*tape, op.schema(), arguments, use);
-  if (!recognised) {
-    CheckPlainCall(*tape, op.schema(), arguments);
+  if (RecurrentResult result; RunRecurrent(*tape, op.schema(), arguments, result)) {
+    torch::jit::drop(*stack, count);
+    for (at::Tensor& tensor : result) {
+      stack->push_back(std::move(tensor));
+    }
+    return;
   }
-  op.callBoxed(stack);
-  if (recognised) {
-    use.output = stack->back().toTensor();
-    tape->uses.push_back(std::move(use));
+  Use use;
+  if (Recognise(*tape, op.schema(), arguments, use)) {
+    CallByRule(*tape, op, stack, std::move(use));
+  } else {
+    CallPlainly(*tape, op, stack);
   }
 }
 
@@ -174,6 +139,18 @@ TORCH_LIBRARY_IMPL(_, TESTING_ONLY_GenericMode, library) {
 
 }  // namespace
 
+bool Tape::Holds(const at::Tensor& tensor) const {
+  return tensor.defined() &&
+         std::any_of(parameters.begin(), parameters.end(),
+                     [&](const at::Tensor& parameter) { return parameter.is_same(tensor); });
+}
+
+void Tape::Report(std::string text) {
+  if (problem.empty()) {
+    problem = std::move(text);
+  }
+}
+
 struct Recording::Mode {
   c10::impl::IncludeDispatchKeyGuard include{kKey};
 };
@@ -181,5 +158,18 @@ struct Recording::Mode {
 Recording::Recording(Tape& tape) : mode_(std::make_unique<Mode>()) { current_tape = &tape; }
 
 Recording::~Recording() { current_tape = nullptr; }
+
+at::Tensor RecordedLinear(Tape& tape, const at::Tensor& input, const at::Tensor& weight,
+                          const at::Tensor& bias) {
+  Use use;
+  use.rule = Rule::kLinear;
+  use.input = input;
+  use.weight = weight;
+  use.bias = bias;
+  use.output = at::linear(input, weight, bias);
+  at::Tensor output = use.output;
+  tape.uses.push_back(std::move(use));
+  return output;
+}
 
 }  // namespace tutti::learn

@@ -1,8 +1,8 @@
 // Records how a forward pass uses the parameters, by watching LibTorch's calls one level above
-// automatic differentiation: linear, conv2d and the norms are seen whole, with their inputs and
-// outputs. Whatever the rules do not cover is reported, never guessed. Internal to common/learn
-// (torch types); all that depends on LibTorch's dispatcher is in capture.cc. Thread safety: a
-// Recording affects its own thread only.
+// automatic differentiation: linear, convolutions and the norms are seen whole, with their inputs
+// and outputs, in models written in C++ and in TorchScript alike. Whatever the rules do not cover
+// is reported, never guessed. Internal to common/learn (torch types); all that depends on
+// LibTorch's dispatcher is in capture.cc. Thread safety: a Recording affects its own thread only.
 #pragma once
 
 #include <cstdint>
@@ -11,30 +11,50 @@
 #include <vector>
 
 #include "common/learn/aten.h"
+#include "common/learn/batch_flow.h"
 
 namespace tutti::learn {
 
-enum class Rule { kLinear, kConv2d, kGroupNorm, kLayerNorm };
+enum class Rule {
+  kLinear,          // y = x w^T + b
+  kMatmul,          // y = x w
+  kConv,            // one to three spatial dimensions, groups
+  kConvTransposed,  // one or two, no groups
+  kEmbedding,       // rows of w; `input` holds their numbers
+  kGroupNorm,
+  kLayerNorm,  // over the last dimensions
+  kInstanceNorm,
+  kAdd,      // y = x + w, w the same for all examples
+  kMultiply  // y = x * w, likewise
+};
 
-// One call that used parameters. `weight` and `bias` may be undefined.
+// One call that used parameters. `weight` and `bias` may be undefined. `input`, `output` and
+// `delta` have the examples first.
 struct Use {
   Rule rule = Rule::kLinear;
   at::Tensor input;
   at::Tensor weight;
   at::Tensor bias;
   at::Tensor output;
-  at::Tensor delta;  // d loss / d output, filled in by the backward pass
+  at::Tensor delta;  // d loss / d output, filled in by the backward pass; undefined: none
+  // Convolutions, one entry a spatial dimension.
   std::vector<std::int64_t> stride;
   std::vector<std::int64_t> padding;
   std::vector<std::int64_t> dilation;
+  std::vector<std::int64_t> output_padding;
   std::int64_t groups = 1;
+  std::int64_t padding_index = -1;  // embedding: a row without gradient
   double epsilon = 0;
 };
 
 struct Tape {
   std::vector<at::Tensor> parameters;
+  BatchFlow flow;
   std::vector<Use> uses;
   std::string problem;  // the first call the rules do not cover; empty: all are covered
+
+  bool Holds(const at::Tensor& tensor) const;  // whether it is one of the parameters
+  void Report(std::string text);
 };
 
 // While it lives, calls on this thread are written to `tape`. Recordings do not nest.
@@ -49,5 +69,9 @@ class Recording {
   struct Mode;
   std::unique_ptr<Mode> mode_;
 };
+
+// Inside a recording: at::linear, recorded, for a layer that is made of others (recurrent.h).
+at::Tensor RecordedLinear(Tape& tape, const at::Tensor& input, const at::Tensor& weight,
+                          const at::Tensor& bias);
 
 }  // namespace tutti::learn

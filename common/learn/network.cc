@@ -3,6 +3,7 @@
 #include <array>
 #include <exception>
 #include <new>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -13,7 +14,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "common/base/text.h"
-#include "common/learn/book_keeping.h"
+#include "common/learn/per_example.h"
 
 namespace tutti::learn {
 namespace {
@@ -25,6 +26,10 @@ at::IntArrayRef Signed(const std::vector<std::uint64_t>& shape) {
 // Two entries each: conv2d reads a single one differently inside some of LibTorch's function
 // transforms.
 std::array<std::int64_t, 2> Square(std::uint32_t size) { return {size, size}; }
+
+std::span<float> Values(at::Tensor& tensor) {
+  return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
+}
 
 std::size_t InputValues(const model::Architecture& architecture) {
   std::size_t values = 1;
@@ -55,6 +60,7 @@ struct Network::State {
   model::Architecture architecture;
   at::Tensor flat;                     // all weights
   std::vector<at::Tensor> parameters;  // views of flat, leaves of the graph
+  std::optional<MethodChoice> method;  // of per-example gradients, once tried
 
   at::Tensor Apply(const model::Layer& layer, const at::Tensor& x) const {
     const auto parameter = [&](std::size_t index) { return parameters[index]; };
@@ -118,6 +124,42 @@ struct Network::State {
     return labels;
   }
 
+  // Made-up inputs and weights: neither data nor a coordinator's weights decide how gradients are
+  // computed.
+  StatusOr<MethodChoice> ChooseByTrial(const learn::Forward& forward) {
+    constexpr std::int64_t kExamples = 4;
+    std::vector<std::int64_t> shape{kExamples};
+    for (const std::uint64_t size : architecture.input) {
+      shape.push_back(static_cast<std::int64_t>(size));
+    }
+    std::uint64_t state = 1;
+    const auto draw = [&state] {  // in [0, 1); Knuth's constants
+      state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+      return static_cast<float>(state >> 40) * 0x1p-24F;
+    };
+    at::Tensor inputs = at::empty(shape, at::kFloat);
+    for (float& value : Values(inputs)) {
+      value = draw() < 0.5F ? 0.0F : 1.0F;
+    }
+    at::Tensor labels =
+        at::arange(kExamples, at::kLong).remainder(std::int64_t{architecture.classes});
+    const at::Tensor weights = flat.clone();
+    for (float& value : Values(flat)) {
+      value = 0.4F * draw() - 0.2F;
+    }
+    StatusOr<MethodChoice> choice =
+        learn::ChooseMethod({forward, parameters, inputs, labels, /*clip_norm=*/1.0});
+    flat.copy_(weights);
+    return choice;
+  }
+
+  StatusOr<MethodChoice> Method(const learn::Forward& forward) {
+    if (!method) {
+      TUTTI_ASSIGN(method, ChooseByTrial(forward));
+    }
+    return *method;
+  }
+
   void AddTo(std::span<float> sum, const std::vector<at::Tensor>& gradients) const {
     for (std::size_t i = 0; i < gradients.size(); ++i) {
       if (!gradients[i].defined()) {
@@ -152,8 +194,15 @@ StatusOr<Network> Network::Create(const model::Architecture& architecture) {
   });
 }
 
-std::span<float> Network::weights() {
-  return {state_->flat.data_ptr<float>(), static_cast<std::size_t>(state_->flat.numel())};
+std::span<float> Network::weights() { return Values(state_->flat); }
+
+StatusOr<std::string> Network::GradientMethod() {
+  return Guarded([&]() -> StatusOr<std::string> {
+    const Forward forward = [&](const at::Tensor& x) { return state_->Forward(x); };
+    TUTTI_ASSIGN(const MethodChoice choice, state_->Method(forward));
+    std::string name(MethodName(choice.method));
+    return choice.reason.empty() ? name : Join(name, ": ", choice.reason);
+  });
 }
 
 StatusOr<BatchLoss> Network::AddGradients(const Batch& batch, std::span<float> sum) {
@@ -174,9 +223,10 @@ StatusOr<BatchLoss> Network::AddClippedGradients(const Batch& batch, double clip
   return Guarded([&]() -> StatusOr<BatchLoss> {
     TUTTI_ASSIGN(const at::Tensor inputs, state_->Inputs(batch));
     TUTTI_ASSIGN(const at::Tensor labels, state_->Labels(batch));
+    const Forward forward = [&](const at::Tensor& x) { return state_->Forward(x); };
+    TUTTI_ASSIGN(const MethodChoice method, state_->Method(forward));
     TUTTI_ASSIGN(const ClippedSum clipped,
-                 ClippedGradientSum([&](const at::Tensor& x) { return state_->Forward(x); },
-                                    state_->parameters, inputs, labels, clip_norm));
+                 ClipBy(method.method, {forward, state_->parameters, inputs, labels, clip_norm}));
     const c10::NoGradGuard no_grad;
     state_->AddTo(sum, clipped.gradients);
     const at::Tensor finite = at::isfinite(clipped.losses);

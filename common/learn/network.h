@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 
 #include "common/base/status.h"
 #include "common/model/architecture.h"
@@ -41,7 +42,11 @@ class Network {
   // Adds the sum over the batch of the gradients of each example's loss to `sum` (layout order).
   StatusOr<BatchLoss> AddGradients(const Batch& batch, std::span<float> sum);
 
-  // The same with each example's gradient clipped to `clip_norm` first (book_keeping.h).
+  // How per-example gradients are computed, and why not faster: "book-keeping" or "single examples:
+  // ..."; decided by trial at the first call. FailedPrecondition: the model mixes examples.
+  StatusOr<std::string> GradientMethod();
+
+  // The same with each example's gradient clipped to `clip_norm` first (per_example.h).
   StatusOr<BatchLoss> AddClippedGradients(const Batch& batch, double clip_norm,
                                           std::span<float> sum);
 

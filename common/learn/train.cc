@@ -183,6 +183,10 @@ StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& 
   TUTTI_ASSIGN(Network network, Network::Create(architecture));
   std::copy(weights.begin(), weights.end(), network.weights().begin());
 
+  std::string method = "plain";
+  if (with_privacy) {
+    TUTTI_ASSIGN(method, network.GradientMethod());
+  }
   Trainer trainer(network, data, plan, noise, rng, progress);
   TUTTI_TRY(trainer.Run(optimiser, training.batch_size()));
   if (!model::AllFinite(network.weights())) {
@@ -194,7 +198,7 @@ StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& 
                      .steps = plan.steps,
                      .sampling_rate = plan.sampling_rate,
                      .noise_multiplier = with_privacy ? privacy.noise_multiplier() : 0,
-                     .method = with_privacy ? "book-keeping" : "plain"};
+                     .method = method};
   const Totals& totals = trainer.totals();
   if (totals.counted > 0) {
     result.loss = totals.loss_sum / static_cast<double>(totals.counted);

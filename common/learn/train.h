@@ -28,7 +28,7 @@ struct TrainResult {
       0;  // mean over the examples seen; without noise: must stay on the device with privacy
   double clipped_fraction = 0;  // of the examples seen; the same holds
   float max_abs_update = 0;     // largest absolute value of the update
-  std::string method;           // "book-keeping" or "plain"
+  std::string method;           // "plain" or as Network::GradientMethod
 };
 
 struct EvaluateResult {
