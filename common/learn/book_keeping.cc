@@ -15,6 +15,7 @@ namespace {
 // Norms are float32 sums of squares, right to about 1e-6: clipping to a bound that much smaller
 // keeps the real norm within it.
 constexpr double kNormMargin = 1e-6;
+constexpr std::int64_t kKeptValues = 8 << 20;  // floats of per-example gradients kept for the sum
 
 // The forward pass on the tape and the loss's gradient at every recorded output.
 Status Record(const ClipRequest& request, Tape& tape, at::Tensor& losses) {
@@ -96,9 +97,13 @@ StatusOr<ClippedSum> ClipByBookKeeping(const ClipRequest& request) {
   const c10::NoGradGuard no_grad;
   const std::vector<std::vector<Source>> sources = SourcesOf(tape);
   at::Tensor squares = at::zeros({request.inputs.size(0)}, result.losses.options());
-  for (const std::vector<Source>& of_one : sources) {
-    if (!of_one.empty()) {
-      squares += SquaredNorms(of_one);
+  std::vector<Norms> norms(sources.size());
+  std::int64_t keep = kKeptValues;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    if (!sources[i].empty()) {
+      norms[i] = NormsOf(sources[i], keep);
+      squares += norms[i].squared;
+      keep -= norms[i].vectors.defined() ? norms[i].vectors.numel() : 0;
     }
   }
   result.norms = squares.sqrt();
@@ -111,7 +116,7 @@ StatusOr<ClippedSum> ClipByBookKeeping(const ClipRequest& request) {
   result.gradients.resize(request.parameters.size());
   for (std::size_t i = 0; i < sources.size(); ++i) {
     if (!sources[i].empty()) {
-      result.gradients[i] = WeightedSum(sources[i], factors);
+      result.gradients[i] = WeightedSum(sources[i], norms[i], factors);
     }
   }
   return result;

@@ -13,10 +13,11 @@ constexpr std::int64_t kSliceValues = 1 << 21;  // floats of patches and product
 // their vectors.
 constexpr double kGramError = 1e-6;
 
-// delta^T a of some examples: [examples, groups, positions, ...] both.
+// Of some examples: the gradient of each group is left x right^T. [examples * groups, rows,
+// positions] and [examples * groups, columns, positions].
 struct Factors {
-  at::Tensor left;   // rows of the parameter
-  at::Tensor right;  // columns
+  at::Tensor left;
+  at::Tensor right;
 };
 
 at::Tensor Rows(const at::Tensor& tensor, std::int64_t first, std::int64_t count) {
@@ -62,25 +63,28 @@ at::Tensor Patches(const at::Tensor& input, at::IntArrayRef kernel, const Use& u
 
 Factors MatrixFactors(const Use& use, std::int64_t first, std::int64_t count) {
   const at::Tensor input = Rows(use.input, first, count), delta = Rows(use.delta, first, count);
-  const auto positions_last = [](const at::Tensor& tensor, std::int64_t groups) {
-    return tensor.view({tensor.size(0), groups, tensor.size(1) / groups, tensor.size(2)})
-        .transpose(2, 3);
+  const auto by_group = [&](const at::Tensor& tensor) {
+    return tensor.reshape({count * use.groups, tensor.size(1) / use.groups, tensor.size(2)});
   };
-  const auto as_rows = [](const at::Tensor& tensor) {
-    return tensor.reshape({tensor.size(0), 1, -1, tensor.size(-1)});
+  const auto of_rows = [&](const at::Tensor& tensor) {
+    return tensor.reshape({count, -1, tensor.size(-1)}).transpose(1, 2);
   };
   switch (use.rule) {
     case Rule::kMatmul:
-      return {as_rows(input), as_rows(delta)};
+      return {of_rows(input), of_rows(delta)};
     case Rule::kConv:
-      return {positions_last(delta.flatten(2).contiguous(), use.groups),
-              positions_last(Patches(input, use.weight.sizes().slice(2), use), use.groups)};
+      return {by_group(delta.flatten(2)),
+              by_group(Patches(input, use.weight.sizes().slice(2), use))};
     case Rule::kConvTransposed:
-      return {positions_last(input.flatten(2).contiguous(), 1),
-              positions_last(Patches(delta, use.weight.sizes().slice(2), use), 1)};
+      return {by_group(input.flatten(2)),
+              by_group(Patches(delta, use.weight.sizes().slice(2), use))};
     default:
-      return {as_rows(delta), as_rows(input)};
+      return {of_rows(delta), of_rows(input)};
   }
+}
+
+at::Tensor Product(const Factors& factors, std::int64_t examples) {
+  return at::bmm(factors.left, factors.right.transpose(1, 2)).reshape({examples, -1});
 }
 
 // Sum of `tensor` over everything that broadcasting `parameter` repeated, but not over examples:
@@ -114,8 +118,7 @@ at::Tensor Vectors(const Source& source, std::int64_t first, std::int64_t count)
   const Use& use = *source.use;
   const at::Tensor delta = Rows(use.delta, first, count);
   if (IsMatrix(source)) {
-    const Factors factors = MatrixFactors(use, first, count);
-    return at::matmul(factors.left.transpose(2, 3), factors.right).flatten(1);
+    return Product(MatrixFactors(use, first, count), count);
   }
   switch (use.rule) {
     case Rule::kEmbedding: {
@@ -150,25 +153,23 @@ at::Tensor Vectors(const Source& source, std::int64_t first, std::int64_t count)
   }
 }
 
-at::Tensor SumOfSquares(const at::Tensor& vectors) { return vectors.square().sum(1); }
+bool GramIsCheaper(std::int64_t positions, std::int64_t rows, std::int64_t columns) {
+  return positions * (rows + columns) < rows * columns;
+}
 
-// Of matrices given by their factors; [examples].
-at::Tensor MatrixNorms(const Factors& factors) {
-  const at::Tensor left = factors.left, right = factors.right;
-  const std::int64_t positions = left.size(2);
-  if (positions == 1) {
-    return (left.square().sum({2, 3}) * right.square().sum({2, 3})).sum(1);
+// Of matrices given by their factors, without the matrices; [examples].
+at::Tensor GramNorms(const Factors& factors, std::int64_t examples) {
+  const at::Tensor& left = factors.left;
+  const at::Tensor& right = factors.right;
+  if (left.size(2) == 1) {
+    return (left.square().sum({1, 2}) * right.square().sum({1, 2})).view({examples, -1}).sum(1);
   }
-  if (2 * positions * positions < left.size(3) * right.size(3)) {
-    const at::Tensor squared =
-        (at::matmul(left, left.transpose(2, 3)) * at::matmul(right, right.transpose(2, 3)))
-            .sum({1, 2, 3});
-    // Where positions cancel, rounding is relative to what was cancelled.
-    const at::Tensor uncancelled =
-        (left.square().sum(3).sqrt() * right.square().sum(3).sqrt()).sum({1, 2});
-    return squared.clamp_min(0) + kGramError * uncancelled.square();
-  }
-  return SumOfSquares(at::matmul(left.transpose(2, 3), right).flatten(1));
+  const at::Tensor squared =
+      (at::bmm(left.transpose(1, 2), left) * at::bmm(right.transpose(1, 2), right)).sum({1, 2});
+  // Where positions cancel, rounding is relative to what was cancelled.
+  const at::Tensor uncancelled =
+      (left.square().sum(1).sqrt() * right.square().sum(1).sqrt()).sum(1);
+  return (squared.clamp_min(0) + kGramError * uncancelled.square()).view({examples, -1}).sum(1);
 }
 
 // Of an embedding's gradient: tokens of the same row meet.
@@ -177,50 +178,72 @@ at::Tensor EmbeddingNorms(const at::Tensor& ids, const at::Tensor& delta) {
   return (at::bmm(delta, delta.transpose(1, 2)) * same).sum({1, 2});
 }
 
-// Floats that the norm of one example needs at a time.
-std::int64_t ValuesAnExample(const std::vector<Source>& sources, bool matrices) {
-  std::int64_t positions = 0, most = 0;
-  for (const Source& source : sources) {
-    const Use& use = *source.use;
-    const std::int64_t examples = std::max<std::int64_t>(use.delta.size(0), 1);
-    most += use.delta.numel() / examples;
-    if (!matrices) {
-      most += (source.bias ? use.bias : use.weight).numel();
-      continue;
-    }
-    const bool image = use.rule == Rule::kConv || use.rule == Rule::kConvTransposed;
-    const at::Tensor& spread = use.rule == Rule::kConvTransposed ? use.input : use.delta;
-    const std::int64_t each = std::max<std::int64_t>(
-        image ? spread.flatten(2).size(2) : use.input.numel() / examples / use.input.size(-1), 1);
-    positions += each;
-    most += image ? each * use.weight.numel() / use.weight.size(0) : use.input.numel() / examples;
-  }
-  if (matrices) {
-    most += std::min(2 * positions * positions, sources[0].use->weight.numel());
-  }
-  return std::max<std::int64_t>(most, 1);
+// How the norm of a parameter is computed, and the floats one example needs for it.
+struct Plan {
+  bool matrices = false;  // all sources are matrices of the same shape
+  bool gram = false;
+  std::int64_t values = 1;
+};
+
+std::int64_t PositionsOf(const Use& use) {
+  const at::Tensor& spread = use.rule == Rule::kConvTransposed ? use.input : use.delta;
+  const std::int64_t channels = use.rule == Rule::kConv || use.rule == Rule::kConvTransposed
+                                    ? spread.size(1)
+                                    : spread.size(-1);
+  return std::max<std::int64_t>(
+      spread.numel() / std::max<std::int64_t>(spread.size(0) * channels, 1), 1);
 }
 
-at::Tensor NormsOfSlice(const std::vector<Source>& sources, bool matrices, std::int64_t first,
-                        std::int64_t count) {
-  if (!matrices) {
-    at::Tensor sum = Vectors(sources[0], first, count);
-    for (std::size_t i = 1; i < sources.size(); ++i) {
-      sum = sum + Vectors(sources[i], first, count);
+Plan PlanOf(const std::vector<Source>& sources) {
+  const Use& first = *sources[0].use;
+  Plan plan;
+  plan.matrices = std::all_of(sources.begin(), sources.end(), [&](const Source& source) {
+    return IsMatrix(source) && source.use->rule == first.rule && source.use->groups == first.groups;
+  });
+  const at::Tensor& parameter = sources[0].bias ? first.bias : first.weight;
+  plan.values = parameter.numel();
+  std::int64_t positions = 0;
+  for (const Source& source : sources) {
+    const std::int64_t examples = std::max<std::int64_t>(source.use->delta.size(0), 1);
+    plan.values += source.use->delta.numel() / examples;
+    if (IsMatrix(source)) {
+      positions += PositionsOf(*source.use);
+      plan.values += PositionsOf(*source.use) * parameter.numel() / parameter.size(0);
     }
-    return SumOfSquares(sum);
   }
+  if (plan.matrices) {
+    const std::int64_t rows = parameter.size(0) / first.groups;
+    const std::int64_t columns = parameter.numel() / parameter.size(0);
+    plan.gram = positions == 1 || GramIsCheaper(positions, rows, columns);
+  }
+  return plan;
+}
+
+// Matrices of several calls are one with more positions.
+Factors JoinedFactors(const std::vector<Source>& sources, std::int64_t first, std::int64_t count) {
   Factors all = MatrixFactors(*sources[0].use, first, count);
-  if (sources.size() > 1) {
-    std::vector<at::Tensor> left{all.left}, right{all.right};
-    for (std::size_t i = 1; i < sources.size(); ++i) {
-      Factors more = MatrixFactors(*sources[i].use, first, count);
-      left.push_back(std::move(more.left));
-      right.push_back(std::move(more.right));
-    }
-    all = {at::cat(left, 2), at::cat(right, 2)};
+  if (sources.size() == 1) {
+    return all;
   }
-  return MatrixNorms(all);
+  std::vector<at::Tensor> left{all.left}, right{all.right};
+  for (std::size_t i = 1; i < sources.size(); ++i) {
+    Factors more = MatrixFactors(*sources[i].use, first, count);
+    left.push_back(std::move(more.left));
+    right.push_back(std::move(more.right));
+  }
+  return {at::cat(left, 2), at::cat(right, 2)};
+}
+
+at::Tensor SummedVectors(const std::vector<Source>& sources, const Plan& plan, std::int64_t first,
+                         std::int64_t count) {
+  if (plan.matrices) {
+    return Product(JoinedFactors(sources, first, count), count);
+  }
+  at::Tensor sum = Vectors(sources[0], first, count);
+  for (std::size_t i = 1; i < sources.size(); ++i) {
+    sum = sum + Vectors(sources[i], first, count);
+  }
+  return sum;
 }
 
 at::Tensor AcrossExamples(const at::Tensor& factors, const at::Tensor& tensor) {
@@ -229,6 +252,7 @@ at::Tensor AcrossExamples(const at::Tensor& factors, const at::Tensor& tensor) {
   return factors.view(shape);
 }
 
+// For one call, from its input and the output's gradient.
 at::Tensor SumOfOne(const Source& source, const at::Tensor& factors) {
   const Use& use = *source.use;
   if (source.bias || !(IsMatrix(source) || use.rule == Rule::kEmbedding)) {
@@ -253,9 +277,13 @@ at::Tensor SumOfOne(const Source& source, const at::Tensor& factors) {
   }
 }
 
+at::Tensor Joined(std::vector<at::Tensor> parts) {
+  return parts.size() == 1 ? std::move(parts[0]) : at::cat(parts);
+}
+
 }  // namespace
 
-at::Tensor SquaredNorms(const std::vector<Source>& sources) {
+Norms NormsOf(const std::vector<Source>& sources, std::int64_t keep) {
   const Use& first = *sources[0].use;
   const std::int64_t examples = first.delta.size(0);
   if (sources.size() == 1 && !sources[0].bias && first.rule == Rule::kEmbedding) {
@@ -264,23 +292,35 @@ at::Tensor SquaredNorms(const std::vector<Source>& sources) {
     if (first.padding_index >= 0) {
       delta = delta * ids.ne(first.padding_index).unsqueeze(2);
     }
-    return EmbeddingNorms(ids, delta);
+    return {EmbeddingNorms(ids, delta), {}};
   }
-  // Matrices of several calls are one with more positions, when their rows and columns are the
-  // same.
-  const bool matrices = std::all_of(sources.begin(), sources.end(), [&](const Source& source) {
-    return IsMatrix(source) && source.use->rule == first.rule && source.use->groups == first.groups;
-  });
-  const std::int64_t step =
-      std::max<std::int64_t>(kSliceValues / ValuesAnExample(sources, matrices), 1);
-  std::vector<at::Tensor> norms;
+  const Plan plan = PlanOf(sources);
+  const at::Tensor& parameter = sources[0].bias ? first.bias : first.weight;
+  const bool kept = !plan.gram && examples * parameter.numel() <= keep;
+  const std::int64_t step = std::max<std::int64_t>(kSliceValues / plan.values, 1);
+  std::vector<at::Tensor> squared, vectors;
   for (std::int64_t at = 0; at < examples; at += step) {
-    norms.push_back(NormsOfSlice(sources, matrices, at, std::min(step, examples - at)));
+    const std::int64_t count = std::min(step, examples - at);
+    if (plan.gram) {
+      squared.push_back(GramNorms(JoinedFactors(sources, at, count), count));
+      continue;
+    }
+    at::Tensor part = SummedVectors(sources, plan, at, count);
+    squared.push_back(part.square().sum(1));
+    if (kept) {
+      vectors.push_back(std::move(part));
+    }
   }
-  return norms.size() == 1 ? norms[0] : at::cat(norms);
+  return {Joined(std::move(squared)), kept ? Joined(std::move(vectors)) : at::Tensor()};
 }
 
-at::Tensor WeightedSum(const std::vector<Source>& sources, const at::Tensor& factors) {
+at::Tensor WeightedSum(const std::vector<Source>& sources, const Norms& norms,
+                       const at::Tensor& factors) {
+  if (norms.vectors.defined()) {
+    const Use& use = *sources[0].use;
+    const at::Tensor& parameter = sources[0].bias ? use.bias : use.weight;
+    return at::mv(norms.vectors.t(), factors).view(parameter.sizes());
+  }
   at::Tensor sum = SumOfOne(sources[0], factors);
   for (std::size_t i = 1; i < sources.size(); ++i) {
     sum = sum + SumOfOne(sources[i], factors);

@@ -3,10 +3,11 @@
 // norm is taken of that sum. Internal to common/learn (torch types). Thread safety: pure functions.
 //
 // The gradient of a matrix is, for example i, G_i = sum over positions t of delta_it a_it^T, delta
-// the output's gradient and a the input (for a convolution: the patch). With T positions its
-// squared norm is the sum over s, t of (a_is . a_it)(delta_is . delta_it), which needs no G_i:
-// cheaper when 2 T^2 < rows * columns. Sources: Goodfellow 2015; Rochette et al. 2019; Bu et al.
-// 2022.
+// the output's gradient and a the input (for a convolution: the patch). Its squared norm is the sum
+// over s, t of (a_is . a_it)(delta_is . delta_it), which needs no G_i and is cheaper when there are
+// fewer positions than rows * columns / (rows + columns). Otherwise the G_i are computed, some
+// examples at a time, and kept for the weighted sum when they are small. Sources: Goodfellow 2015;
+// Rochette et al. 2019; Bu et al. 2022.
 #pragma once
 
 #include <vector>
@@ -21,10 +22,16 @@ struct Source {
   bool bias = false;
 };
 
-// [examples]: squared norm of the gradient of the parameter that all `sources` are.
-at::Tensor SquaredNorms(const std::vector<Source>& sources);
+struct Norms {
+  at::Tensor squared;  // [examples]
+  at::Tensor vectors;  // the gradients, [examples, values]; undefined when they were not kept
+};
+
+// Of the parameter that all `sources` are. At most `keep` floats of gradients are kept.
+Norms NormsOf(const std::vector<Source>& sources, std::int64_t keep);
 
 // Sum over the examples of factors[i] * gradient_i, in the parameter's shape.
-at::Tensor WeightedSum(const std::vector<Source>& sources, const at::Tensor& factors);
+at::Tensor WeightedSum(const std::vector<Source>& sources, const Norms& norms,
+                       const at::Tensor& factors);
 
 }  // namespace tutti::learn

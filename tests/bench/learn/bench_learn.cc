@@ -1,6 +1,8 @@
 // tutti-bench-learn job JOB.toml [FOLDER]: runs a job on slices of Fashion-MNIST in this process,
 // one line a round. tutti-bench-learn steps JOB.toml [FOLDER]: CPU milliseconds of a private and a
 // plain step of the job's model. JOB.toml is a job file as `tutti run` takes it.
+// tutti-bench-learn dpsgd MODEL BATCH: what privacy costs a step (`tutti-bench dpsgd`).
+#include <charconv>
 #include <cstdio>
 #include <iostream>
 
@@ -10,6 +12,7 @@
 #include "common/learn/runtime.h"
 #include "common/learn/train.h"
 #include "common/model/initial_weights.h"
+#include "tests/bench/learn/dpsgd.h"
 #include "tests/bench/learn/federated.h"
 
 namespace tutti::bench {
@@ -92,9 +95,28 @@ int Steps(v1::JobConfig job, const std::string& folder) {
   return 0;
 }
 
+int Dpsgd(const std::string& model, const std::string& batch) {
+  std::uint32_t examples = 0;
+  const auto [end, error] = std::from_chars(batch.data(), batch.data() + batch.size(), examples);
+  if (error != std::errc() || end != batch.data() + batch.size() || examples < 2 ||
+      examples > 65536) {
+    return Fail(InvalidArgument(Join("batch is ", batch, ", expected 2 to 65536 examples")));
+  }
+  const auto line = DpsgdLine({.model = model, .batch = examples});
+  if (!line.ok()) {
+    return Fail(line.status());
+  }
+  std::printf("%s\n", line->c_str());
+  return 0;
+}
+
 int Main(int argc, char** argv) {
+  if (argc == 4 && std::string(argv[1]) == "dpsgd") {
+    return Dpsgd(argv[2], argv[3]);
+  }
   if (argc < 3 || argc > 4) {
-    std::cerr << "usage: tutti-bench-learn job|steps JOB.toml [FOLDER]\n";
+    std::cerr << "usage: tutti-bench-learn job|steps JOB.toml [FOLDER]\n"
+                 "       tutti-bench-learn dpsgd mlp|lenet|gnconv|lstm BATCH\n";
     return 64;
   }
   const auto loaded = config::Load<v1::JobConfig>(argv[2]);

@@ -1,6 +1,7 @@
 // tutti-bench: what rounds cost, one JSON line a run on standard output.
 #include <malloc.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -70,6 +71,25 @@ CLI::App* AddSecagg(CLI::App& app, tutti::bench::SecaggSettings& settings) {
   return command;
 }
 
+// Models run in a program of their own, which alone is linked with LibTorch.
+CLI::App* AddDpsgd(CLI::App& app, std::string& model, std::uint32_t& batch) {
+  CLI::App* command =
+      app.add_subcommand("dpsgd", "a step of DP-SGD against one without privacy: time and memory");
+  command->add_option("--model", model, "which model")
+      ->check(CLI::IsMember({"mlp", "lenet", "gnconv", "lstm"}));
+  command->add_option("--batch", batch, "examples in the step")->check(CLI::Range(2, 65536));
+  return command;
+}
+
+int RunDpsgd(const std::string& programs, const std::string& model, std::uint32_t batch) {
+  const std::string program = programs + "/tutti-bench-learn";
+  ::execl(program.c_str(), program.c_str(), "dpsgd", model.c_str(), std::to_string(batch).c_str(),
+          nullptr);
+  std::fprintf(stderr, "tutti-bench: cannot run %s; build it: ninja tutti-bench-learn\n",
+               program.c_str());
+  return 1;
+}
+
 int Print(const tutti::StatusOr<nlohmann::json>& line) {
   if (!line.ok()) {
     std::fprintf(stderr, "tutti-bench: %s\n", tutti::TextOf(line.status()).c_str());
@@ -94,7 +114,8 @@ int main(int argc, char** argv) {
       "Measures Tutti; one JSON line a run on standard output.\n"
       "  tutti-bench round --clients 10 --values 1000000\n"
       "  tutti-bench park --clients 1000\n"
-      "  tutti-bench secagg --clients 1000 --values 1000000 --dropout 0.1 --level malicious",
+      "  tutti-bench secagg --clients 1000 --values 1000000 --dropout 0.1 --level malicious\n"
+      "  tutti-bench dpsgd --model lenet --batch 256",
       "tutti-bench");
   app.require_subcommand(1);
   app.set_version_flag("--version", TUTTI_VERSION);
@@ -104,8 +125,14 @@ int main(int argc, char** argv) {
   tutti::bench::SecaggSettings secagg;
   const CLI::App* round_command = AddRound(app, round);
   const CLI::App* secagg_command = AddSecagg(app, secagg);
+  std::string model = "mlp";
+  std::uint32_t batch = 64;
+  const CLI::App* dpsgd_command = AddDpsgd(app, model, batch);
   AddPark(app, park);
   CLI11_PARSE(app, argc, argv);
+  if (dpsgd_command->parsed()) {
+    return RunDpsgd(programs, model, batch);
+  }
   if (secagg_command->parsed()) {
     return Print(tutti::bench::SecaggLine(secagg));
   }

@@ -1,0 +1,21 @@
+// One step of DP-SGD against one without privacy, of models built on LibTorch's own calls. Each way
+// runs in a process of its own, so that its memory is its own. Thread safety: call from main.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "common/base/status.h"
+
+namespace tutti::bench {
+
+struct DpsgdSettings {
+  std::string model = "mlp";  // mlp | lenet | gnconv | lstm
+  std::uint32_t batch = 64;
+  std::uint32_t repetitions = 0;  // 0: as many as take two seconds
+};
+
+// One JSON line: step_ms, plain_step_ms, ratio, extra_mib, plain_extra_mib, method and others.
+StatusOr<std::string> DpsgdLine(const DpsgdSettings& settings);
+
+}  // namespace tutti::bench
