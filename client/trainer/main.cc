@@ -110,4 +110,7 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace tutti::trainer
 
-int main(int argc, char** argv) { return tutti::trainer::Main(argc, argv); }
+int main(int argc, char** argv) {
+  tutti::learn::RestartWithFasterBlas(argv);
+  return tutti::trainer::Main(argc, argv);
+}

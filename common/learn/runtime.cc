@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <link.h>
 #include <malloc.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -72,6 +73,23 @@ void SetUp(std::uint32_t threads) {
   if (void* const symbol = dlsym(RTLD_DEFAULT, "openblas_set_num_threads"); symbol != nullptr) {
     reinterpret_cast<SetThreads>(symbol)(count);
   }
+}
+
+void RestartWithFasterBlas(char** arguments) {
+  using CoreName = char* (*)();
+  void* const symbol = dlsym(RTLD_DEFAULT, "openblas_get_corename");
+  if (symbol == nullptr || std::getenv("OPENBLAS_CORETYPE") != nullptr) {
+    return;
+  }
+#if defined(__x86_64__)
+  const std::string_view core = reinterpret_cast<CoreName>(symbol)();
+  if (core == "Prescott" && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    ::setenv("OPENBLAS_CORETYPE", "Haswell", 1);
+    ::execv("/proc/self/exe", arguments);
+  }
+#else
+  static_cast<void>(arguments);
+#endif
 }
 
 RuntimeReport DescribeRuntime() {

@@ -20,6 +20,12 @@ struct RuntimeReport {
 // computation of small models.
 void SetUp(std::uint32_t threads);
 
+// OpenBLAS falls back to kernels of 2004 on a processor it does not know, a third of what the
+// processor can do. When it did so here and newer kernels would run, starts this program anew with
+// OPENBLAS_CORETYPE set to them, and does not return. Somebody's own setting is left alone. Call
+// first in main.
+void RestartWithFasterBlas(char** arguments);
+
 // A few milliseconds.
 RuntimeReport DescribeRuntime();
 

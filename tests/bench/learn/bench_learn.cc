@@ -133,4 +133,7 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace tutti::bench
 
-int main(int argc, char** argv) { return tutti::bench::Main(argc, argv); }
+int main(int argc, char** argv) {
+  tutti::learn::RestartWithFasterBlas(argv);
+  return tutti::bench::Main(argc, argv);
+}
