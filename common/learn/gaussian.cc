@@ -16,6 +16,13 @@ constexpr double kGridStepsPerStddev =
 
 double Density(double x) { return std::exp(-0.5 * x * x); }
 
+// std::nearbyint, which is a call where the processor's instruction for it may not be assumed: from
+// 2^52 on doubles are whole numbers, and adding that rounds half to even.
+inline double ToInteger(double value) {
+  constexpr double kShift = 0x1.8p52;
+  return std::abs(value) < 0x1p51 ? (value + kShift) - kShift : std::nearbyint(value);
+}
+
 }  // namespace
 
 Gaussian::Gaussian(SecureRng& bits) : bits_(bits) {
@@ -35,12 +42,9 @@ Gaussian::Gaussian(SecureRng& bits) : bits_(bits) {
 
 Gaussian::~Gaussian() { Wipe(buffer_.data(), sizeof(buffer_)); }
 
-std::uint64_t Gaussian::Bits() {
-  if (next_ == buffer_.size()) {
-    bits_.Fill({reinterpret_cast<std::uint8_t*>(buffer_.data()), sizeof(buffer_)});
-    next_ = 0;
-  }
-  return buffer_[next_++];
+void Gaussian::Refill() {
+  bits_.Fill({reinterpret_cast<std::uint8_t*>(buffer_.data()), sizeof(buffer_)});
+  next_ = 0;
 }
 
 double Gaussian::Unit() { return (static_cast<double>(Bits() >> 11) + 1.0) * 0x1.0p-53; }
@@ -55,12 +59,10 @@ double Gaussian::Tail(bool negative) {
   }
 }
 
-double Gaussian::Next() {
+double Gaussian::Rest(std::uint64_t draw) {
   while (true) {
-    const std::uint64_t draw = Bits();
     const std::size_t layer = draw & (kLayers - 1);
-    const double u = static_cast<double>(static_cast<std::int64_t>(draw) >> 10) *
-                     0x1.0p-53;  // [-1, 1), bits 10..63
+    const double u = Signed(draw);
     if (std::abs(u) < inner_[layer]) {
       return u * edge_[layer];
     }
@@ -72,6 +74,7 @@ double Gaussian::Next() {
     if (y < Density(x)) {
       return x;
     }
+    draw = Bits();
   }
 }
 
@@ -100,8 +103,8 @@ void AddGridNoise(const GridNoise& noise, Gaussian& gaussian, std::span<float> v
   }
   const double per_step = 1.0 / noise.step;
   for (float& value : values) {
-    const double steps = std::nearbyint(static_cast<double>(value) * per_step) +
-                         std::nearbyint(gaussian.Next() * kGridStepsPerStddev);
+    const double steps = ToInteger(static_cast<double>(value) * per_step) +
+                         ToInteger(gaussian.Next() * kGridStepsPerStddev);
     value = static_cast<float>(steps * noise.step);
   }
 }
