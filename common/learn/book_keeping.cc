@@ -39,7 +39,7 @@ Status Record(const ClipRequest& request, Tape& tape, at::Tensor& losses) {
   }
   // A model may compute what it does not use.
   const std::vector<at::Tensor> deltas = torch::autograd::grad(
-      {losses.sum()}, outputs, {}, c10::nullopt, false, /*allow_unused=*/true);
+      {losses.sum()}, outputs, {}, {}, false, /*allow_unused=*/true);
   for (std::size_t i = 0; i < deltas.size(); ++i) {
     tape.uses[i].delta = deltas[i];
     tape.uses[i].input = tape.uses[i].input.detach();

@@ -23,6 +23,7 @@ constexpr c10::DispatchKey kKey = c10::DispatchKey::TESTING_ONLY_GenericMode;
 // The fallback below is one function for the whole process: only a thread-local can tell it whose
 // call it sees.
 thread_local Tape* current_tape = nullptr;
+thread_local const Substitution* current_substitution = nullptr;
 
 // Calls that overwrite their first argument and are carried out on a copy instead: the values a
 // rule needs stay what they were. A model that reads the old tensor afterwards computes something
@@ -105,6 +106,10 @@ void Watch(const c10::OperatorHandle& handle, c10::DispatchKeySet, torch::jit::S
   Tape* const tape = current_tape;
   c10::OperatorHandle op = handle;
   if (tape == nullptr) {
+    for (std::size_t i = stack->size() - op.schema().arguments().size();
+         current_substitution != nullptr && i < stack->size(); ++i) {
+      current_substitution->Apply((*stack)[i]);
+    }
     op.callBoxed(stack);
     return;
   }
@@ -158,6 +163,38 @@ struct Recording::Mode {
 Recording::Recording(Tape& tape) : mode_(std::make_unique<Mode>()) { current_tape = &tape; }
 
 Recording::~Recording() { current_tape = nullptr; }
+
+struct Substitution::Mode {
+  c10::impl::IncludeDispatchKeyGuard include{kKey};
+};
+
+Substitution::Substitution(const std::vector<at::Tensor>& originals,
+                           const std::vector<at::Tensor>& replacements)
+    : originals_(originals), replacements_(replacements), mode_(std::make_unique<Mode>()) {
+  current_substitution = this;
+}
+
+Substitution::~Substitution() { current_substitution = nullptr; }
+
+void Substitution::Apply(c10::IValue& argument) const {
+  const auto replaced = [&](const at::Tensor& tensor) {
+    for (std::size_t i = 0; i < originals_.size(); ++i) {
+      if (tensor.defined() && tensor.is_same(originals_[i])) {
+        return replacements_[i];
+      }
+    }
+    return tensor;
+  };
+  if (argument.isTensor()) {
+    argument = replaced(argument.toTensor());
+  } else if (argument.isTensorList()) {
+    std::vector<at::Tensor> list;
+    for (const at::Tensor& tensor : argument.toTensorVector()) {
+      list.push_back(replaced(tensor));
+    }
+    argument = c10::IValue(std::move(list));
+  }
+}
 
 at::Tensor RecordedLinear(Tape& tape, const at::Tensor& input, const at::Tensor& weight,
                           const at::Tensor& bias) {

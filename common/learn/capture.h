@@ -70,6 +70,26 @@ class Recording {
   std::unique_ptr<Mode> mode_;
 };
 
+// While it lives, calls on this thread get `replacements[i]` wherever they are given
+// `originals[i]`: a model is run with other parameters than it holds. Not inside a recording.
+class Substitution {
+ public:
+  Substitution(const std::vector<at::Tensor>& originals,
+               const std::vector<at::Tensor>& replacements);
+  ~Substitution();
+  Substitution(const Substitution&) = delete;
+  Substitution& operator=(const Substitution&) = delete;
+
+  // Internal to capture.cc.
+  void Apply(c10::IValue& argument) const;
+
+ private:
+  struct Mode;
+  const std::vector<at::Tensor>& originals_;
+  const std::vector<at::Tensor>& replacements_;
+  std::unique_ptr<Mode> mode_;
+};
+
 // Inside a recording: at::linear, recorded, for a layer that is made of others (recurrent.h).
 at::Tensor RecordedLinear(Tape& tape, const at::Tensor& input, const at::Tensor& weight,
                           const at::Tensor& bias);

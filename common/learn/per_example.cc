@@ -11,6 +11,7 @@
 
 #include "common/base/text.h"
 #include "common/learn/capture.h"
+#include "common/learn/vmap.h"
 
 namespace tutti::learn {
 namespace {
@@ -95,26 +96,48 @@ bool Agree(const ClippedSum& fast, const ClippedSum& reference) {
   return true;
 }
 
+// LibTorch throws where it cannot transform a call.
+bool VmapAgrees(const ClipRequest& request, const ClippedSum& reference) {
+  try {
+    const StatusOr<ClippedSum> sum = ClipByVmap(request);
+    return sum.ok() && Agree(*sum, reference);
+  } catch (const c10::Error&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 std::string_view MethodName(GradientMethod method) {
-  return method == GradientMethod::kBookKeeping ? "book-keeping" : "single examples";
+  switch (method) {
+    case GradientMethod::kBookKeeping:
+      return "book-keeping";
+    case GradientMethod::kVmap:
+      return "vmap";
+    case GradientMethod::kSingleExamples:
+      return "single examples";
+  }
+  return "";
 }
 
 StatusOr<MethodChoice> ChooseMethod(const ClipRequest& request) {
   const std::string problem = TapeProblem(request);
   TUTTI_TRY(MixingOf(problem));
   TUTTI_TRY(CheckIndependence(request));
-  if (!problem.empty()) {
-    return MethodChoice{GradientMethod::kSingleExamples, Join("the model has ", problem)};
-  }
   TUTTI_ASSIGN(const ClippedSum reference, ClipSingleExamples(request));
-  TUTTI_ASSIGN(const ClippedSum fast, ClipByBookKeeping(request));
-  if (!Agree(fast, reference)) {
-    return MethodChoice{GradientMethod::kSingleExamples,
-                        "book-keeping does not give what single examples give"};
+  MethodChoice choice;
+  if (problem.empty()) {
+    TUTTI_ASSIGN(const ClippedSum fast, ClipByBookKeeping(request));
+    if (Agree(fast, reference)) {
+      return choice;
+    }
+    choice.reason = "book-keeping does not give what single examples give";
+  } else {
+    choice.reason = Join("the model has ", problem);
   }
-  return MethodChoice{};
+  choice.method =
+      VmapAgrees(request, reference) ? GradientMethod::kVmap : GradientMethod::kSingleExamples;
+  return choice;
 }
 
 StatusOr<ClippedSum> ClipSingleExamples(const ClipRequest& request) {
@@ -126,7 +149,7 @@ StatusOr<ClippedSum> ClipSingleExamples(const ClipRequest& request) {
         at::cross_entropy_loss(request.forward(request.inputs.narrow(0, i, 1)),
                                request.labels.narrow(0, i, 1), {}, at::Reduction::None);
     const std::vector<at::Tensor> gradients = torch::autograd::grad(
-        {loss.sum()}, request.parameters, {}, c10::nullopt, false, /*allow_unused=*/true);
+        {loss.sum()}, request.parameters, {}, {}, false, /*allow_unused=*/true);
     const c10::NoGradGuard no_grad;
     at::Tensor squared = at::zeros({1}, loss.options());
     for (const at::Tensor& gradient : gradients) {
@@ -154,8 +177,15 @@ StatusOr<ClippedSum> ClipSingleExamples(const ClipRequest& request) {
 }
 
 StatusOr<ClippedSum> ClipBy(GradientMethod method, const ClipRequest& request) {
-  return method == GradientMethod::kBookKeeping ? ClipByBookKeeping(request)
-                                                : ClipSingleExamples(request);
+  switch (method) {
+    case GradientMethod::kBookKeeping:
+      return ClipByBookKeeping(request);
+    case GradientMethod::kVmap:
+      return ClipByVmap(request);
+    case GradientMethod::kSingleExamples:
+      return ClipSingleExamples(request);
+  }
+  return Internal("unknown gradient method");
 }
 
 }  // namespace tutti::learn

@@ -1,8 +1,8 @@
-// Per-example clipped gradients of any model: by book-keeping where the rules cover it, else one
-// example at a time. Which of them is decided before the first step, by trying: a model whose
-// result for one example depends on the others is refused, and book-keeping is used only if it
-// gives what single examples give. Internal to common/learn (torch types). Thread safety: as
-// book_keeping.h.
+// Per-example clipped gradients of any model: by book-keeping where the rules cover it, else by
+// vmap, else one example at a time. Which of them is decided before the first step, by trying: a
+// model whose result for one example depends on the others is refused, and a faster way is used
+// only if it gives what single examples give. Internal to common/learn (torch types). Thread
+// safety: as book_keeping.h.
 #pragma once
 
 #include <string>
@@ -11,8 +11,8 @@
 
 namespace tutti::learn {
 
-enum class GradientMethod { kBookKeeping, kSingleExamples };
-std::string_view MethodName(GradientMethod method);  // "book-keeping", "single examples"
+enum class GradientMethod { kBookKeeping, kVmap, kSingleExamples };
+std::string_view MethodName(GradientMethod method);  // "book-keeping", "vmap", "single examples"
 
 struct MethodChoice {
   GradientMethod method = GradientMethod::kBookKeeping;

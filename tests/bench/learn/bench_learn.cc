@@ -95,14 +95,14 @@ int Steps(v1::JobConfig job, const std::string& folder) {
   return 0;
 }
 
-int Dpsgd(const std::string& model, const std::string& batch) {
+int Dpsgd(const std::string& model, const std::string& batch, const std::string& method) {
   std::uint32_t examples = 0;
   const auto [end, error] = std::from_chars(batch.data(), batch.data() + batch.size(), examples);
   if (error != std::errc() || end != batch.data() + batch.size() || examples < 2 ||
       examples > 65536) {
     return Fail(InvalidArgument(Join("batch is ", batch, ", expected 2 to 65536 examples")));
   }
-  const auto line = DpsgdLine({.model = model, .batch = examples});
+  const auto line = DpsgdLine({.model = model, .batch = examples, .method = method});
   if (!line.ok()) {
     return Fail(line.status());
   }
@@ -111,12 +111,13 @@ int Dpsgd(const std::string& model, const std::string& batch) {
 }
 
 int Main(int argc, char** argv) {
-  if (argc == 4 && std::string(argv[1]) == "dpsgd") {
-    return Dpsgd(argv[2], argv[3]);
+  if (argc >= 4 && std::string(argv[1]) == "dpsgd") {
+    return Dpsgd(argv[2], argv[3], argc > 4 ? argv[4] : "chosen");
   }
   if (argc < 3 || argc > 4) {
     std::cerr << "usage: tutti-bench-learn job|steps JOB.toml [FOLDER]\n"
-                 "       tutti-bench-learn dpsgd mlp|lenet|gnconv|lstm BATCH\n";
+                 "       tutti-bench-learn dpsgd mlp|lenet|gnconv|lstm BATCH [chosen|vmap|\"single "
+                 "examples\"]\n";
     return 64;
   }
   const auto loaded = config::Load<v1::JobConfig>(argv[2]);

@@ -57,8 +57,8 @@ Model Lenet() {  // 431,080 values
              lb = m.New({50}), w = m.New({500, 800}), b = m.New({500}), v = m.New({10, 500}),
              c = m.New({10});
   m.forward = [=](const at::Tensor& x) {
-    at::Tensor h = at::max_pool2d(at::relu(at::conv2d(x, k, kb)), {2, 2});
-    h = at::max_pool2d(at::relu(at::conv2d(h, l, lb)), {2, 2});
+    at::Tensor h = at::max_pool2d(at::relu(at::conv2d(x, k, kb, {1, 1})), {2, 2});
+    h = at::max_pool2d(at::relu(at::conv2d(h, l, lb, {1, 1})), {2, 2});
     return at::linear(at::relu(at::linear(at::flatten(h, 1), w, b)), v, c);
   };
   return m;
@@ -70,8 +70,9 @@ Model GroupNormConv() {
              l = m.New({64, 32, 3, 3}), lb = m.New({64}), n = m.New({64}), nb = m.New({64}),
              w = m.New({10, 1024}), b = m.New({10});
   m.forward = [=](const at::Tensor& x) {
-    at::Tensor h = at::relu(at::group_norm(at::conv2d(x, k, kb, 1, 1), 8, g, gb));
-    h = at::relu(at::group_norm(at::conv2d(at::max_pool2d(h, {2, 2}), l, lb, 1, 1), 8, n, nb));
+    at::Tensor h = at::relu(at::group_norm(at::conv2d(x, k, kb, {1, 1}, {1, 1}), 8, g, gb));
+    h = at::relu(
+        at::group_norm(at::conv2d(at::max_pool2d(h, {2, 2}), l, lb, {1, 1}, {1, 1}), 8, n, nb));
     return at::linear(at::flatten(at::max_pool2d(h, {4, 4}), 1), w, b);
   };
   return m;
@@ -116,7 +117,8 @@ class Stepper {
     }
   }
 
-  const std::string method() const { return std::string(learn::MethodName(choice_.method)); }
+  void Use(learn::GradientMethod method) { choice_.method = method; }
+  std::string method() const { return std::string(learn::MethodName(choice_.method)); }
   std::int64_t values() const { return model_.values(); }
 
   void Plain() {
@@ -181,6 +183,11 @@ struct Measured {
 Measured Measure(const DpsgdSettings& settings, bool with_privacy) {
   learn::SetUp(1);
   Stepper stepper(*ModelOf(settings.model), settings.batch, with_privacy);
+  for (const auto method : {learn::GradientMethod::kVmap, learn::GradientMethod::kSingleExamples}) {
+    if (settings.method == learn::MethodName(method)) {
+      stepper.Use(method);
+    }
+  }
   const auto step = [&] { with_privacy ? stepper.Private() : stepper.Plain(); };
   Measured measured;
   measured.values = stepper.values();

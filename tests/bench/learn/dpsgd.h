@@ -12,6 +12,7 @@ namespace tutti::bench {
 struct DpsgdSettings {
   std::string model = "mlp";  // mlp | lenet | gnconv | lstm
   std::uint32_t batch = 64;
+  std::string method = "chosen";  // or one of learn::MethodName
   std::uint32_t repetitions = 0;  // 0: as many as take two seconds
 };
 

@@ -72,19 +72,22 @@ CLI::App* AddSecagg(CLI::App& app, tutti::bench::SecaggSettings& settings) {
 }
 
 // Models run in a program of their own, which alone is linked with LibTorch.
-CLI::App* AddDpsgd(CLI::App& app, std::string& model, std::uint32_t& batch) {
+CLI::App* AddDpsgd(CLI::App& app, std::string& model, std::uint32_t& batch, std::string& method) {
   CLI::App* command =
       app.add_subcommand("dpsgd", "a step of DP-SGD against one without privacy: time and memory");
   command->add_option("--model", model, "which model")
       ->check(CLI::IsMember({"mlp", "lenet", "gnconv", "lstm"}));
   command->add_option("--batch", batch, "examples in the step")->check(CLI::Range(2, 65536));
+  command->add_option("--method", method, "chosen as the trainer does, or this one")
+      ->check(CLI::IsMember({"chosen", "vmap", "single examples"}));
   return command;
 }
 
-int RunDpsgd(const std::string& programs, const std::string& model, std::uint32_t batch) {
+int RunDpsgd(const std::string& programs, const std::string& model, std::uint32_t batch,
+             const std::string& method) {
   const std::string program = programs + "/tutti-bench-learn";
   ::execl(program.c_str(), program.c_str(), "dpsgd", model.c_str(), std::to_string(batch).c_str(),
-          nullptr);
+          method.c_str(), nullptr);
   std::fprintf(stderr, "tutti-bench: cannot run %s; build it: ninja tutti-bench-learn\n",
                program.c_str());
   return 1;
@@ -126,12 +129,13 @@ int main(int argc, char** argv) {
   const CLI::App* round_command = AddRound(app, round);
   const CLI::App* secagg_command = AddSecagg(app, secagg);
   std::string model = "mlp";
+  std::string method = "chosen";
   std::uint32_t batch = 64;
-  const CLI::App* dpsgd_command = AddDpsgd(app, model, batch);
+  const CLI::App* dpsgd_command = AddDpsgd(app, model, batch, method);
   AddPark(app, park);
   CLI11_PARSE(app, argc, argv);
   if (dpsgd_command->parsed()) {
-    return RunDpsgd(programs, model, batch);
+    return RunDpsgd(programs, model, batch, method);
   }
   if (secagg_command->parsed()) {
     return Print(tutti::bench::SecaggLine(secagg));

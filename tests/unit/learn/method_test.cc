@@ -20,12 +20,12 @@ struct Setting {
     const std::vector<at::Tensor> parameters{w, v};
     return ChooseMethod({forward, parameters, x, y, 0.5});
   }
-  void RequireSingles(const Forward& forward, const char* reason) {
+  void RequireWay(GradientMethod method, const Forward& forward, const char* reason) {
     const auto choice = Choose(forward);
     INFO(choice.status());
     REQUIRE(choice.ok());
     INFO(choice->reason);
-    REQUIRE(choice->method == GradientMethod::kSingleExamples);
+    REQUIRE(choice->method == method);
     REQUIRE(choice->reason.find(reason) != std::string::npos);
   }
   void RequireRefused(const Forward& forward, const char* text) {
@@ -66,21 +66,34 @@ TEST_CASE("a model the rules cover is computed by book-keeping", "[method]") {
   REQUIRE(choice->reason.empty());
 }
 
-TEST_CASE("a model the rules do not cover is computed one example at a time", "[method]") {
+TEST_CASE("a model the rules do not cover is transformed, or computed one example at a time",
+          "[method]") {
   Setting s;
-  s.RequireSingles(
+  constexpr auto kVmap = GradientMethod::kVmap;
+  s.RequireWay(
+      kVmap,
       [&](const at::Tensor& x) {
         return at::einsum("bi,oi->bo", {x, s.w});
       },
       "aten::einsum");
-  s.RequireSingles([&](const at::Tensor& x) { return at::linear(at::flip(x, {1}), s.w); },
-                   "aten::flip");
-  s.RequireSingles([&](const at::Tensor& x) { return at::linear(x, s.w * 2); }, "aten::mul");
+  s.RequireWay(
+      kVmap, [&](const at::Tensor& x) { return at::linear(at::flip(x, {1}), s.w); }, "aten::flip");
+  s.RequireWay(
+      kVmap, [&](const at::Tensor& x) { return at::linear(x, s.w * 2); }, "aten::mul");
+  // What it does depends on the values: no transformation can follow.
+  s.RequireWay(
+      GradientMethod::kSingleExamples,
+      [&](const at::Tensor& x) {
+        const at::Tensor h = at::linear(x, s.w);
+        return h.sum().item<double>() > 1e9 ? h * 2 : h;
+      },
+      "aten::sum");
 }
 
 TEST_CASE("a value that is read after it was overwritten is found by comparing", "[method]") {
   Setting s;
-  s.RequireSingles(
+  s.RequireWay(
+      GradientMethod::kVmap,
       [&](const at::Tensor& x) {
         at::Tensor h = at::linear(x, s.w);
         h.relu_();
@@ -117,19 +130,21 @@ TEST_CASE("a model that mixes examples is refused with what to use instead", "[m
                    "rows of logits");
 }
 
-TEST_CASE("single examples give the definition's sum and leave out what is not finite",
-          "[method]") {
+TEST_CASE("every way gives the definition's sum and leaves out what is not finite", "[method]") {
   Setting s;
   const Forward forward = [&](const at::Tensor& x) { return at::linear(x, s.w); };
   const std::vector<at::Tensor> parameters{s.w, s.v};
   s.x.select(0, 2).fill_(std::numeric_limits<float>::quiet_NaN());
   const auto sum = ClipSingleExamples({forward, parameters, s.x, s.y, 0.1});
-  const auto fast = ClipByBookKeeping({forward, parameters, s.x, s.y, 0.1});
   REQUIRE(sum.ok());
-  REQUIRE(fast.ok());
-  REQUIRE((sum->gradients[0] - fast->gradients[0]).abs().max().item<double>() < 1e-6);
   REQUIRE_FALSE(sum->gradients[1].defined());
   REQUIRE_FALSE(std::isfinite(sum->norms.select(0, 2).item<double>()));
+  for (const auto method : {GradientMethod::kBookKeeping, GradientMethod::kVmap}) {
+    const auto fast = ClipBy(method, {forward, parameters, s.x, s.y, 0.1});
+    REQUIRE(fast.ok());
+    REQUIRE((sum->gradients[0] - fast->gradients[0]).abs().max().item<double>() < 1e-6);
+    REQUIRE_FALSE(std::isfinite(fast->norms.select(0, 2).item<double>()));
+  }
 }
 
 TEST_CASE("a TorchScript model is computed by the same rules", "[method]") {
