@@ -11,7 +11,7 @@ set -euo pipefail
 
 build_packages=(
   build-essential cmake ninja-build ccache mold pkg-config git ca-certificates
-  libssl-dev openssl
+  libssl-dev openssl libsodium-dev
   libprotobuf-dev protobuf-compiler libgrpc++-dev libgrpc-dev protobuf-compiler-grpc
   libspdlog-dev libsqlite3-dev zlib1g-dev
   libtomlplusplus-dev libcli11-dev nlohmann-json3-dev

@@ -20,6 +20,7 @@
 #include "server/http/metrics.h"
 #include "server/ledger_watch.h"
 #include "server/publisher.h"
+#include "server/rpc/partial_uploads.h"
 #include "server/rpc/ports.h"
 #include "server/store/directory.h"
 #include "server/watchers.h"
@@ -42,6 +43,7 @@ struct CoordinatorParts {
   store::Directory& directory;
   http::Metrics& metrics;
   rpc::SpoolPool& pool;
+  rpc::PartialUploads& partial;
   platform::Executor& disk;  // one thread
   const Clock& clock;
   crypto::PeerVerifier& verifier;  // used by the core thread only

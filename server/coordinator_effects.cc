@@ -66,6 +66,7 @@ void Coordinator::Do(round::Reply& effect) {
 
 void Coordinator::Do(round::BeginSum& effect) {
   sums_[effect.session] = std::make_unique<secagg::Accumulator>(effect.layout);
+  parts_.partial.BeginSession(effect.session);
 }
 
 void Coordinator::Do(round::AcceptUpload& effect) {
@@ -102,6 +103,7 @@ void Coordinator::Do(round::DropUpload& effect) {
 
 void Coordinator::Do(round::DropSum& effect) {
   sums_.erase(effect.session);
+  parts_.partial.EndSession(effect.session);
   parts_.pool.Trim();
 }
 
@@ -120,6 +122,7 @@ void Coordinator::Do(round::PersistSurvivors& effect) {
     unpersisted_.insert(effect.session);
   }
   Failpoint("server.survivors_stored");
+  parts_.partial.EndSession(effect.session);
   parts_.pool.Trim();
 }
 

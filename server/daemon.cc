@@ -75,6 +75,7 @@ struct Daemon::State {
   store::Directory directory;
   http::Metrics metrics;
   rpc::SpoolPool pool;
+  rpc::PartialUploads partial;  // after the pool it gives spools back to
   crypto::SystemRng rng;
   std::unique_ptr<crypto::CachingVerifier> verifier;
   std::unique_ptr<rpc::Identity> identity;
@@ -156,6 +157,7 @@ Status Daemon::State::StartCoordinator() {
                                                                          .directory = directory,
                                                                          .metrics = metrics,
                                                                          .pool = pool,
+                                                                         .partial = partial,
                                                                          .disk = *disk,
                                                                          .clock = clock,
                                                                          .verifier = *verifier,
@@ -188,6 +190,7 @@ void Daemon::State::MakeServices() {
       .disk = *disk,
       .metrics = metrics,
       .pool = pool,
+      .partial = partial,
       .clock = clock,
       .stall = Milliseconds(static_cast<std::int64_t>(config.limits().stall_seconds() * 1000))});
   remote_admin = std::make_unique<rpc::AdminService>(Admin(identity.get()));

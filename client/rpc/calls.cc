@@ -1,12 +1,15 @@
 // One try of each call. Retrying is grpc_link.cc's business.
 #include <algorithm>
+#include <charconv>
 #include <chrono>
+#include <string_view>
 
 #include "client/rpc/link_state.h"
 #include "client/rpc/raw_stream.h"
 #include "common/base/guard.h"
 #include "common/base/text.h"
 #include "common/failpoint/failpoint.h"
+#include "common/log/log.h"
 #include "common/rpc/chunk.h"
 #include "common/secagg/chunks.h"
 #include "common/wire/conversation.h"
@@ -60,6 +63,25 @@ struct UnaryCall {
     return Run<v1::EvaluationRequest>(&Stub::ReportEvaluation, request);
   }
 };
+
+// Where the coordinator asks a broken upload of `bytes` bytes to go on; 0 when it does not say.
+StatusOr<std::uint64_t> AskedOffset(const grpc::ClientContext& context, std::uint64_t bytes) {
+  const auto& metadata = context.GetServerInitialMetadata();
+  const auto found = metadata.find(rpc::kOffsetMetadata);
+  if (found == metadata.end()) {
+    return 0;
+  }
+  const std::string_view text(found->second.data(), found->second.size());
+  std::uint64_t offset = 0;
+  const auto [end, error] = std::from_chars(text.begin(), text.end(), offset);
+  if (error != std::errc() || end != text.end() || offset >= bytes ||
+      offset % secagg::kChunkBytes != 0) {
+    return InvalidArgument(Join("the coordinator asks to go on at byte \"", Escaped(text, 32),
+                                "\" of an upload of ", bytes, " bytes; expected a multiple of ",
+                                secagg::kChunkBytes, " below that"));
+  }
+  return offset;
+}
 
 }  // namespace
 
@@ -123,7 +145,7 @@ Try GrpcLink::State::FetchOnce(const Digest& sha256, std::uint64_t bytes, Downlo
 }
 
 Try GrpcLink::State::UploadOnce(const protocol::UploadHeader& header, const SharedBytes& vector,
-                                const std::stop_token& stop) {
+                                bool resume, const std::stop_token& stop) {
   grpc::ClientContext context;
   Prepare(context);
   context.set_deadline(std::chrono::system_clock::now() + kTransferDeadline);
@@ -131,11 +153,23 @@ Try GrpcLink::State::UploadOnce(const protocol::UploadHeader& header, const Shar
   RawStream stream(channel, context, kUpload);
   v1::UploadChunk first;
   wire::ToProto(header, &first);
+  first.set_resume(resume);
   // The header alone first: until the coordinator has a place for this vector, no data waits there.
   bool open = stream.Write(BufferOf(first));
   const BytesView bytes(*vector);
+  std::uint64_t start = 0;
+  if (resume && open && stream.ReadInitialMetadata()) {
+    const auto asked = AskedOffset(context, bytes.size());
+    if (!asked.ok()) {
+      context.TryCancel();
+      stream.Finish();
+      return {asked.status(), std::nullopt};
+    }
+    start = *asked;
+    log::Debug("upload_resumed", {{"byte", start}, {"bytes", bytes.size()}});
+  }
   // A failed write ends the call; Finish says why.
-  for (std::size_t offset = 0; open && offset < bytes.size(); offset += secagg::kChunkBytes) {
+  for (std::size_t offset = start; open && offset < bytes.size(); offset += secagg::kChunkBytes) {
     const auto part = bytes.subspan(offset, std::min(secagg::kChunkBytes, bytes.size() - offset));
     bytes_sent += part.size();
     open = stream.Write(rpc::MakeChunk(vector, part, offset));

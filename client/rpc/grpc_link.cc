@@ -1,6 +1,7 @@
 #include "client/rpc/grpc_link.h"
 
 #include <chrono>
+#include <utility>
 
 #include "client/rpc/link_state.h"
 #include "common/base/text.h"
@@ -206,7 +207,9 @@ StatusOr<Bytes> GrpcLink::FetchModel(const Digest& sha256, std::uint64_t bytes,
 
 Status GrpcLink::Upload(const protocol::UploadHeader& header, SharedBytes vector,
                         std::stop_token stop) {
-  return state_->Retry(stop, [&] { return state_->UploadOnce(header, vector, stop); });
+  bool resume = false;
+  return state_->Retry(
+      stop, [&] { return state_->UploadOnce(header, vector, std::exchange(resume, true), stop); });
 }
 
 }  // namespace tutti::client_rpc

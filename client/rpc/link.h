@@ -26,8 +26,8 @@ class Link {
   // hash or length.
   virtual StatusOr<Bytes> FetchModel(const Digest& sha256, std::uint64_t bytes,
                                      std::stop_token stop) = 0;
-  // The masked vector in chunks; from the start again when the connection breaks. It is sent from
-  // where it lies, and must not change any more.
+  // The masked vector in chunks; when the connection breaks it goes on from the last whole chunk
+  // the coordinator has. It is sent from where it lies, and must not change any more.
   virtual Status Upload(const protocol::UploadHeader& header, SharedBytes vector,
                         std::stop_token stop) = 0;
   // What the next attach tells of the ledger.

@@ -47,7 +47,8 @@ struct GrpcLink::State {
   };
   Try FetchOnce(const Digest& sha256, std::uint64_t bytes, Download& model,
                 const std::stop_token& stop);
-  Try UploadOnce(const protocol::UploadHeader& header, const SharedBytes& vector,
+  // `resume`: part of it may have arrived before; asks the coordinator where to go on.
+  Try UploadOnce(const protocol::UploadHeader& header, const SharedBytes& vector, bool resume,
                  const std::stop_token& stop);
 
   const LinkSettings settings;

@@ -23,6 +23,11 @@ bool RawStream::Await() {
   return queue_.Next(&tag, &ok) && ok;
 }
 
+bool RawStream::ReadInitialMetadata() {
+  call_->ReadInitialMetadata(this);
+  return Await();
+}
+
 bool RawStream::Write(const grpc::ByteBuffer& message) {
   call_->Write(message, this);
   return Await();

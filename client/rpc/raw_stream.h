@@ -18,6 +18,8 @@ class RawStream {
             const std::string& method);
   ~RawStream();
 
+  // Waits for the initial metadata, which is in the context then; before the first Read only.
+  bool ReadInitialMetadata();
   bool Write(const grpc::ByteBuffer& message);  // false: the call is over, Finish says why
   bool WritesDone();
   bool Read(grpc::ByteBuffer& message);  // false: no more messages

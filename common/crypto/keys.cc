@@ -4,6 +4,8 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+#include <sodium/core.h>
+#include <sodium/crypto_sign.h>
 
 #include "common/crypto/openssl_handles.h"
 
@@ -111,16 +113,10 @@ Signature Sign(const Ed25519Private& key, BytesView message) {
 }
 
 bool Verify(const Ed25519Public& key, BytesView message, const Signature& signature) {
-  const PkeyHandle pkey = PublicPkey(EVP_PKEY_ED25519, key.data());
-  const DigestContext context(EVP_MD_CTX_new());
-  TUTTI_CHECK(context != nullptr);
-  TUTTI_CHECK(EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, pkey.get()) == 1);
-  const bool valid = EVP_DigestVerify(context.get(), signature.data(), signature.size(),
-                                      message.data(), message.size()) == 1;
-  if (!valid) {
-    ERR_clear_error();
-  }
-  return valid;
+  static const bool ready = sodium_init() >= 0;
+  TUTTI_CHECK(ready);
+  return crypto_sign_verify_detached(signature.data(), message.data(), message.size(),
+                                     key.data()) == 0;
 }
 
 }  // namespace tutti::crypto

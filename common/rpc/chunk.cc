@@ -94,6 +94,14 @@ StatusOr<ChunkHead> ParseChunk(grpc::ByteBuffer* buffer, const ChunkData& on_dat
           return Malformed("offset is cut off");
         }
         break;
+      case Tag(5, kVarint): {
+        std::uint64_t resume = 0;
+        if (!in.ReadVarint64(&resume)) {
+          return Malformed("resume is cut off");
+        }
+        head.fields.set_resume(resume != 0);
+        break;
+      }
       case Tag(4, kLengthDelimited):
         TUTTI_TRY(ReadData(in, head, on_data));
         had_data = true;

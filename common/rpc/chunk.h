@@ -15,8 +15,11 @@
 
 namespace tutti::rpc {
 
+// Initial metadata of an upload whose first chunk says `resume`: the byte to go on from, decimal.
+inline constexpr char kOffsetMetadata[] = "tutti-upload-offset";
+
 struct ChunkHead {
-  v1::UploadChunk fields;  // session and header as sent; no data
+  v1::UploadChunk fields;  // session, header and resume as sent; no data
   bool has_header = false;
   std::uint64_t offset = 0;  // bytes
   std::uint64_t data_bytes = 0;

@@ -58,6 +58,10 @@ struct Metrics::State {
       Counters(registry, "tutti_server_ledger_doubts_total",
                "Reports of privacy ledgers that went back or forked")
           .Add({});
+  prometheus::Counter& resumed_uploads =
+      Counters(registry, "tutti_server_resumed_uploads_total",
+               "Uploads that broke off and went on where they were")
+          .Add({});
   prometheus::Gauge& max_epsilon =
       Gauges(registry, "tutti_server_max_epsilon_reported",
              "Largest privacy loss any client in the newest round's sum reported")
@@ -98,6 +102,8 @@ void Metrics::SetUploads(std::size_t in_memory, std::size_t in_files) {
 void Metrics::AddRefusal(const std::string& code) {
   state_->refusals.Add({{"code", code}}).Increment();
 }
+
+void Metrics::AddResumedUpload() { state_->resumed_uploads.Increment(); }
 
 void Metrics::AddLedgerDoubt() { state_->ledger_doubts.Increment(); }
 

@@ -32,6 +32,7 @@ class Metrics {
   void SetPhase(int phase);  // round::Phase: 0 idle .. 7 publishing
   void SetQueue(std::size_t events);
   void SetUploads(std::size_t in_memory, std::size_t in_files);
+  void AddResumedUpload();
   void AddRefusal(const std::string& code);  // code: a status code's name
   void AddLedgerDoubt();
 

@@ -145,6 +145,7 @@ grpc::ServerReadReactor<grpc::ByteBuffer>* CoordinatorService::Upload(
   }
   const UploadContext shared{.port = settings_.port,
                              .pool = settings_.pool,
+                             .partial = settings_.partial,
                              .metrics = settings_.metrics,
                              .clock = settings_.clock,
                              .stall = settings_.stall};

@@ -20,6 +20,7 @@ struct CoordinatorServiceSettings {
   platform::Executor& disk;  // reads checkpoints that are not in memory
   http::Metrics& metrics;
   SpoolPool& pool;
+  PartialUploads& partial;
   const Clock& clock;
   Milliseconds stall;
 };

@@ -46,6 +46,7 @@ class IncomingUpload {
  public:
   virtual ~IncomingUpload() = default;
   virtual void Accept(std::uint64_t bytes) = 0;
+  // Ends the call. Aborted: another call may go on from where this one got to.
   virtual void Answer(const Status& status, Milliseconds retry) = 0;
   // The received vector, after CoordinatorPort::UploadReceived.
   virtual Status Visit(std::size_t unit, const PartVisitor& visitor) = 0;

@@ -69,6 +69,18 @@ Status Spool::Append(BytesView bytes) {
   return OkStatus();
 }
 
+Status Spool::Shelve(std::uint64_t bytes) {
+  received_ = std::min(received_, bytes);
+  if (fd_ >= 0) {
+    return OkStatus();
+  }
+  TUTTI_ASSIGN(const int fd, pool_.OpenFile());
+  const Status written = WriteAt(fd, BytesView(memory_).first(received_), 0);
+  fd_ = fd;
+  pool_.GiveBack(std::move(memory_));
+  return written;
+}
+
 Status Spool::Visit(std::size_t unit, const PartVisitor& visitor) const {
   if (fd_ < 0) {
     return visitor(memory_, 0);
@@ -95,12 +107,15 @@ std::unique_ptr<Spool> SpoolPool::InMemory(std::uint64_t bytes, Bytes buffer) {
   return spool;
 }
 
-StatusOr<std::unique_ptr<Spool>> SpoolPool::InFile(std::uint64_t bytes) {
+StatusOr<int> SpoolPool::OpenFile() {
   TUTTI_ASSIGN(const int fd, platform::OpenUnnamedFile(directory_));
-  {
-    const std::lock_guard lock(mutex_);
-    ++files_;
-  }
+  const std::lock_guard lock(mutex_);
+  ++files_;
+  return fd;
+}
+
+StatusOr<std::unique_ptr<Spool>> SpoolPool::InFile(std::uint64_t bytes) {
+  TUTTI_ASSIGN(const int fd, OpenFile());
   std::unique_ptr<Spool> spool(new Spool(*this, bytes));
   spool->fd_ = fd;
   return spool;

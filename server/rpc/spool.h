@@ -33,6 +33,9 @@ class Spool {
   // The next bytes. OutOfRange past the announced size; ResourceExhausted when the disk is full.
   Status Append(BytesView bytes);
   std::uint64_t received() const { return received_; }
+  // Keeps the first `bytes` of what came, in a file: a slot goes back to the pool. After an error
+  // the spool is of no use any more. ResourceExhausted when the disk is full.
+  Status Shelve(std::uint64_t bytes);
   // Parts of a multiple of `unit` bytes, except that the last one has all that is left: at least
   // kTail bytes, or everything.
   static constexpr std::size_t kTail = 1024;
@@ -77,6 +80,7 @@ class SpoolPool {
   };
   std::unique_ptr<Spool> InMemory(std::uint64_t bytes, Bytes buffer);
   StatusOr<std::unique_ptr<Spool>> InFile(std::uint64_t bytes);
+  StatusOr<int> OpenFile();
   void GiveBack(Bytes buffer);
   void FileClosed();
 

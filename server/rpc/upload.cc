@@ -66,10 +66,8 @@ void Upload::OnRead(bool ok) {
     return;
   }
   if (!ok) {
-    Finish(InvalidArgument(Join("the upload ended after ", spool_ ? spool_->received() : 0, " of ",
-                                bytes_, " bytes; send it again from the start")),
-           Milliseconds(0));
-    return;
+    return Break(InvalidArgument(Join("the upload ended after ", spool_ ? spool_->received() : 0,
+                                      " of ", bytes_, " bytes; go on or send it again")));
   }
   last_chunk_ = context_.clock.Now();
   const Status status = step_ == Step::kHeader ? OpenFromHeader() : Consume();
@@ -87,6 +85,11 @@ Status Upload::OpenFromHeader() {
   if (!head.has_header || head.offset != 0) {
     return InvalidArgument("an upload's first chunk must have session and header, at offset 0");
   }
+  if (head.fields.resume() && head.data_bytes > 0) {
+    return InvalidArgument(
+        "the first chunk of a resumed upload must have no data: where to go on comes first");
+  }
+  resume_ = head.fields.resume();
   TUTTI_ASSIGN(header_, wire::HeaderFromProto(head.fields));
   TUTTI_ASSIGN(id_, context_.port.OpenUpload(client_, header_, shared_from_this()));
   step_ = Step::kWaiting;
@@ -94,13 +97,19 @@ Status Upload::OpenFromHeader() {
 }
 
 void Upload::Accept(std::uint64_t bytes) {
+  std::unique_ptr<Spool> kept = context_.partial.Take(client_, header_);
   {
     const std::lock_guard lock(mutex_);
     if (step_ != Step::kWaiting) {
       return;
     }
     bytes_ = bytes;
+    if (resume_ && kept != nullptr) {
+      context_.metrics.AddResumedUpload();
+      return Begin(std::move(kept));
+    }
   }
+  kept.reset();
   // Outside the lock: the pool may call back at once, or much later.
   context_.pool.Request(bytes,
                         [upload = shared_from_this()](StatusOr<std::unique_ptr<Spool>> spool) {
@@ -117,9 +126,21 @@ void Upload::GotSpool(StatusOr<std::unique_ptr<Spool>> spool) {
     Finish(spool.status(), context_.port.RetryWindow());
     return;
   }
-  spool_ = *std::move(spool);
+  Begin(*std::move(spool));
+}
+
+void Upload::Begin(std::unique_ptr<Spool> spool) {
+  if (reactor_ == nullptr) {
+    return;
+  }
+  spool_ = std::move(spool);
   step_ = Step::kReceiving;
   last_chunk_ = context_.clock.Now();
+  if (resume_) {
+    call_->AddInitialMetadata(kOffsetMetadata, std::to_string(spool_->received()));
+    reactor_->StartSendInitialMetadata();
+    return ReadMore();  // the first chunk had no data
+  }
   if (const Status status = Consume(); !status.ok()) {
     Finish(status, Milliseconds(0));
   }
@@ -168,9 +189,24 @@ Status Upload::Consume() {
 
 void Upload::Answer(const Status& status, Milliseconds retry) {
   const std::lock_guard lock(mutex_);
-  if (reactor_ != nullptr) {
-    Finish(status, retry);
+  if (reactor_ == nullptr) {
+    return;
   }
+  if (status.code() == StatusCode::kAborted) {
+    return Break(status);
+  }
+  Finish(status, retry);
+}
+
+// The call ends, its client may go on in another: whole chunks are kept for it.
+void Upload::Break(const Status& status) {
+  if (step_ == Step::kReceiving) {
+    const std::uint64_t whole = spool_->received() - spool_->received() % secagg::kChunkBytes;
+    if (whole > 0 && spool_->Shelve(whole).ok()) {
+      context_.partial.Keep(client_, header_, TakeSpool());
+    }
+  }
+  Finish(status, Milliseconds(0));
 }
 
 void Upload::Finish(const Status& status, Milliseconds retry) {
@@ -235,9 +271,8 @@ void Upload::EndIfStalled(Instant now) {
   const std::lock_guard lock(mutex_);
   if (reactor_ != nullptr && (step_ == Step::kReceiving || step_ == Step::kHeader) &&
       now - last_chunk_ > context_.stall) {
-    Finish(DeadlineExceeded(
-               Join("no chunk came for ", context_.stall.count(), " ms; the upload was ended")),
-           Milliseconds(0));
+    Break(DeadlineExceeded(
+        Join("no chunk came for ", context_.stall.count(), " ms; the upload was ended")));
   }
 }
 

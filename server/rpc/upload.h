@@ -1,7 +1,6 @@
-// One masked vector coming in: header, the core's leave, then bytes into a spool. Each chunk's digest
-// is compared with the header's as soon as the chunk is there; the vector is handed over only when
-// it is whole.
-// Thread safety: safe.
+// One masked vector coming in: header, the core's leave, then bytes into a spool. Each chunk's
+// digest is compared with the header's as soon as the chunk is there; the vector is handed over
+// only when it is whole. Thread safety: safe.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -12,6 +11,7 @@
 
 #include "common/crypto/hash.h"
 #include "server/http/metrics.h"
+#include "server/rpc/partial_uploads.h"
 #include "server/rpc/ports.h"
 
 namespace tutti::rpc {
@@ -20,6 +20,7 @@ namespace tutti::rpc {
 struct UploadContext {
   CoordinatorPort& port;
   SpoolPool& pool;
+  PartialUploads& partial;
   http::Metrics& metrics;
   const Clock& clock;
   Milliseconds stall;  // an upload without a chunk for this long is ended
@@ -56,6 +57,8 @@ class Upload final : public IncomingUpload, public std::enable_shared_from_this<
   void GotSpool(StatusOr<std::unique_ptr<Spool>> spool);
   // With mutex_ held:
   Status OpenFromHeader();
+  void Begin(std::unique_ptr<Spool> spool);
+  void Break(const Status& status);
   Status Consume();
   Status CheckChunks(BytesView data);
   void ReadMore();
@@ -71,6 +74,7 @@ class Upload final : public IncomingUpload, public std::enable_shared_from_this<
   Step step_ = Step::kHeader;
   std::optional<round::CallId> id_;
   protocol::UploadHeader header_;
+  bool resume_ = false;
   grpc::ByteBuffer chunk_;
   std::uint64_t bytes_ = 0;
   std::unique_ptr<Spool> spool_;

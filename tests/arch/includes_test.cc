@@ -19,6 +19,7 @@ const std::vector<Rule> kRules = {
     {"gRPC", "^(grpcpp|grpc)/|\\.grpc\\.pb\\.h$",
      "(^|/)rpc/|^server/ctl/|^tests/|^(server|client)/main\\.cc$"},
     {"OpenSSL", "^openssl/", "^common/(crypto|base)/|(^|/)rpc/|^tests/"},
+    {"libsodium", "^sodium", "^common/crypto/"},
     {"SQLite", "^sqlite3", "^(server|client)/store/|^tests/"},
     {"cpp-httplib and nlohmann-json", "^(httplib|nlohmann/)",
      "^server/(http|serve|ctl|store)/|^client/http/|^common/(model|http)/|^client/main|^tests/"},

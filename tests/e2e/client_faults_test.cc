@@ -158,6 +158,29 @@ TEST_CASE("a trainer killed while it trains costs one round, not the daemon", "[
   REQUIRE(world.Job("healed").rounds(0).survivors() == 4);
 }
 
+TEST_CASE("a connection cut in the middle of an upload costs only the chunk under way", "[e2e]") {
+  World world(Build::kProduct, "", 60);
+  world.StartServer();
+  world.StartTrainers(3);
+  const std::string detour = "127.0.0.1:" + std::to_string(FreePorts(1)[0]);
+  Process cutter({"python3", std::string(TUTTI_TEST_DATA) + "/e2e/cut_connection.py", detour,
+                  world.address(), "700000", world.folder() / "cut.txt"},
+                 world.LogOf("cutter"));
+  world.Enrol(kVictim, {.extra = "server = \"" + detour + "\""});
+  world.StartClient(kVictim);
+  world.AwaitAttached(kVictim);
+  // 320,003 values of 24 bits: 960,009 bytes in four chunks.
+  world.Submit("cut", {"rounds=1", "model.architecture=mlp", "model.hidden=[40000]",
+                       "cohort.min_clients=4"});
+  world.AwaitDone("cut");
+  INFO(world.ClientLog(kVictim));
+  REQUIRE(Contains(ReadText(world.folder() / "cut.txt"), "cut after"));
+  REQUIRE(world.Job("cut").rounds(0).survivors() == 4);
+  const std::string log = world.ClientLog(kVictim);
+  REQUIRE(CountOf(log, "upload_resumed") == 1);
+  REQUIRE_FALSE(Contains(log, "byte=0 "));
+}
+
 TEST_CASE("a client started before its coordinator waits for it", "[e2e]") {
   World world;
   world.StartServer();

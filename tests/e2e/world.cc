@@ -53,7 +53,8 @@ max_failures = 1000
 
 }  // namespace
 
-World::World(Build build, const std::string& server_settings) : build_(build) {
+World::World(Build build, const std::string& server_settings, double reconnect_grace_seconds)
+    : build_(build) {
   const std::vector<int> ports = FreePorts(2);
   address_ = Loopback(ports[0]);
   enrolment_address_ = Loopback(ports[1]);
@@ -61,7 +62,8 @@ World::World(Build build, const std::string& server_settings) : build_(build) {
                                 "\"\nenrolment_address = \"" + enrolment_address_ +
                                 "\"\npublic_names = [\"localhost\", \"127.0.0.1\"]\n"
                                 "metrics_address = \"off\"\n" +
-                                server_settings + "\n[limits]\nreconnect_grace_seconds = 0.3\n");
+                                server_settings + "\n[limits]\nreconnect_grace_seconds = " +
+                                std::to_string(reconnect_grace_seconds) + "\n");
   WriteText(folder_ / "table.csv", MakeTable(kTrainingRows, 1).Csv());
   WriteText(folder_ / "test.csv", MakeTable(kTestRows, 2).Csv());
   WriteText(folder_ / "job.toml", kUsualJob);

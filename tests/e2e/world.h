@@ -50,7 +50,8 @@ struct ClientOptions {
 
 class World {
  public:
-  explicit World(Build build = Build::kProduct, const std::string& server_settings = "");
+  explicit World(Build build = Build::kProduct, const std::string& server_settings = "",
+                 double reconnect_grace_seconds = 0.3);
   World(const World&) = delete;
   World& operator=(const World&) = delete;
   ~World();

@@ -61,13 +61,23 @@ class FlakyService final : public v1::Coordinator::Service {
     }
     return grpc::Status::OK;
   }
-  grpc::Status Upload(grpc::ServerContext*, grpc::ServerReader<v1::UploadChunk>* reader,
+  grpc::Status Upload(grpc::ServerContext* context, grpc::ServerReader<v1::UploadChunk>* reader,
                       v1::StepReply*) override {
     v1::UploadChunk chunk;
     std::string got;
     bool first = true;
     while (reader->Read(&chunk)) {
       const std::lock_guard lock(mutex_);
+      if (first) {
+        resumes.push_back(chunk.resume());
+        if (chunk.resume() && keep_upload) {
+          got = uploaded;
+          const std::string at = offset_asked.empty() ? std::to_string(got.size()) : offset_asked;
+          context->AddInitialMetadata("tutti-upload-offset", at);
+        }
+        reader->SendInitialMetadata();
+        chunk.set_offset(got.size());  // the header alone is at no byte
+      }
       if (chunk.has_header() != first || chunk.offset() != got.size() ||
           chunk.data().size() > (1 << 20)) {
         return {grpc::StatusCode::INVALID_ARGUMENT, "chunks out of order"};
@@ -75,7 +85,10 @@ class FlakyService final : public v1::Coordinator::Service {
       first = false;
       got += chunk.data();
       ++chunks;
-      if (chunks == break_upload_at) return {grpc::StatusCode::UNAVAILABLE, "broken"};
+      if (chunks == break_upload_at) {
+        uploaded = got;
+        return {grpc::StatusCode::UNAVAILABLE, "broken"};
+      }
     }
     const std::lock_guard lock(mutex_);
     uploaded = got;
@@ -97,7 +110,9 @@ class FlakyService final : public v1::Coordinator::Service {
   grpc::StatusCode commit_error = grpc::StatusCode::UNAVAILABLE;
   bool break_fetch = false;
   double epsilon = 0;
-  std::string name, role, model, uploaded;
+  bool keep_upload = false;
+  std::string name, role, model, uploaded, offset_asked;
+  std::vector<bool> resumes;
   std::vector<std::uint64_t> offsets;
 
  private:
@@ -241,22 +256,68 @@ TEST_CASE("a model of another length or hash is refused", "[rpc]") {
   REQUIRE(link.FetchModel(hash, 5000, {}).ok());
 }
 
-TEST_CASE("an upload goes in chunks with one header and starts over when it breaks", "[rpc]") {
+namespace {
+
+struct Sent {
+  Bytes vector = Bytes(1'600'000);  // seven chunks
+  protocol::UploadHeader header;
+  Sent() {
+    for (std::size_t i = 0; i < vector.size(); ++i)
+      vector[i] = static_cast<std::uint8_t>(i * 157 >> 3);
+    header.header = secagg::UnsignedHeader(vector);
+  }
+  Status By(GrpcLink& link) const {
+    return link.Upload(header, std::make_shared<const Bytes>(vector), {});
+  }
+  bool Arrived(const Served& served) const {
+    return served.service.uploaded.size() == vector.size() &&
+           std::memcmp(served.service.uploaded.data(), vector.data(), vector.size()) == 0;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("an upload goes in chunks with one header and on from the last one kept", "[rpc]") {
+  Served served;
+  served.service.break_upload_at = 4;
+  served.service.keep_upload = true;
+  served.Start();
+  GrpcLink link(served.Settings());
+  const Sent sent;
+  REQUIRE(sent.By(link).ok());
+  REQUIRE(sent.Arrived(served));
+  REQUIRE(served.service.resumes == std::vector<bool>{false, true});
+  // The header and three chunks before the break; then the header and the other four.
+  REQUIRE(served.service.chunks == 1 + 3 + 1 + 4);
+}
+
+TEST_CASE("an upload starts over when the coordinator kept nothing of it", "[rpc]") {
   Served served;
   served.service.break_upload_at = 2;
   served.Start();
   GrpcLink link(served.Settings());
-  Bytes vector(1'600'000);
-  for (std::size_t i = 0; i < vector.size(); ++i)
-    vector[i] = static_cast<std::uint8_t>(i * 157 >> 3);
-  protocol::UploadHeader header;
-  header.header = secagg::UnsignedHeader(vector);
-  REQUIRE(link.Upload(header, std::make_shared<const Bytes>(vector), {}).ok());
-  REQUIRE(served.service.uploaded.size() == vector.size());
-  REQUIRE(std::memcmp(served.service.uploaded.data(), vector.data(), vector.size()) == 0);
+  const Sent sent;
+  REQUIRE(sent.By(link).ok());
+  REQUIRE(sent.Arrived(served));
   // Two messages before the break; then the header alone and seven chunks.
   REQUIRE(served.service.chunks == 2 + 1 + 7);
-  REQUIRE(link.counts().bytes_sent >= vector.size());
+  REQUIRE(link.counts().bytes_sent >= sent.vector.size());
+}
+
+TEST_CASE("an upload does not go on at a byte that is no chunk's first", "[rpc]") {
+  for (const char* offset : {"1", "-1", "262145", "1835008", "18446744073709289472", "1600000", "",
+                             " 0", "0x0", "99999999999999999999"}) {
+    INFO('"' << offset << '"');
+    Served served;
+    served.service.break_upload_at = 3;
+    served.service.keep_upload = true;
+    served.service.offset_asked = *offset == 0 ? " " : offset;
+    served.Start();
+    GrpcLink link(served.Settings());
+    const Status status = Sent().By(link);
+    REQUIRE(status.code() == StatusCode::kInvalidArgument);
+    REQUIRE(TextOf(status).find("the coordinator asks to go on at byte") != std::string::npos);
+  }
 }
 
 }  // namespace tutti::client_rpc

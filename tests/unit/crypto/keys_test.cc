@@ -1,5 +1,7 @@
 #include "common/crypto/keys.h"
 
+#include <algorithm>
+
 #include "tests/unit/crypto/support.h"
 
 namespace tutti::crypto {
@@ -168,6 +170,29 @@ TEST_CASE("a public key that is no point of the curve verifies nothing", "[crypt
   Ed25519Public key;
   key.fill(0xff);
   REQUIRE_FALSE(Verify(key, Hex("72"), HexArray<64>(kSignatures[1].signature)));
+}
+
+// With a key of order 1, 2, 4 or 8 the equation holds whatever was signed: the neutral point as R and
+// the scalar 0 would be a signature of everything (of every eighth message at least).
+TEST_CASE("a public key of small order verifies nothing", "[crypto]") {
+  const char* const small_order[] = {
+      "0100000000000000000000000000000000000000000000000000000000000000",
+      "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+      "0000000000000000000000000000000000000000000000000000000000000000",
+      "0000000000000000000000000000000000000000000000000000000000000080",
+      "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+      "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+      "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+      "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa"};
+  for (const char* key : small_order) {
+    for (const char* point : small_order) {
+      Signature signature{};
+      std::ranges::copy(HexArray<32>(point), signature.begin());
+      for (std::uint8_t i = 0; i < 32; ++i) {
+        REQUIRE_FALSE(Verify(HexArray<32>(key), Bytes{i}, signature));
+      }
+    }
+  }
 }
 
 }  // namespace

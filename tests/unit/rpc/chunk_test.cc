@@ -44,9 +44,22 @@ TEST_CASE("an upload chunk is read across slices of any size", "[chunk]") {
     REQUIRE(head->fields.header().bytes() == 20);
     REQUIRE(head->fields.session() == std::string(32, 's'));
     REQUIRE(head->offset == 0);
+    REQUIRE_FALSE(head->fields.resume());
     REQUIRE(head->data_bytes == 20);
     REQUIRE(data == "0123456789abcdefghij");
   }
+}
+
+TEST_CASE("a chunk that resumes has no data", "[chunk]") {
+  v1::UploadChunk chunk = FirstChunk();
+  chunk.set_resume(true);
+  std::string data;
+  REQUIRE_FALSE(Parsed(chunk.SerializeAsString(), data).ok());
+  chunk.clear_data();
+  const auto head = Parsed(chunk.SerializeAsString(), data);
+  REQUIRE(head.ok());
+  REQUIRE(head->fields.resume());
+  REQUIRE(head->has_header);
 }
 
 TEST_CASE("every cut of an upload chunk is refused or is a shorter valid one", "[chunk]") {

@@ -1,5 +1,6 @@
 // The whole server in one process, over real mutual TLS on loopback.
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <thread>
 
@@ -19,6 +20,7 @@ namespace tutti::server {
 namespace {
 
 using test::Credentials;
+using test::Manner;
 using test::TestClient;
 
 // Real time, moved by what the test says: for expiry.
@@ -109,12 +111,14 @@ std::string Export(const Daemon& daemon, std::uint64_t round) {
   return bytes;
 }
 
-void PlayTogether(std::vector<std::unique_ptr<TestClient>>& clients, bool spoil = false) {
+void PlayTogether(std::vector<std::unique_ptr<TestClient>>& clients,
+                  Manner first = Manner::kPlain) {
   std::vector<v1::RoundClosed> ends(clients.size());
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < clients.size(); ++i) {
     threads.emplace_back([&, i] {
-      ends[i] = clients[i]->PlayRound(0.1F * static_cast<float>(i + 1), spoil && i == 0);
+      ends[i] =
+          clients[i]->PlayRound(0.1F * static_cast<float>(i + 1), i == 0 ? first : Manner::kPlain);
     });
   }
   for (std::thread& thread : threads) {
@@ -144,7 +148,7 @@ TEST_CASE("three clients' mean moves the model, survives a restart and is the ne
   const grpc::Status submitted = Submit(*fixture.daemon, SmallJob(2));
   INFO(submitted.error_message());
   REQUIRE(submitted.ok());
-  PlayTogether(clients, true);
+  PlayTogether(clients, Manner::kSpoiled);
   // A spoiled vector and a short one were refused before the right one was taken.
   REQUIRE(clients[0]->upload_statuses().size() == 3);
   REQUIRE(clients[0]->upload_statuses()[0].error_code() == grpc::StatusCode::INVALID_ARGUMENT);
@@ -193,6 +197,33 @@ TEST_CASE("three clients' mean moves the model, survives a restart and is the ne
   job = GetJob(*fixture.daemon);
   REQUIRE(job.job().state() == "done");
   REQUIRE(job.rounds_size() == 2);
+}
+
+TEST_CASE("an upload that broke off goes on at its last whole chunk and counts once", "[server]") {
+  Fixture fixture;
+  auto clients = ThreeClients(*fixture.daemon);
+  v1::JobConfig job = SmallJob(1);
+  job.mutable_model()->set_input_shape(0, 40'000);
+  job.mutable_model()->set_classes(4);
+  REQUIRE(Submit(*fixture.daemon, job).ok());
+  PlayTogether(clients, Manner::kBrokenOff);
+  const TestClient& broken = *clients[0];
+  REQUIRE(broken.upload_statuses().size() == 2);
+  REQUIRE(broken.upload_statuses()[0].error_code() == grpc::StatusCode::INVALID_ARGUMENT);
+  INFO(broken.upload_statuses()[1].error_message());
+  REQUIRE(broken.upload_statuses()[1].ok());
+  REQUIRE(broken.vector_bytes() > 400'000);
+  REQUIRE(broken.resumed_at() == 256 * 1024);  // of the three quarters that arrived
+
+  const auto layout = PrepareJob(job)->layout;
+  const auto first = model::ReadSafetensors(AsBytes(broken.fetched_model()), layout);
+  const std::string exported = Export(*fixture.daemon, 1);
+  const auto second = model::ReadSafetensors(AsBytes(exported), layout);
+  float farthest = 0;
+  for (std::size_t i = 0; i < first->size(); ++i) {
+    farthest = std::max(farthest, std::abs((*second)[i] - (*first)[i] - 0.2F));
+  }
+  REQUIRE(farthest < 4e-6F);
 }
 
 TEST_CASE("a privacy ledger that went back is shown to the operator and remembered", "[server]") {

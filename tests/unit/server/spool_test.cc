@@ -89,6 +89,38 @@ TEST_CASE("an upload waits for a slot while slots change hands, and for no slow 
   REQUIRE(pool.in_files() == 1);
 }
 
+TEST_CASE("a shelved vector frees its slot and goes on in a file", "[spool]") {
+  const test::TemporaryDirectory folder;
+  const test::FixedClock clock;
+  const Bytes bytes = Vector(200'000);
+  for (const std::size_t slots : {0U, 1U}) {
+    SpoolPool pool(slots, folder.path(), clock);
+    Taken taken;
+    pool.Request(bytes.size(), taken.Taker());
+    REQUIRE(taken.spool->Append(BytesView(bytes).first(300'000)).ok());
+    REQUIRE(taken.spool->Shelve(262'144).ok());
+    REQUIRE(taken.spool->received() == 262'144);
+    REQUIRE(pool.in_memory() == 0);
+    REQUIRE(pool.in_files() == 1);
+    REQUIRE(taken.spool->Append(BytesView(bytes).subspan(262'144)).ok());
+    REQUIRE(Visited(*taken.spool) == bytes);
+    taken.spool.reset();
+    REQUIRE(pool.in_files() == 0);
+  }
+}
+
+TEST_CASE("a vector that cannot be shelved is an error and gives its slot back", "[spool]") {
+  const test::TemporaryDirectory folder;
+  const test::FixedClock clock;
+  SpoolPool pool(1, folder / "gone", clock);
+  Taken taken;
+  pool.Request(100, taken.Taker());
+  REQUIRE_FALSE(taken.spool->Shelve(0).ok());
+  taken.spool.reset();
+  REQUIRE(pool.in_memory() == 0);
+  REQUIRE(pool.in_files() == 0);
+}
+
 TEST_CASE("a spool directory that is gone is an error, not a crash", "[spool]") {
   const test::FixedClock clock;
   SpoolPool pool(0, "/nonexistent/spool", clock);

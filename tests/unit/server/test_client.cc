@@ -129,28 +129,56 @@ void TestClient::OnOffer(const v1::RoundOffer& offer) {
   TUTTI_CHECK(status.ok());
 }
 
-grpc::Status TestClient::SendUpload(const Bytes& vector, const secagg::MaskedHeader& header) {
+namespace {
+
+// All of `vector` from `first` on, in pieces that are no chunks of the protocol.
+void WriteFrom(grpc::ClientWriter<v1::UploadChunk>& writer, v1::UploadChunk chunk, BytesView vector,
+               std::uint64_t first) {
+  const std::size_t piece = vector.size() < 10'000 ? 64 : 100'000;
+  for (std::size_t offset = first; offset < vector.size(); offset += piece) {
+    const std::size_t count = std::min(piece, vector.size() - offset);
+    chunk.set_offset(offset);
+    chunk.set_data(vector.data() + offset, count);
+    if (!writer.Write(chunk)) {
+      break;
+    }
+    chunk.Clear();
+  }
+  writer.WritesDone();
+}
+
+}  // namespace
+
+grpc::Status TestClient::SendUpload(BytesView vector, const secagg::MaskedHeader& header) {
   grpc::ClientContext context;
   v1::StepReply reply;
   const auto writer = stub_->Upload(&context, &reply);
   v1::UploadChunk chunk;
   chunk.set_session(session_hash_);
   wire::ToProto(header, chunk.mutable_header());
-  constexpr std::size_t kChunk = 64;
-  for (std::size_t offset = 0; offset < vector.size(); offset += kChunk) {
-    const std::size_t count = std::min(kChunk, vector.size() - offset);
-    chunk.set_offset(offset);
-    chunk.set_data(vector.data() + offset, count);
-    if (!writer->Write(chunk)) {
-      break;
-    }
-    chunk.Clear();
-  }
-  writer->WritesDone();
+  WriteFrom(*writer, chunk, vector, 0);
   return writer->Finish();
 }
 
-void TestClient::OnBoxes(const v1::BoxesNotice& notice, float value, bool spoil) {
+grpc::Status TestClient::ResumeUpload(BytesView vector, const secagg::MaskedHeader& header) {
+  grpc::ClientContext context;
+  v1::StepReply reply;
+  const auto writer = stub_->Upload(&context, &reply);
+  v1::UploadChunk chunk;
+  chunk.set_session(session_hash_);
+  wire::ToProto(header, chunk.mutable_header());
+  chunk.set_resume(true);
+  writer->Write(chunk);
+  writer->WaitForInitialMetadata();
+  const auto& metadata = context.GetServerInitialMetadata();
+  const auto asked = metadata.find("tutti-upload-offset");
+  TUTTI_CHECK(asked != metadata.end());
+  resumed_at_ = std::stoull(std::string(asked->second.data(), asked->second.size()));
+  WriteFrom(*writer, {}, vector, resumed_at_);
+  return writer->Finish();
+}
+
+void TestClient::OnBoxes(const v1::BoxesNotice& notice, float value, Manner manner) {
   TUTTI_CHECK(session_->OnBoxes(*wire::FromProto(notice.boxes())).ok());
   const secagg::RoundConfig& config = session_->config();
   const std::vector<float> update(config.values, value);
@@ -160,7 +188,13 @@ void TestClient::OnBoxes(const v1::BoxesNotice& notice, float value, bool spoil)
   const Bytes vector = secagg::ToWire(encoded->vector);
   const auto header = session_->HeaderFor(vector);
   TUTTI_CHECK(header.ok());
-  if (spoil) {
+  vector_bytes_ = vector.size();
+  if (manner == Manner::kBrokenOff) {
+    uploads_.push_back(SendUpload(BytesView(vector).first(vector.size() / 4 * 3), *header));
+    uploads_.push_back(ResumeUpload(vector, *header));
+    return;
+  }
+  if (manner == Manner::kSpoiled) {
     Bytes spoiled = vector;
     spoiled[10] ^= 1;
     uploads_.push_back(SendUpload(spoiled, *header));
@@ -188,7 +222,7 @@ v1::AttachRequest TestClient::Attachment() const {
   return attach;
 }
 
-v1::RoundClosed TestClient::PlayRound(float value, bool spoil) {
+v1::RoundClosed TestClient::PlayRound(float value, Manner manner) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
   const auto notices = stub_->Attach(&context, Attachment());
@@ -206,7 +240,7 @@ v1::RoundClosed TestClient::PlayRound(float value, bool spoil) {
       wire::ToProto(*shares, request.mutable_shares());
       TUTTI_CHECK(stub_->Share(&call, request, &reply).ok());
     } else if (notice.has_boxes()) {
-      OnBoxes(notice.boxes(), value, spoil);
+      OnBoxes(notice.boxes(), value, manner);
     } else if (notice.has_survivors()) {
       const auto commit = session_->OnSurvivors(*wire::FromProto(notice.survivors().survivors()));
       TUTTI_CHECK(commit.ok());

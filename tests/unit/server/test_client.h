@@ -36,13 +36,20 @@ std::string NewToken(const server::Daemon& daemon, const std::string& name,
                      const std::string& role);
 Enrolled Enrol(const server::Daemon& daemon, const std::string& token, const std::string& name);
 
+// How a client sends its masked vector.
+enum class Manner {
+  kPlain,
+  kSpoiled,    // first one without its header's digest and one too short, then the right one
+  kBrokenOff,  // ends the call after three quarters, then goes on where the server says
+};
+
 class TestClient {
  public:
   TestClient(const server::Daemon& daemon, std::string name, const std::string& role = "trainer");
 
   // Attaches and takes part until a round is closed for it; gives the last notice. Every value of
-  // its update is `value`. `spoil`: sends a vector that does not have its header's digest first.
-  v1::RoundClosed PlayRound(float value, bool spoil = false);
+  // its update is `value`.
+  v1::RoundClosed PlayRound(float value, Manner manner = Manner::kPlain);
   // Attaches, waits for the welcome and goes away.
   void AttachOnce();
   // To a coordinator that was started again.
@@ -52,14 +59,17 @@ class TestClient {
   const Credentials& credentials() const { return enrolled_.credentials; }
   const std::string& fetched_model() const { return model_; }
   const std::vector<grpc::Status>& upload_statuses() const { return uploads_; }
+  std::uint64_t resumed_at() const { return resumed_at_; }  // byte; of kBrokenOff
+  std::uint64_t vector_bytes() const { return vector_bytes_; }
   std::uint64_t ledger_entries = 0;  // grows with every unmask; a test may put it back
 
  private:
   v1::AttachRequest Attachment() const;
   void OnOffer(const v1::RoundOffer& offer);
-  void OnBoxes(const v1::BoxesNotice& notice, float value, bool spoil);
+  void OnBoxes(const v1::BoxesNotice& notice, float value, Manner manner);
   void FetchModel(const Digest& sha256, std::uint64_t bytes);
-  grpc::Status SendUpload(const Bytes& vector, const secagg::MaskedHeader& header);
+  grpc::Status SendUpload(BytesView vector, const secagg::MaskedHeader& header);
+  grpc::Status ResumeUpload(BytesView vector, const secagg::MaskedHeader& header);
 
   std::string name_;
   std::string role_;
@@ -71,6 +81,8 @@ class TestClient {
   std::string session_hash_;
   std::string model_;
   std::vector<grpc::Status> uploads_;
+  std::uint64_t resumed_at_ = 0;
+  std::uint64_t vector_bytes_ = 0;
 };
 
 }  // namespace tutti::test
