@@ -151,18 +151,21 @@ Json MessageOf(std::string_view from, const protocol::Request& request) {
   return std::visit(WireRequest{from}, request);
 }
 
-Json MessageOf(std::string_view from, const protocol::UploadHeader& header, BytesView vector) {
+Json UploadHeaderMessage(std::string_view from, const protocol::UploadHeader& header) {
   v1::UploadChunk chunk;
   wire::ToProto(header, &chunk);
-  chunk.set_data(ToString(vector));
   return Described(from, kCoordinator, chunk,
                    {{"session", Hex(header.session)},
                     {"bytes", header.header.bytes},
                     {"chunks", Nodes(header.header.chunks)},
                     {"root", Hex(header.header.root)},
-                    {"signature", Hex(header.header.signature)},
-                    {"offset", 0},
-                    {"data", Hex(vector)}});
+                    {"signature", Hex(header.header.signature)}});
+}
+
+Json UploadDataMessage(std::string_view from, BytesView vector) {
+  v1::UploadChunk chunk;
+  chunk.set_data(ToString(vector));
+  return Described(from, kCoordinator, chunk, {{"offset", 0}, {"data", Hex(vector)}});
 }
 
 Json MessageOf(std::string_view to, const protocol::Notice& notice, wire::NoticeMemory& memory) {

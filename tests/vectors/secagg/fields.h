@@ -15,8 +15,9 @@ Json FieldsOf(const secagg::RoundConfig& config);
 // {"from", "to", "type", "bytes", "fields"} of a request. Joins of other clients inside a message
 // are named by their places in the roster: their bytes stand at the client.
 Json MessageOf(std::string_view from, const protocol::Request& request);
-// Of an upload: the first chunk with the header, which is the only one here.
-Json MessageOf(std::string_view from, const protocol::UploadHeader& header, BytesView vector);
+// The two chunks of an upload: the header alone, then the vector.
+Json UploadHeaderMessage(std::string_view from, const protocol::UploadHeader& header);
+Json UploadDataMessage(std::string_view from, BytesView vector);
 // As the stream behind `memory` carries it: what it said last is left out of the bytes.
 Json MessageOf(std::string_view to, const protocol::Notice& notice, wire::NoticeMemory& memory);
 

@@ -129,7 +129,8 @@ void Round::MaskAll() {
     const Bytes vector = secagg::ToWire(*player.masked);
     const secagg::MaskedHeader header = Require(player.session->HeaderFor(vector));
     if (player.recorded) {
-      messages_.push_back(MessageOf(player.name, {Hash(), header}, vector));
+      messages_.push_back(UploadHeaderMessage(player.name, {Hash(), header}));
+      messages_.push_back(UploadDataMessage(player.name, vector));
     }
     Require(server_.CheckHeader(IdOf(player), header));
     Require(sum_.Add(vector, 0));

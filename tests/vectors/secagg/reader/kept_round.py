@@ -240,9 +240,11 @@ class Round:
             same("vector's bytes", len(vector), self.kept["ring"]["wire_bytes"])
             same(f"masked vector of {i}", vector, self.vectors[i].hex())
             header = wire.masked_header(len(vector), root, signature, chunks)
-            self.expect(client.name, "coordinator", "UploadChunk", wire.upload_chunk(self.cfg, header, 0, vector),
+            self.expect(client.name, "coordinator", "UploadChunk", wire.request(self.cfg, header),
                         {"session": self.cfg, "bytes": len(vector), "chunks": [d.hex() for d in chunks], "root": root,
-                         "signature": signature, "offset": 0, "data": vector})
+                         "signature": signature})
+            self.expect(client.name, "coordinator", "UploadChunk", wire.upload_data(0, vector),
+                        {"offset": 0, "data": vector})
         self.survivors = sorted(self.vectors)
         self.bitmap = bitmap(self.n, self.survivors)
         same("U2", {"members": self.survivors, "bitmap": self.bitmap.hex(), "hash": sha256(self.bitmap).hex()},

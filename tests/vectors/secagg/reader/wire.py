@@ -94,8 +94,8 @@ def request(session, body):
     return raw(1, session) + message(2, body)
 
 
-def upload_chunk(session, header, offset, data):
-    return request(session, header) + number(3, offset) + raw(4, data)
+def upload_data(offset, data):
+    return number(3, offset) + raw(4, data)
 
 
 def offer_notice(config, task, model_bytes, milliseconds):
