@@ -10,6 +10,7 @@
 #include "server/rpc/upload.h"
 #include "tests/fuzz/tamper.h"
 #include "tests/fuzz/target.h"
+#include "tests/unit/server/fake_upload_call.h"
 #include "tests/unit/server/fixed_clock.h"
 
 namespace tutti::fuzz {
@@ -46,65 +47,7 @@ const secagg::MaskedHeader& HeaderOf(std::size_t client) {
 
 ClientId NameOf(std::size_t client) { return ClientId(client == 0 ? "large" : "small"); }
 
-// gRPC's side of one call. What it must do by its contract it does: a finished call ends its read,
-// then it is done.
-class Call final : public grpc::ServerCallbackReader<grpc::ByteBuffer> {
- public:
-  void Bind(grpc::ServerReadReactor<grpc::ByteBuffer>* reactor) {
-    reactor_ = reactor;
-    BindReactor(reactor);
-    Settle();
-  }
-  grpc::CallbackServerContext* context() { return &context_; }
-  grpc::ByteBuffer* response() { return &response_; }
-  bool open() const { return reactor_ != nullptr; }
-  bool reading() const { return open() && wanted_ != nullptr; }
-
-  void Deliver(const grpc::ByteBuffer& message) {
-    if (!reading()) return;
-    *std::exchange(wanted_, nullptr) = message;
-    reactor_->OnReadDone(true);
-    Settle();
-  }
-  void EndOfStream() {
-    if (!reading()) return;
-    wanted_ = nullptr;
-    reactor_->OnReadDone(false);
-    Settle();
-  }
-  void Cancel() {
-    if (!open()) return;
-    reactor_->OnCancel();
-    Settle();
-  }
-  void Settle() {
-    if (!open() || !finished_) return;
-    if (std::exchange(wanted_, nullptr) != nullptr) reactor_->OnReadDone(false);
-    std::exchange(reactor_, nullptr)->OnDone();
-  }
-
-  void Finish(grpc::Status) override {
-    Expect(!std::exchange(finished_, true), "a call ends once");
-  }
-  void SendInitialMetadata() override {
-    Expect(!std::exchange(metadata_, true), "metadata is sent once");
-  }
-  void Read(grpc::ByteBuffer* message) override {
-    Expect(wanted_ == nullptr, "one message is read at a time");
-    wanted_ = message;
-  }
-
- private:
-  grpc::internal::ServerReactor* reactor() override { return nullptr; }
-  void CallOnDone() override {}
-
-  grpc::CallbackServerContext context_;
-  grpc::ByteBuffer response_;
-  grpc::ServerReadReactor<grpc::ByteBuffer>* reactor_ = nullptr;
-  grpc::ByteBuffer* wanted_ = nullptr;
-  bool finished_ = false;
-  bool metadata_ = false;
-};
+using Call = test::FakeUploadCall;
 
 // The core: takes every header of a bearable length; what it answers is the input's choice.
 class Port final : public rpc::CoordinatorPort {
@@ -274,7 +217,7 @@ class World {
     // Where a kept upload goes on: the bytes sent before are not sent again.
     made->sent = how % 2 == 1 ? how / 2 % 3 * std::uint64_t{secagg::kChunkBytes} : 0;
     for (std::uint8_t changes = how; changes > 252; --changes) Tamper(chunk, source);
-    Deliver(*made, chunk.SerializeAsString());
+    made->call->Deliver(chunk.SerializeAsString());
   }
 
   void SendData(Source& source) {
@@ -293,17 +236,12 @@ class World {
     v1::UploadChunk chunk;
     chunk.set_offset(offset);
     chunk.set_data(ToString(data));
-    Deliver(*made, chunk.SerializeAsString());
+    made->call->Deliver(chunk.SerializeAsString());
   }
 
   void SendAnything(Source& source) {
     Made* const made = OneMade(source);
-    if (made != nullptr) Deliver(*made, std::string(AsText(source.Take(source.U8()))));
-  }
-
-  static void Deliver(Made& made, const std::string& bytes) {
-    const grpc::Slice slice(bytes);
-    made.call->Deliver({&slice, 1});
+    if (made != nullptr) made->call->Deliver(std::string(AsText(source.Take(source.U8()))));
   }
 
   std::size_t slots_;
