@@ -7,11 +7,11 @@
 #include "common/base/text.h"
 #include "common/config/load.h"
 #include "common/model/safetensors.h"
-#include "common/platform/clock.h"
 #include "common/platform/files.h"
 #include "server/job_settings.h"
 #include "server/rpc/servers.h"
 #include "tests/catch.h"
+#include "tests/unit/server/daemon_fixture.h"
 #include "tests/unit/server/fixed_clock.h"
 #include "tests/unit/server/test_client.h"
 #include "tests/unit/store/temporary_directory.h"
@@ -22,43 +22,6 @@ namespace {
 using test::Credentials;
 using test::Manner;
 using test::TestClient;
-
-// Real time, moved by what the test says: for expiry.
-class MovedClock final : public Clock {
- public:
-  Instant Now() const override { return real_.Now(); }
-  WallSeconds Wall() const override { return real_.Wall() + moved; }
-  std::atomic<WallSeconds> moved{0};
-
- private:
-  platform::RealClock real_;
-};
-
-struct Fixture {
-  Fixture() {
-    rpc::PrepareEnvironment();
-    InitSettings init;
-    init.state_directory = folder / "state";
-    REQUIRE(InitStateDirectory(init, clock).ok());
-    config::SetDefaults(config);
-    config.set_state_directory(folder / "state");
-    config.set_address("127.0.0.1:0");
-    config.set_enrolment_address("127.0.0.1:0");
-    config.set_metrics_address("off");
-    Start();
-  }
-  void Start() {
-    auto started = Daemon::Start(config, clock);
-    INFO(TextOf(started.status()));
-    REQUIRE(started.ok());
-    daemon = *std::move(started);
-  }
-
-  test::TemporaryDirectory folder;
-  MovedClock clock;
-  v1::ServerConfig config;
-  std::unique_ptr<Daemon> daemon;
-};
 
 v1::JobConfig SmallJob(std::uint32_t rounds) {
   v1::JobConfig job;

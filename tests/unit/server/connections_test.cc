@@ -1,0 +1,100 @@
+// What a client may do on its connection before and beside a round.
+#include "tests/catch.h"
+#include "tests/unit/server/daemon_fixture.h"
+#include "tests/unit/server/test_client.h"
+
+namespace tutti::server {
+namespace {
+
+using test::TestClient;
+
+struct Stream {
+  explicit Stream(v1::Coordinator::Stub& stub, std::uint32_t version = 1) {
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+    v1::AttachRequest request;
+    request.set_role("trainer");
+    request.set_protocol_version(version);
+    notices = stub.Attach(&context, request);
+  }
+  bool Welcomed() {
+    v1::Notice notice;
+    return notices->Read(&notice) && notice.has_welcome();
+  }
+  grpc::Status End() {
+    v1::Notice notice;
+    while (notices->Read(&notice)) {
+    }
+    return notices->Finish();
+  }
+
+  grpc::ClientContext context;
+  std::unique_ptr<grpc::ClientReader<v1::Notice>> notices;
+};
+
+}  // namespace
+
+TEST_CASE("of two streams of one client the newer one counts", "[server]") {
+  Fixture fixture;
+  TestClient client(*fixture.daemon, "a");
+  Stream first(client.stub());
+  REQUIRE(first.Welcomed());
+  Stream second(client.stub());
+  REQUIRE(second.Welcomed());
+  const grpc::Status ended = first.End();
+  INFO(ended.error_message());
+  REQUIRE(ended.error_code() == grpc::StatusCode::ABORTED);
+  REQUIRE(ended.error_message().find("newer connection of the same client") != std::string::npos);
+  second.context.TryCancel();
+  REQUIRE(second.End().error_code() == grpc::StatusCode::CANCELLED);
+}
+
+TEST_CASE("a client of another protocol version hears both versions", "[server]") {
+  Fixture fixture;
+  TestClient client(*fixture.daemon, "a");
+  for (const std::uint32_t version : {0U, 2U, ~0U}) {
+    Stream stream(client.stub(), version);
+    const grpc::Status ended = stream.End();
+    INFO(ended.error_message());
+    REQUIRE(ended.error_code() == grpc::StatusCode::FAILED_PRECONDITION);
+    REQUIRE(ended.error_message().find(" " + std::to_string(version) + ",") != std::string::npos);
+    REQUIRE(ended.error_message().find("this coordinator 1") != std::string::npos);
+  }
+}
+
+TEST_CASE("calls with metadata of 64 KiB are refused, a strange agent is not", "[server]") {
+  Fixture fixture;
+  TestClient client(*fixture.daemon, "a");
+  grpc::ClientContext heavy;
+  heavy.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+  heavy.AddMetadata("x-note", std::string(64 * 1024, 'x'));
+  v1::StepReply reply;
+  const grpc::Status refused = client.stub().Join(&heavy, {}, &reply);
+  INFO(refused.error_message());
+  REQUIRE_FALSE(refused.ok());
+  REQUIRE(refused.error_code() != grpc::StatusCode::INVALID_ARGUMENT);  // nobody read the request
+
+  Stream stream(client.stub());
+  REQUIRE(stream.Welcomed());
+  grpc::ClientContext strange;
+  strange.AddMetadata("x-agent", "~ NONE \"; --");
+  REQUIRE(client.stub().Join(&strange, {}, &reply).error_code() ==
+          grpc::StatusCode::INVALID_ARGUMENT);  // the empty request itself
+  stream.context.TryCancel();
+  REQUIRE(stream.End().error_code() == grpc::StatusCode::CANCELLED);
+}
+
+TEST_CASE("a name with control bytes is not enrolled", "[server]") {
+  Fixture fixture;
+  for (const std::string& name :
+       {std::string("a\nb"), std::string("a\0b", 3), std::string("\x1b[2J"), std::string("a b"),
+        std::string(65, 'a'), std::string("..")}) {
+    const test::Enrolled enrolled =
+        test::Enrol(*fixture.daemon, test::NewToken(*fixture.daemon, "", "trainer"), name);
+    REQUIRE_FALSE(enrolled.status.ok());
+    for (const char c : enrolled.status.error_message()) {
+      REQUIRE((c >= ' ' && c < '\x7f'));
+    }
+  }
+}
+
+}  // namespace tutti::server
