@@ -1,4 +1,8 @@
 // What a client may do on its connection before and beside a round.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "common/platform/files.h"
 #include "tests/catch.h"
 #include "tests/unit/server/daemon_fixture.h"
 #include "tests/unit/server/test_client.h"
@@ -81,6 +85,26 @@ TEST_CASE("calls with metadata of 64 KiB are refused, a strange agent is not", "
           grpc::StatusCode::INVALID_ARGUMENT);  // the empty request itself
   stream.context.TryCancel();
   REQUIRE(stream.End().error_code() == grpc::StatusCode::CANCELLED);
+}
+
+TEST_CASE("text that is not UTF-8 is refused without a line on stderr", "[server]") {
+  Fixture fixture;
+  v1::AttachRequest request;
+  request.set_role("trainer");
+  std::string bytes = request.SerializeAsString();
+  bytes[bytes.find("trainer")] = '\xff';
+
+  const std::string path = fixture.folder / "stderr";
+  const int terminal = ::dup(STDERR_FILENO);
+  const int file = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+  REQUIRE((terminal >= 0 && file >= 0));
+  ::dup2(file, STDERR_FILENO);
+  const bool parsed = request.ParseFromString(bytes);
+  ::dup2(terminal, STDERR_FILENO);
+  ::close(terminal);
+  ::close(file);
+  REQUIRE_FALSE(parsed);
+  REQUIRE(platform::ReadTextFile(path, 4096)->find("UTF-8") == std::string::npos);
 }
 
 TEST_CASE("a name with control bytes is not enrolled", "[server]") {
