@@ -1,11 +1,14 @@
 // Coordinator to client, in a live session: a real ClientSession brought to any of its states, then
 // the messages of a coordinator that lies. Whatever it says, the client never reveals both secrets
 // of a neighbour, never commits to two sets, and stays silent after a refusal.
+#include <algorithm>
 #include <map>
+#include <set>
 
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
 #include "common/secagg/binding.h"
+#include "common/secagg/chunks.h"
 #include "common/secagg/graph.h"
 #include "tests/fuzz/tape.h"
 #include "tests/fuzz/target.h"
@@ -36,7 +39,9 @@ class Victim {
     if (tape_.IsMalicious()) {
       Expect(roster == tape_.rosters[index_], "at level malicious no other roster is believed");
     }
-    Expect(shares->boxes.size() == graph_.neighbours,
+    CheckRoster(roster);
+    believed_ = roster == tape_.rosters[index_];
+    Expect(shares->boxes.size() == roster.entries.size(),
            "every neighbour gets its shares, nobody else");
   }
 
@@ -45,8 +50,10 @@ class Victim {
     Judge(status, true);
     if (!status.ok()) return;
     Expect(shares_.has_value(), "boxes are opened after a roster only");
-    Expect(boxes.boxes.size() >= graph_.threshold, "nobody masks with too few peers");
-    if (!boxes_) boxes_ = boxes;
+    if (!boxes_) {
+      boxes_ = boxes;
+      CheckBoxes();
+    }
     Expect(*boxes_ == boxes, "boxes are taken once");
   }
 
@@ -61,13 +68,17 @@ class Victim {
     }
     const StatusOr<secagg::MaskedHeader> header = session_.HeaderFor(wire);
     Judge(header.status(), false);
-    if (header.ok()) Same(header_, *header, "one vector is announced in a session");
+    if (!header.ok()) return;
+    Expect(boxes_.has_value(), "a vector is announced after the boxes only");
+    Expect(header->root == secagg::UnsignedHeader(wire).root, "a header is of its vector");
+    Same(header_, *header, "one vector is announced in a session");
   }
 
   void TakeForCommit(const secagg::Survivors& survivors) {
     const StatusOr<secagg::Commit> commit = session_.OnSurvivors(survivors);
     Judge(commit.status(), true);
     if (!commit.ok()) return;
+    Expect(tape_.IsMalicious(), "there are no commits at level curious");
     Same(commit_, *commit, "one commit leaves in a session");
     Accept(survivors);
   }
@@ -88,6 +99,8 @@ class Victim {
     Expect(commit_.has_value(), "who did not commit reveals nothing");
     // Nobody signed another set, so no other can have a certificate.
     Expect(*set_ == tape_.survivors, "only the set that was signed by enough is opened");
+    Same(certificate_, certificate, "one certificate is answered in a session");
+    CheckCertificate();
     Answered(*unmask);
   }
 
@@ -102,6 +115,55 @@ class Victim {
     }
   }
 
+  void CheckRoster(const secagg::Roster& roster) const {
+    Expect(roster.size >= tape_.config.min_cohort && roster.size <= tape_.config.max_cohort,
+           "a cohort is as large as the configuration says");
+    Expect(roster.own_index < roster.size && roster.entries.size() + 1 == roster.size,
+           "in a small cohort everybody is everybody's neighbour");
+    std::set<crypto::X25519Public> keys{tape_.joins[index_].box_key, tape_.joins[index_].mask_key};
+    Index last = 0;
+    for (const secagg::RosterEntry& entry : roster.entries) {
+      Expect(entry.index != roster.own_index && entry.index < roster.size &&
+                 (last < entry.index || &entry == roster.entries.data()),
+             "neighbours are others, each once, in order");
+      last = entry.index;
+      Expect(keys.insert(entry.join.box_key).second && keys.insert(entry.join.mask_key).second,
+             "no key is used twice");
+    }
+  }
+
+  // Of a box that is not the recorded one no share may be kept.
+  void CheckBoxes() {
+    std::size_t wrong = 0;
+    std::optional<Index> last;
+    for (const secagg::ShareBox& box : boxes_->boxes) {
+      Expect(!last || *last < box.peer, "owners are ascending");
+      last = box.peer;
+      const auto& right = tape_.boxes[index_].boxes;
+      const bool known = std::find(right.begin(), right.end(), box) != right.end();
+      if (known && believed_) good_.insert(box.peer);
+      wrong += known ? 0 : 1;
+    }
+    Expect(boxes_->boxes.size() >= graph_.threshold, "nobody masks with too few peers");
+    Expect(wrong <= graph_.neighbours - graph_.threshold, "not too many boxes are wrong");
+  }
+
+  void CheckCertificate() const {
+    Expect(tape_.IsMalicious(), "there are no certificates at level curious");
+    Expect(certificate_->commits.size() >=
+               secagg::CommitsNeeded(kTapeClients, tape_.config.corrupt_fraction),
+           "enough have signed");
+    Expect(certificate_->proof.empty(), "where all joins are known a proof has no nodes");
+    std::optional<Index> last;
+    for (const secagg::CommitEntry& entry : certificate_->commits) {
+      Expect(!last || *last < entry.index, "signers are ascending");
+      last = entry.index;
+      Expect(secagg::TestBit(set_->bitmap, entry.index), "signers survived");
+      Expect(entry.signature == tape_.commits[entry.index].signature,
+             "signatures are the signers'");
+    }
+  }
+
   template <typename T>
   void Same(std::optional<T>& first, const T& again, const char* property) {
     if (!first) first = again;
@@ -113,8 +175,13 @@ class Victim {
     Expect(header_.has_value(), "a set is answered after the vector only");
     Expect(secagg::IsBitmapOf(survivors.bitmap, kTapeClients), "a set is one of this roster");
     Expect(secagg::TestBit(survivors.bitmap, index_), "a client is in the sets it answers");
-    Expect(secagg::CountBits(survivors.bitmap) >= tape_.config.min_survivors,
-           "no sum of too few is opened");
+    const std::uint32_t alive = secagg::CountBits(survivors.bitmap);
+    Expect(alive >= tape_.config.min_survivors, "no sum of too few is opened");
+    Expect(alive > graph_.threshold, "enough neighbours live to open a secret");
+    for (Index i = 0; i < kTapeClients; ++i) {
+      Expect(i == index_ || !secagg::TestBit(survivors.bitmap, i) || HasBox(i),
+             "who never shared cannot have survived");
+    }
   }
 
   void Answered(const secagg::Unmask& unmask) {
@@ -124,10 +191,27 @@ class Victim {
       Expect(known->second == share.is_mask_key, "never both secrets of one neighbour");
       Expect(share.is_mask_key != secagg::TestBit(set_->bitmap, share.owner),
              "the seed of who survived, the mask key of who did not");
-      Expect(std::any_of(boxes_->boxes.begin(), boxes_->boxes.end(),
-                         [&](const secagg::ShareBox& box) { return box.peer == share.owner; }),
-             "shares are of owners whose boxes came");
+      Expect(!believed_ || good_.contains(share.owner), "shares are of good boxes");
+      Expect(!believed_ ||
+                 secagg::ShareFitsHash(
+                     BoxOf(share.owner).share_hash, Session(), share.owner, index_,
+                     share.is_mask_key ? secagg::ShareKind::kMaskKey : secagg::ShareKind::kSeed,
+                     share.share),
+             "a share is the one its owner dealt");
     }
+  }
+
+  bool HasBox(Index owner) const {
+    return std::any_of(boxes_->boxes.begin(), boxes_->boxes.end(),
+                       [owner](const secagg::ShareBox& box) { return box.peer == owner; });
+  }
+  const secagg::ShareBox& BoxOf(Index owner) const {
+    const auto& right = tape_.boxes[index_].boxes;
+    return *std::find_if(right.begin(), right.end(),
+                         [owner](const secagg::ShareBox& box) { return box.peer == owner; });
+  }
+  Digest Session() const {
+    return secagg::SessionId(session_.config_hash(), tape_.rosters[0].root, kTapeClients);
   }
 
   const Tape& tape_;
@@ -136,12 +220,15 @@ class Victim {
   secagg::ClientSession session_;
   secagg::GraphParameters graph_;
   bool ended_ = false;
+  bool believed_ = false;  // the recorded roster
   std::optional<secagg::Shares> shares_;
   std::optional<secagg::Boxes> boxes_;
   std::optional<secagg::MaskedHeader> header_;
   std::optional<secagg::Commit> commit_;
   std::optional<secagg::Survivors> set_;
+  std::optional<secagg::CommitCertificate> certificate_;
   std::optional<secagg::Unmask> unmask_;
+  std::set<Index> good_;  // owners of boxes that are the recorded ones
   std::map<Index, bool> revealed_;
 };
 

@@ -7,6 +7,8 @@
 namespace tutti::fuzz {
 namespace {
 
+constexpr int kClients = 6;  // of the tape
+
 std::string Course(std::initializer_list<int> bytes) {
   std::string course;
   for (const int byte : bytes) {
@@ -15,15 +17,15 @@ std::string Course(std::initializer_list<int> bytes) {
   return course;
 }
 
-// First byte: level (odd: curious) + 2 x (client + 5 x steps that were honest). A message: kind +
+// First byte: level (odd: curious) + 2 x (client + 6 x steps that were honest). A message: kind +
 // 6, then 0: as it was recorded.
 void AddClientCourses(Seeds& seeds) {
   seeds["client_session/malicious"] = Course({0, 6, 0, 7, 0, 8, 1, 9, 0, 11, 0, 11, 0});
   seeds["client_session/curious"] = Course({3, 6, 0, 7, 0, 8, 1, 10, 0, 10, 0});
-  seeds["client_session/two-sets"] = Course({2 * (1 + 5 * 4), 9, 4, 0, 0, 0, 3});
+  seeds["client_session/two-sets"] = Course({2 * (1 + kClients * 4), 9, 4, 0, 0, 0, 3});
   seeds["client_session/other-roster"] = Course({2 * 2, 0, 3, 0});
-  seeds["client_session/boxes-cut"] = Course({2 * (3 + 5 * 1), 7, 4, 0, 0, 0, 0, 2});
-  seeds["client_session/other-vector"] = Course({2 * (2 + 5 * 2), 8, 1, 8, 0, 9, 0});
+  seeds["client_session/boxes-cut"] = Course({2 * (3 + kClients * 1), 7, 4, 0, 0, 0, 0, 2});
+  seeds["client_session/other-vector"] = Course({2 * (2 + kClients * 2), 8, 1, 8, 0, 9, 0});
 }
 
 // First byte: level + 2 x honest steps; who is absent from each; then kind + 6 x sender, whose
@@ -35,7 +37,7 @@ void AddServerCourses(Seeds& seeds) {
   seeds["server_session/dropouts-malicious"] = Course({10, 0, 0, 16, 1, 0});
   std::string steps = Course({1});
   for (const int kind : {0, 1, 2, 4}) {
-    for (const int sender : {0, 1, 2, 3, 4}) {
+    for (int sender = 0; sender < kClients; ++sender) {
       steps += Course({kind + 6 * sender, 2, 0});
     }
     steps += Course({5, kind == 4 ? 4 : 5 + kind});

@@ -18,8 +18,8 @@ secagg::RoundConfig ConfigAt(ThreatLevel level) {
   config.round = 1;
   config.values = 3;
   config.value_bits = 8;
-  config.min_cohort = 3;
-  config.min_survivors = 3;
+  config.min_cohort = 4;
+  config.min_survivors = 4;  // one more than level curious' threshold asks for
   config.max_cohort = kTapeClients;
   return config;
 }

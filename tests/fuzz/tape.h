@@ -15,7 +15,7 @@
 
 namespace tutti::fuzz {
 
-inline constexpr std::uint32_t kTapeClients = 5;
+inline constexpr std::uint32_t kTapeClients = 6;
 
 struct Tape {
   secagg::RoundConfig config;
