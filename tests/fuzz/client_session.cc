@@ -138,6 +138,7 @@ class Victim {
     std::optional<Index> last;
     for (const secagg::ShareBox& box : boxes_->boxes) {
       Expect(!last || *last < box.peer, "owners are ascending");
+      Expect(box.peer != index_ && box.peer < kTapeClients, "owners are neighbours");
       last = box.peer;
       const auto& right = tape_.boxes[index_].boxes;
       const bool known = std::find(right.begin(), right.end(), box) != right.end();

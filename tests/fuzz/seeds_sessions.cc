@@ -22,10 +22,24 @@ std::string Course(std::initializer_list<int> bytes) {
 void AddClientCourses(Seeds& seeds) {
   seeds["client_session/malicious"] = Course({0, 6, 0, 7, 0, 8, 1, 9, 0, 11, 0, 11, 0});
   seeds["client_session/curious"] = Course({3, 6, 0, 7, 0, 8, 1, 10, 0, 10, 0});
-  seeds["client_session/two-sets"] = Course({2 * (1 + kClients * 4), 9, 4, 0, 0, 0, 3});
+  constexpr int kShared = kClients, kMasked = 3 * kClients, kCommitted = 4 * kClients;
+  seeds["client_session/two-sets"] = Course({2 * (1 + kCommitted), 9, 4, 0, 0, 0, 0, 0, 3});
   seeds["client_session/other-roster"] = Course({2 * 2, 0, 3, 0});
-  seeds["client_session/boxes-cut"] = Course({2 * (3 + kClients * 1), 7, 4, 0, 0, 0, 0, 2});
-  seeds["client_session/other-vector"] = Course({2 * (2 + kClients * 2), 8, 1, 8, 0, 9, 0});
+  seeds["client_session/other-vector"] = Course({2 * (2 + 2 * kClients), 8, 1, 8, 0, 9, 0});
+  // One change each (4), by field, way and place (tamper.cc).
+  seeds["client_session/stranger-box"] =
+      Course({2 * (3 + kShared), 7, 4, 0, 0, 1, 0, 0, 3, 0, 2, 0, 0, 0, 3});
+  seeds["client_session/cut-boxes"] = Course({2 * (3 + kShared), 7, 4, 0, 0, 1, 0, 1, 0, 9, 1});
+  seeds["client_session/dead-survivor"] =
+      Course({2 * kShared, 7,  6, 0, 0, 1, 0, 0, 2, 0,  4, 0, 0, 1, 0, 1,
+              1,           64, 1, 0, 0, 1, 0, 2, 0, 64, 1, 8, 1, 9, 0});
+  seeds["client_session/few-survivors"] = Course({1 + 2 * kMasked, 10, 4, 0, 0, 0, 0, 0, 0b111000});
+  seeds["client_session/few-commits"] = Course({2 * kCommitted, 11, 4, 0, 0, 2, 0, 3});
+  seeds["client_session/commits-swapped"] = Course({2 * kCommitted, 11, 4, 0, 0, 1, 0, 0, 0, 1});
+  seeds["client_session/commit-forged"] =
+      Course({2 * kCommitted, 11, 4, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 1});
+  seeds["client_session/proof-too-long"] =
+      Course({2 * kCommitted, 11, 4, 0, 1, 0, 0, 2, 32}) + std::string(32, 'p');
 }
 
 // First byte: level + 2 x honest steps; who is absent from each; then kind + 6 x sender, whose

@@ -54,7 +54,8 @@ void TamperRepeated(Message& message, const FieldDescriptor& field, Source& sour
     reflection.SwapElements(&message, &field, place(), size - 1);
     reflection.RemoveLast(&message, &field);
   } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_UINT32) {
-    reflection.SetRepeatedUInt32(&message, &field, place(), source.U32());
+    const int at = place();  // apart: arguments are evaluated in any order
+    reflection.SetRepeatedUInt32(&message, &field, at, source.U32());
   } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
     Tamper(*reflection.MutableRepeatedMessage(&message, &field, place()), source);
   }
