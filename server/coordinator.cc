@@ -246,6 +246,8 @@ void Coordinator::OnAttach(rpc::Attachment attachment) {
   std::shared_ptr<rpc::NoticeSink>& sink = sinks_[client];
   if (sink != nullptr) {
     sink->Close(Aborted("a newer connection of the same client replaced this one"));
+    parts_.metrics.AddReplacedConnection();
+    log::Debug("a newer connection replaces a client's older one", {{"client", client}});
   }
   sink = std::move(attachment.sink);
   Saw(client, attachment.budget, attachment.software, "");
@@ -335,15 +337,15 @@ void Coordinator::UploadReceived(round::CallId call) {
   });
 }
 
-void Coordinator::UploadEnded(round::CallId call) {
-  Post([this, call] {
+void Coordinator::UploadEnded(round::CallId call, const Status& broken_rule) {
+  Post([this, call, broken_rule] {
     const auto found = uploads_.find(call);
     if (found == uploads_.end()) {
       return;
     }
     const OpenUploadCall open = found->second;
     if (!open.answered) {
-      Dispatch(round::UploadBroken{call, open.client});
+      Dispatch(round::UploadBroken{call, open.client, broken_rule});
     }
     uploads_.erase(call);
     parts_.metrics.SetUploads(parts_.pool.in_memory(), parts_.pool.in_files());

@@ -71,7 +71,7 @@ class Coordinator final : public rpc::CoordinatorPort, public rpc::AdminPort {
                                      std::shared_ptr<rpc::IncomingUpload> upload) override;
   void Detached(const ClientId& client, const rpc::NoticeSink* sink) override;
   void UploadReceived(round::CallId call) override;
-  void UploadEnded(round::CallId call) override;
+  void UploadEnded(round::CallId call, const Status& broken_rule) override;
   Milliseconds RetryWindow() const override;
 
   // ---- rpc::AdminPort

@@ -71,7 +71,7 @@ void Coordinator::Do(round::BeginSum& effect) {
 
 void Coordinator::Do(round::AcceptUpload& effect) {
   if (const auto found = uploads_.find(effect.call); found != uploads_.end()) {
-    found->second.upload->Accept(effect.bytes);
+    found->second.upload->Accept(effect.layout);
   }
 }
 

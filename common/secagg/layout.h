@@ -22,6 +22,8 @@ struct RingLayout {
   std::uint32_t lane_bits() const { return bits <= 16 ? 16 : bits <= 32 ? 32 : 64; }
   std::uint64_t positions() const { return values + extra_lanes; }
   std::uint64_t payload_wire_bytes() const;
+  // The bits of the payload's last byte that lie behind the last value: zero in every vector.
+  std::uint8_t padding_bits() const;
   std::uint64_t wire_bytes() const { return payload_wire_bytes() + 4 * std::uint64_t{extra_lanes}; }
   std::uint64_t memory_bytes() const {
     return values * (lane_bits() / 8) + 4 * std::uint64_t{extra_lanes};

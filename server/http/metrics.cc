@@ -62,6 +62,10 @@ struct Metrics::State {
       Counters(registry, "tutti_server_resumed_uploads_total",
                "Uploads that broke off and went on where they were")
           .Add({});
+  prometheus::Counter& replaced_connections =
+      Counters(registry, "tutti_server_replaced_connections_total",
+               "Connections ended by a newer one of the same client; many: two devices share a key")
+          .Add({});
   prometheus::Gauge& max_epsilon =
       Gauges(registry, "tutti_server_max_epsilon_reported",
              "Largest privacy loss any client in the newest round's sum reported")
@@ -104,6 +108,8 @@ void Metrics::AddRefusal(const std::string& code) {
 }
 
 void Metrics::AddResumedUpload() { state_->resumed_uploads.Increment(); }
+
+void Metrics::AddReplacedConnection() { state_->replaced_connections.Increment(); }
 
 void Metrics::AddLedgerDoubt() { state_->ledger_doubts.Increment(); }
 

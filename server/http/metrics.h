@@ -33,6 +33,7 @@ class Metrics {
   void SetQueue(std::size_t events);
   void SetUploads(std::size_t in_memory, std::size_t in_files);
   void AddResumedUpload();
+  void AddReplacedConnection();
   void AddRefusal(const std::string& code);  // code: a status code's name
   void AddLedgerDoubt();
 

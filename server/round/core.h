@@ -131,9 +131,11 @@ struct UploadFinished {
   ClientId client;
   protocol::UploadHeader header;
 };
+// `broken_rule`: the client sent what the protocol forbids; ok when the call only ended.
 struct UploadBroken {
   CallId call = 0;
   ClientId client;
+  Status broken_rule = OkStatus();
 };
 // What became of one group's sum once it was open.
 struct OpenedSum {
@@ -199,7 +201,7 @@ struct BeginSum {
 };  // one zeroed accumulator
 struct AcceptUpload {
   CallId call = 0;
-  std::uint64_t bytes = 0;
+  secagg::RingLayout layout;
 };  // start receiving
 struct Accumulate {
   CallId call = 0;

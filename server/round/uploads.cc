@@ -32,7 +32,7 @@ void Machine::On(const UploadOpened& event) {
   EndUpload(member, Aborted("a newer upload of the same client replaces this one"));
   member.upload = event.call;
   member.header = event.header;
-  Emit(AcceptUpload{event.call, event.header.header.bytes});
+  Emit(AcceptUpload{event.call, Current()->groups[member.group].config.layout()});
 }
 
 void Machine::On(const UploadFinished& event) {
@@ -61,6 +61,7 @@ void Machine::On(const UploadBroken& event) {
     const auto found = attempt->members.find(event.client);
     if (found != attempt->members.end() && found->second.upload == event.call) {
       found->second.upload.reset();
+      Judge(event.client, event.broken_rule).IgnoreError();
     }
   }
   Emit(DropUpload{event.call});

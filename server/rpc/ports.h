@@ -45,7 +45,7 @@ struct Attachment {
 class IncomingUpload {
  public:
   virtual ~IncomingUpload() = default;
-  virtual void Accept(std::uint64_t bytes) = 0;
+  virtual void Accept(const secagg::RingLayout& layout) = 0;
   // Ends the call. Aborted: another call may go on from where this one got to.
   virtual void Answer(const Status& status, Milliseconds retry) = 0;
   // The received vector, after CoordinatorPort::UploadReceived.
@@ -68,7 +68,10 @@ class CoordinatorPort {
   // These are always taken.
   virtual void Detached(const ClientId& client, const NoticeSink* sink) = 0;
   virtual void UploadReceived(round::CallId call) = 0;  // whole and with the header's digest
-  virtual void UploadEnded(round::CallId call) = 0;     // the call is gone, whatever its outcome
+  // The call is gone or about to go, whatever its outcome; only the first of several counts.
+  // `broken_rule`: not ok when what came was not what the header announced or no vector of the
+  // round.
+  virtual void UploadEnded(round::CallId call, const Status& broken_rule) = 0;
   // What clients are told to wait when the queue is full.
   virtual Milliseconds RetryWindow() const = 0;
 };

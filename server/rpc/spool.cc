@@ -58,7 +58,8 @@ Spool::~Spool() {
 
 Status Spool::Append(BytesView bytes) {
   if (bytes.size() > bytes_ - received_) {
-    return OutOfRange(Join("upload has more than the ", bytes_, " bytes its header announced"));
+    return InvalidArgument(
+        Join("upload has more than the ", bytes_, " bytes its header announced"));
   }
   if (fd_ >= 0) {
     TUTTI_TRY(WriteAt(fd_, bytes, received_));

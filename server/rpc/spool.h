@@ -30,7 +30,8 @@ class Spool {
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
 
-  // The next bytes. OutOfRange past the announced size; ResourceExhausted when the disk is full.
+  // The next bytes. InvalidArgument past the announced size; ResourceExhausted when the disk is
+  // full.
   Status Append(BytesView bytes);
   std::uint64_t received() const { return received_; }
   // Keeps the first `bytes` of what came, in a file: a slot goes back to the pool. After an error

@@ -70,11 +70,19 @@ void Upload::OnRead(bool ok) {
                                       " of ", bytes_, " bytes; go on or send it again")));
   }
   last_chunk_ = context_.clock.Now();
-  const Status status = step_ == Step::kHeader ? OpenFromHeader() : Consume();
-  if (!status.ok()) {
-    const bool busy = status.code() == StatusCode::kResourceExhausted;
-    Finish(status, busy ? context_.port.RetryWindow() : Milliseconds(0));
+  EndUnless(step_ == Step::kHeader ? OpenFromHeader() : Consume());
+}
+
+void Upload::EndUnless(const Status& status) {
+  if (status.ok()) {
+    return;
   }
+  // Before the client hears of it: nothing it sends then finds it still in the round.
+  if (status.code() == StatusCode::kInvalidArgument && id_) {
+    context_.port.UploadEnded(*id_, status);
+  }
+  const bool busy = status.code() == StatusCode::kResourceExhausted;
+  Finish(status, busy ? context_.port.RetryWindow() : Milliseconds(0));
 }
 
 // The first chunk: its data, if any, waits in chunk_ until the core has accepted the header.
@@ -96,14 +104,15 @@ Status Upload::OpenFromHeader() {
   return OkStatus();
 }
 
-void Upload::Accept(std::uint64_t bytes) {
+void Upload::Accept(const secagg::RingLayout& layout) {
   std::unique_ptr<Spool> kept = context_.partial.Take(client_, header_);
   {
     const std::lock_guard lock(mutex_);
     if (step_ != Step::kWaiting) {
       return;
     }
-    bytes_ = bytes;
+    layout_ = layout;
+    bytes_ = layout.wire_bytes();
     if (resume_ && kept != nullptr) {
       context_.metrics.AddResumedUpload();
       return Begin(std::move(kept));
@@ -111,7 +120,7 @@ void Upload::Accept(std::uint64_t bytes) {
   }
   kept.reset();
   // Outside the lock: the pool may call back at once, or much later.
-  context_.pool.Request(bytes,
+  context_.pool.Request(layout.wire_bytes(),
                         [upload = shared_from_this()](StatusOr<std::unique_ptr<Spool>> spool) {
                           upload->GotSpool(std::move(spool));
                         });
@@ -141,9 +150,7 @@ void Upload::Begin(std::unique_ptr<Spool> spool) {
     reactor_->StartSendInitialMetadata();
     return ReadMore();  // the first chunk had no data
   }
-  if (const Status status = Consume(); !status.ok()) {
-    Finish(status, Milliseconds(0));
-  }
+  EndUnless(Consume());
 }
 
 // `data` has just been appended: every chunk that is whole now has the digest its header announced.
@@ -164,6 +171,18 @@ Status Upload::CheckChunks(BytesView data) {
   return OkStatus();
 }
 
+// Before a byte of it counts: a vector with bits behind its last value would spoil the sum
+// unnoticed by its digest.
+Status Upload::CheckPadding(BytesView data, std::uint64_t first) const {
+  const std::uint64_t last = layout_.payload_wire_bytes() - 1;
+  if (last < first || last - first >= data.size() ||
+      (data[last - first] & layout_.padding_bits()) == 0) {
+    return OkStatus();
+  }
+  return InvalidArgument(Join("the uploaded vector has bits set behind the last of its ",
+                              layout_.values, " values of ", layout_.bits, " bits"));
+}
+
 Status Upload::Consume() {
   const auto on_data = [this](const ChunkHead& head, BytesView data) -> Status {
     if (data.empty()) {
@@ -172,6 +191,7 @@ Status Upload::Consume() {
                  : InvalidArgument(Join("upload chunk is at byte ", head.offset, ", expected ",
                                         spool_->received(), "; chunks come in order"));
     }
+    TUTTI_TRY(CheckPadding(data, spool_->received()));
     TUTTI_TRY(spool_->Append(data));
     return CheckChunks(data);
   };
@@ -263,7 +283,7 @@ void Upload::OnDone() {
     id = id_;
   }
   if (id) {
-    context_.port.UploadEnded(*id);
+    context_.port.UploadEnded(*id, OkStatus());
   }
 }
 

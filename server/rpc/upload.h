@@ -10,6 +10,7 @@
 #include <set>
 
 #include "common/crypto/hash.h"
+#include "common/secagg/layout.h"
 #include "server/http/metrics.h"
 #include "server/rpc/partial_uploads.h"
 #include "server/rpc/ports.h"
@@ -36,7 +37,7 @@ class Upload final : public IncomingUpload, public std::enable_shared_from_this<
                                                           grpc::CallbackServerContext* call,
                                                           grpc::ByteBuffer* response);
 
-  void Accept(std::uint64_t bytes) override;
+  void Accept(const secagg::RingLayout& layout) override;
   void Answer(const Status& status, Milliseconds retry) override;
   Status Visit(std::size_t unit, const PartVisitor& visitor) override;
   void Discard() override;
@@ -59,8 +60,10 @@ class Upload final : public IncomingUpload, public std::enable_shared_from_this<
   Status OpenFromHeader();
   void Begin(std::unique_ptr<Spool> spool);
   void Break(const Status& status);
+  void EndUnless(const Status& status);
   Status Consume();
   Status CheckChunks(BytesView data);
+  Status CheckPadding(BytesView data, std::uint64_t first) const;
   void ReadMore();
   void Finish(const Status& status, Milliseconds retry);
   std::unique_ptr<Spool> TakeSpool() { return std::move(spool_); }
@@ -76,7 +79,8 @@ class Upload final : public IncomingUpload, public std::enable_shared_from_this<
   protocol::UploadHeader header_;
   bool resume_ = false;
   grpc::ByteBuffer chunk_;
-  std::uint64_t bytes_ = 0;
+  secagg::RingLayout layout_;
+  std::uint64_t bytes_ = 0;  // of the vector
   std::unique_ptr<Spool> spool_;
   crypto::Sha256Stream hash_;  // of the chunk that is coming in
   Instant last_chunk_{0};

@@ -54,13 +54,8 @@ void SendShares(HandClient& client, const protocol::ShareRequest& shares) {
 void SendUpload(HandClient& client, const protocol::UploadHeader& header, const Bytes& vector) {
   REQUIRE(client.Upload(OfAnotherSession(header), vector, 4096).error_code() ==
           StatusCode::FAILED_PRECONDITION);
-  // A vector that is longer than the header says, in one chunk beyond the largest.
-  const Bytes large(2 << 20, 7);
-  REQUIRE_FALSE(client.Upload(header, large, 2 << 20).ok());
-  // Another vector than the one the header's digest is of.
-  Bytes wrong = vector;
-  wrong[0] ^= 1;
-  REQUIRE(client.Upload(header, wrong, 4096).error_code() == StatusCode::INVALID_ARGUMENT);
+  // One message larger than any may be: the connection refuses it before it is read.
+  REQUIRE_FALSE(client.Upload(header, Bytes(2 << 20, 7), 2 << 20).ok());
   // Half of it.
   const Bytes half = ToBytes(BytesView(vector).first(vector.size() / 2));
   REQUIRE_FALSE(client.Upload(header, half, 4096).ok());
@@ -153,6 +148,39 @@ TEST_CASE("a member that breaks a rule is put out of the round and the others go
   world.AwaitDone("trial");
   REQUIRE(world.Job("trial").rounds(0).survivors() == 4);
   REQUIRE(world.AwaitRefusal("trial", "liar", "REFUSED"));
+}
+
+TEST_CASE("a member whose vector is not the announced one is put out of the round", "[e2e]") {
+  World world;
+  world.StartServer();
+  world.StartTrainers(4);
+  world.Enrol("liar");
+  HandClient client(world, "liar");
+  client.Attach();
+  world.AwaitAttached("liar");
+  int rounds = 0;
+  const auto upload = [&](const protocol::UploadHeader& header, const Bytes& vector) {
+    Bytes wrong = vector;
+    wrong[0] ^= 1;
+    if (rounds++ == 1) {  // longer than announced, not another digest
+      wrong = vector;
+      wrong.push_back(0);
+    }
+    REQUIRE(client.Upload(header, wrong, 4096).error_code() == StatusCode::INVALID_ARGUMENT);
+    REQUIRE(client.Upload(header, vector, 4096).error_code() == StatusCode::FAILED_PRECONDITION);
+  };
+  const auto send = [&](const protocol::Request& request) { return client.Send(request).ok(); };
+  for (const char* job : {"digest", "length"}) {
+    world.Submit(job, {"rounds=1", kFive});
+    const auto closed = client.Play({.request = send, .upload = upload});
+    REQUIRE(closed);
+    INFO(closed->reason);
+    REQUIRE(closed->outcome == protocol::Outcome::kDropped);
+    REQUIRE(Contains(closed->reason, "broke a rule"));
+    world.AwaitDone(job);
+    REQUIRE(world.Job(job).rounds(0).survivors() == 4);
+    REQUIRE(world.AwaitRefusal(job, "liar", "REFUSED"));
+  }
 }
 
 TEST_CASE("a client that shares its keys and never uploads is left behind", "[e2e]") {

@@ -122,6 +122,28 @@ TEST_CASE("the published model is the mean of exactly the survivors' updates", "
   REQUIRE(LargestDifference(after_one, first) > 0.01);  // it did move
 }
 
+TEST_CASE("an update longer than the job allows is shortened on its device", "[e2e]") {
+  World world;
+  world.StartServer();
+  const std::vector<Table> tables = StartTrainersWithOwnTables(world, "");
+  const Weights first{};
+  WriteText(world.folder() / "first.safetensors", SafetensorsOf(first));
+  constexpr double kNorm = 0.05;
+  std::vector<std::string> sets = PlainJob(world, "1");
+  sets.push_back("robust.max_update_norm=0.05");
+  world.Submit("short", sets);
+  world.AwaitDone("short");
+  REQUIRE(world.Job("short").rounds(0).survivors() == 4);
+  std::vector<Weights> steps;
+  for (const Table& table : tables) {
+    const Weights step = Step(first, table, 0.5);
+    steps.push_back(WithinNorm(first, step, kNorm));
+    REQUIRE(LargestDifference(steps.back(), step) > 0.01);  // it was longer
+  }
+  REQUIRE(LargestDifference(ExportedWeights(world, "short", "1"), Mean(steps)) < 3e-6);
+  REQUIRE(Contains(world.ClientLog("client-0"), "update_scaled_down"));
+}
+
 TEST_CASE("a job is stopped, resumed, watched in a pipe, and its model read by others", "[e2e]") {
   World world;
   world.StartServer();

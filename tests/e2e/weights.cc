@@ -75,6 +75,25 @@ Weights Step(const Weights& from, const Table& table, double learning_rate) {
   return next;
 }
 
+Weights WithinNorm(const Weights& from, const Weights& to, double norm) {
+  double squares = 0;
+  for (std::size_t c = 0; c < 3; ++c) {
+    squares += std::pow(to.bias[c] - from.bias[c], 2);
+    for (std::size_t f = 0; f < 4; ++f) {
+      squares += std::pow(to.weight[c][f] - from.weight[c][f], 2);
+    }
+  }
+  const double factor = std::min(1.0, norm / std::sqrt(squares));
+  Weights within = from;
+  for (std::size_t c = 0; c < 3; ++c) {
+    within.bias[c] += factor * (to.bias[c] - from.bias[c]);
+    for (std::size_t f = 0; f < 4; ++f) {
+      within.weight[c][f] += factor * (to.weight[c][f] - from.weight[c][f]);
+    }
+  }
+  return within;
+}
+
 Weights Mean(const std::vector<Weights>& all) {
   Weights mean;
   const auto count = static_cast<double>(all.size());

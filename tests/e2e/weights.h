@@ -24,6 +24,8 @@ Weights WeightsFrom(const Json& tensors);
 
 // The weights after one step of plain gradient descent on the mean cross entropy of the rows.
 Weights Step(const Weights& from, const Table& table, double learning_rate);
+// `from` plus the way to `to`, shortened to `norm` where it is longer.
+Weights WithinNorm(const Weights& from, const Weights& to, double norm);
 Weights Mean(const std::vector<Weights>& all);
 double LargestDifference(const Weights& a, const Weights& b);
 

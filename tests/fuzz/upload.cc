@@ -6,6 +6,7 @@
 
 #include "common/rpc/chunk.h"
 #include "common/secagg/chunks.h"
+#include "common/secagg/packing.h"
 #include "common/wire/conversation.h"
 #include "server/rpc/upload.h"
 #include "tests/fuzz/tamper.h"
@@ -25,15 +26,21 @@ const Digest kSession = [] {
   return session;
 }();
 
-// Two chunks and a bit, or less than one.
+// Two chunks and a bit, or less than one, whose last byte is not full.
+secagg::RingLayout LayoutOf(std::size_t client) {
+  if (client == 0) return {.values = 2 * secagg::kChunkBytes + 1001, .extra_lanes = 0, .bits = 8};
+  return {.values = 1028, .extra_lanes = 0, .bits = 7};
+}
+
 const Bytes& VectorOf(std::size_t client) {
   static const std::vector<Bytes> vectors = [] {
-    std::vector<Bytes> made{Bytes(2 * secagg::kChunkBytes + 1001), Bytes(900)};
+    std::vector<Bytes> made{Bytes(LayoutOf(0).wire_bytes()), Bytes(LayoutOf(1).wire_bytes())};
     for (Bytes& vector : made) {
       for (std::size_t i = 0; i < vector.size(); ++i) {
         vector[i] = static_cast<std::uint8_t>(i * 7 + i / 251);
       }
     }
+    made[1].back() = 0;  // the last byte has bits behind the last value
     return made;
   }();
   return vectors[client];
@@ -53,6 +60,7 @@ using Call = test::FakeUploadCall;
 class Port final : public rpc::CoordinatorPort {
  public:
   struct Known {
+    std::size_t client = 0;
     protocol::UploadHeader header;
     std::shared_ptr<rpc::IncomingUpload> upload;
     bool accepted = false, received = false;
@@ -60,12 +68,13 @@ class Port final : public rpc::CoordinatorPort {
 
   Status Attach(rpc::Attachment) override { return OkStatus(); }
   Status Ask(const ClientId&, protocol::Request, rpc::ReplyFunction) override { return OkStatus(); }
-  StatusOr<round::CallId> OpenUpload(const ClientId&, const protocol::UploadHeader& header,
+  StatusOr<round::CallId> OpenUpload(const ClientId& name, const protocol::UploadHeader& header,
                                      std::shared_ptr<rpc::IncomingUpload> upload) override {
-    if (header.header.bytes == 0 || header.header.bytes > VectorOf(0).size()) {
+    const std::size_t client = name == NameOf(0) ? 0 : 1;
+    if (header.header.bytes != LayoutOf(client).wire_bytes()) {
       return InvalidArgument("the vector has another length");
     }
-    known_[++last_] = {header, std::move(upload)};
+    known_[++last_] = {client, header, std::move(upload)};
     return last_;
   }
   void Detached(const ClientId&, const rpc::NoticeSink*) override {}
@@ -73,7 +82,9 @@ class Port final : public rpc::CoordinatorPort {
     Expect(known_.at(call).accepted, "nothing is received before it is accepted");
     Expect(!std::exchange(known_.at(call).received, true), "a vector is handed over once");
   }
-  void UploadEnded(round::CallId call) override {
+  void UploadEnded(round::CallId call, const Status& broken_rule) override {
+    Expect(broken_rule.ok() || !known_.contains(call) || !known_.at(call).received,
+           "a vector that broke a rule is not handed over");
     // What was handed over is the core's until it is visited or discarded.
     if (const auto found = known_.find(call); found != known_.end() && !found->second.received) {
       known_.erase(found);
@@ -90,7 +101,7 @@ class Port final : public rpc::CoordinatorPort {
     const std::shared_ptr<rpc::IncomingUpload> upload = known.upload;
     switch (source.U8() % 4) {
       case 0:
-        if (!std::exchange(known.accepted, true)) upload->Accept(known.header.header.bytes);
+        if (!std::exchange(known.accepted, true)) upload->Accept(LayoutOf(known.client));
         break;
       case 1:
         if (known.received) {
@@ -125,6 +136,9 @@ class Port final : public rpc::CoordinatorPort {
     Expect(!visited.ok() || (vector.size() == known.header.header.bytes &&
                              secagg::ChunkDigests(vector) == known.header.header.chunks),
            "what is handed over has the digests that were announced");
+    const secagg::RingLayout layout = LayoutOf(known.client);
+    Expect(!visited.ok() || secagg::EndsInZeros(vector, layout.values, layout.bits),
+           "what is handed over is a vector");
   }
 
   round::CallId last_ = 0;

@@ -117,7 +117,7 @@ std::string Stage::Show(const round::Effect& effect) {
                         e.layout.bits, " bits");
           },
           [&](const round::AcceptUpload& e) {
-            return Join("accept upload ", e.call, " of ", e.bytes, " bytes");
+            return Join("accept upload ", e.call, " of ", e.layout.wire_bytes(), " bytes");
           },
           [&](const round::Accumulate& e) { return Join("accumulate ", e.call); },
           [&](const round::DropUpload& e) { return Join("drop upload ", e.call); },

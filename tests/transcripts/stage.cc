@@ -150,7 +150,8 @@ std::vector<std::string> Stage::OnClient(const std::string& verb, const std::str
     return OpenUpload(name, how);
   }
   if (verb == "break") {
-    return Post(round::UploadBroken{actor.call, client});
+    return Post(round::UploadBroken{
+        actor.call, client, how == "rule" ? InvalidArgument("it was not a vector") : OkStatus()});
   }
   if (verb == "upload") {
     std::vector<std::string> lines = OpenUpload(name, how);

@@ -4,7 +4,7 @@
 
 #include "common/platform/files.h"
 #include "tests/catch.h"
-#include "tests/unit/server/daemon_fixture.h"
+#include "tests/unit/server/fixture.h"
 #include "tests/unit/server/test_client.h"
 
 namespace tutti::server {
@@ -20,10 +20,6 @@ struct Stream {
     request.set_protocol_version(version);
     notices = stub.Attach(&context, request);
   }
-  bool Welcomed() {
-    v1::Notice notice;
-    return notices->Read(&notice) && notice.has_welcome();
-  }
   grpc::Status End() {
     v1::Notice notice;
     while (notices->Read(&notice)) {
@@ -37,21 +33,6 @@ struct Stream {
 
 }  // namespace
 
-TEST_CASE("of two streams of one client the newer one counts", "[server]") {
-  Fixture fixture;
-  TestClient client(*fixture.daemon, "a");
-  Stream first(client.stub());
-  REQUIRE(first.Welcomed());
-  Stream second(client.stub());
-  REQUIRE(second.Welcomed());
-  const grpc::Status ended = first.End();
-  INFO(ended.error_message());
-  REQUIRE(ended.error_code() == grpc::StatusCode::ABORTED);
-  REQUIRE(ended.error_message().find("newer connection of the same client") != std::string::npos);
-  second.context.TryCancel();
-  REQUIRE(second.End().error_code() == grpc::StatusCode::CANCELLED);
-}
-
 TEST_CASE("a client of another protocol version hears both versions", "[server]") {
   Fixture fixture;
   TestClient client(*fixture.daemon, "a");
@@ -63,28 +44,6 @@ TEST_CASE("a client of another protocol version hears both versions", "[server]"
     REQUIRE(ended.error_message().find(" " + std::to_string(version) + ",") != std::string::npos);
     REQUIRE(ended.error_message().find("this coordinator 1") != std::string::npos);
   }
-}
-
-TEST_CASE("calls with metadata of 64 KiB are refused, a strange agent is not", "[server]") {
-  Fixture fixture;
-  TestClient client(*fixture.daemon, "a");
-  grpc::ClientContext heavy;
-  heavy.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
-  heavy.AddMetadata("x-note", std::string(64 * 1024, 'x'));
-  v1::StepReply reply;
-  const grpc::Status refused = client.stub().Join(&heavy, {}, &reply);
-  INFO(refused.error_message());
-  REQUIRE_FALSE(refused.ok());
-  REQUIRE(refused.error_code() != grpc::StatusCode::INVALID_ARGUMENT);  // nobody read the request
-
-  Stream stream(client.stub());
-  REQUIRE(stream.Welcomed());
-  grpc::ClientContext strange;
-  strange.AddMetadata("x-agent", "~ NONE \"; --");
-  REQUIRE(client.stub().Join(&strange, {}, &reply).error_code() ==
-          grpc::StatusCode::INVALID_ARGUMENT);  // the empty request itself
-  stream.context.TryCancel();
-  REQUIRE(stream.End().error_code() == grpc::StatusCode::CANCELLED);
 }
 
 TEST_CASE("text that is not UTF-8 is refused without a line on stderr", "[server]") {

@@ -1,123 +1,30 @@
-// The whole server in one process, over real mutual TLS on loopback.
+// Jobs, checkpoints and restarts of the whole server.
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
-#include <thread>
 
 #include "common/base/text.h"
-#include "common/config/load.h"
 #include "common/model/safetensors.h"
 #include "common/platform/files.h"
 #include "server/job_settings.h"
-#include "server/rpc/servers.h"
 #include "tests/catch.h"
-#include "tests/unit/server/daemon_fixture.h"
-#include "tests/unit/server/fixed_clock.h"
-#include "tests/unit/server/test_client.h"
-#include "tests/unit/store/temporary_directory.h"
+#include "tests/unit/server/fixture.h"
 
 namespace tutti::server {
+
 namespace {
 
-using test::Credentials;
-using test::Manner;
 using test::TestClient;
-
-v1::JobConfig SmallJob(std::uint32_t rounds) {
-  v1::JobConfig job;
-  config::SetDefaults(job);
-  job.set_name("small");
-  job.set_rounds(rounds);
-  job.mutable_model()->set_architecture("logistic");
-  job.mutable_model()->add_input_shape(30);
-  job.mutable_model()->set_classes(2);
-  job.mutable_training()->set_learning_rate(0.1);
-  job.mutable_training()->set_batch_size(8);
-  job.mutable_training()->set_local_steps(1);
-  job.mutable_privacy()->set_noise_multiplier(1.0);
-  job.mutable_cohort()->set_size(3);
-  job.mutable_cohort()->set_min_clients(3);
-  job.mutable_evaluation()->set_every(0);
-  return job;
-}
-
-grpc::Status Submit(const Daemon& daemon, const v1::JobConfig& job) {
-  grpc::ClientContext context;
-  v1::SubmitJobRequest request;
-  *request.mutable_job() = job;
-  v1::JobReply reply;
-  return test::LocalAdmin(daemon)->SubmitJob(&context, request, &reply);
-}
-
-v1::JobReply GetJob(const Daemon& daemon) {
-  grpc::ClientContext context;
-  v1::GetJobRequest request;
-  request.set_name("small");
-  request.set_with_rounds(true);
-  v1::JobReply reply;
-  REQUIRE(test::LocalAdmin(daemon)->GetJob(&context, request, &reply).ok());
-  return reply;
-}
-
-std::string Export(const Daemon& daemon, std::uint64_t round) {
-  grpc::ClientContext context;
-  v1::ExportModelRequest request;
-  request.set_job("small");
-  request.set_round(round);
-  const auto reader = test::LocalAdmin(daemon)->ExportModel(&context, request);
-  std::string bytes;
-  v1::ExportChunk chunk;
-  while (reader->Read(&chunk)) {
-    bytes += chunk.data();
-  }
-  REQUIRE(reader->Finish().ok());
-  return bytes;
-}
-
-void PlayTogether(std::vector<std::unique_ptr<TestClient>>& clients,
-                  Manner first = Manner::kPlain) {
-  std::vector<v1::RoundClosed> ends(clients.size());
-  std::vector<std::thread> threads;
-  for (std::size_t i = 0; i < clients.size(); ++i) {
-    threads.emplace_back([&, i] {
-      ends[i] =
-          clients[i]->PlayRound(0.1F * static_cast<float>(i + 1), i == 0 ? first : Manner::kPlain);
-    });
-  }
-  for (std::thread& thread : threads) {
-    thread.join();
-  }
-  for (const v1::RoundClosed& end : ends) {
-    INFO(end.reason());
-    REQUIRE(end.outcome() == v1::OUTCOME_PUBLISHED);
-    REQUIRE(end.survivors() == clients.size());
-  }
-}
-
-std::vector<std::unique_ptr<TestClient>> ThreeClients(const Daemon& daemon) {
-  std::vector<std::unique_ptr<TestClient>> clients;
-  for (const char* name : {"a", "b", "c"}) {
-    clients.push_back(std::make_unique<TestClient>(daemon, name));
-  }
-  return clients;
-}
 
 }  // namespace
 
 TEST_CASE("three clients' mean moves the model, survives a restart and is the next round's start",
           "[server]") {
   Fixture fixture;
-  auto clients = ThreeClients(*fixture.daemon);
+  auto clients = NewClients(*fixture.daemon, {"a", "b", "c"});
   const grpc::Status submitted = Submit(*fixture.daemon, SmallJob(2));
   INFO(submitted.error_message());
   REQUIRE(submitted.ok());
-  PlayTogether(clients, Manner::kSpoiled);
-  // A spoiled vector and a short one were refused before the right one was taken.
-  REQUIRE(clients[0]->upload_statuses().size() == 3);
-  REQUIRE(clients[0]->upload_statuses()[0].error_code() == grpc::StatusCode::INVALID_ARGUMENT);
-  REQUIRE(clients[0]->upload_statuses()[1].error_code() == grpc::StatusCode::INVALID_ARGUMENT);
-  REQUIRE(clients[0]->upload_statuses()[2].ok());
-
+  PlayTogether(clients);
   const auto layout = PrepareJob(SmallJob(2))->layout;
   const auto first = model::ReadSafetensors(AsBytes(clients[0]->fetched_model()), layout);
   const std::string exported = Export(*fixture.daemon, 1);
@@ -162,36 +69,9 @@ TEST_CASE("three clients' mean moves the model, survives a restart and is the ne
   REQUIRE(job.rounds_size() == 2);
 }
 
-TEST_CASE("an upload that broke off goes on at its last whole chunk and counts once", "[server]") {
-  Fixture fixture;
-  auto clients = ThreeClients(*fixture.daemon);
-  v1::JobConfig job = SmallJob(1);
-  job.mutable_model()->set_input_shape(0, 40'000);
-  job.mutable_model()->set_classes(4);
-  REQUIRE(Submit(*fixture.daemon, job).ok());
-  PlayTogether(clients, Manner::kBrokenOff);
-  const TestClient& broken = *clients[0];
-  REQUIRE(broken.upload_statuses().size() == 2);
-  REQUIRE(broken.upload_statuses()[0].error_code() == grpc::StatusCode::INVALID_ARGUMENT);
-  INFO(broken.upload_statuses()[1].error_message());
-  REQUIRE(broken.upload_statuses()[1].ok());
-  REQUIRE(broken.vector_bytes() > 400'000);
-  REQUIRE(broken.resumed_at() == 256 * 1024);  // of the three quarters that arrived
-
-  const auto layout = PrepareJob(job)->layout;
-  const auto first = model::ReadSafetensors(AsBytes(broken.fetched_model()), layout);
-  const std::string exported = Export(*fixture.daemon, 1);
-  const auto second = model::ReadSafetensors(AsBytes(exported), layout);
-  float farthest = 0;
-  for (std::size_t i = 0; i < first->size(); ++i) {
-    farthest = std::max(farthest, std::abs((*second)[i] - (*first)[i] - 0.2F));
-  }
-  REQUIRE(farthest < 4e-6F);
-}
-
 TEST_CASE("a privacy ledger that went back is shown to the operator and remembered", "[server]") {
   Fixture fixture;
-  auto clients = ThreeClients(*fixture.daemon);
+  auto clients = NewClients(*fixture.daemon, {"a", "b", "c"});
   REQUIRE(Submit(*fixture.daemon, SmallJob(3)).ok());
   PlayTogether(clients);
   PlayTogether(clients);
@@ -223,97 +103,9 @@ TEST_CASE("a privacy ledger that went back is shown to the operator and remember
   }
 }
 
-namespace {
-
-// One round of as many clients as there are values; how it was closed for each.
-std::vector<v1::RoundClosed> PlayWith(const Daemon& daemon, const std::vector<float>& values) {
-  std::vector<std::unique_ptr<TestClient>> clients;
-  std::vector<v1::RoundClosed> closed(values.size());
-  std::vector<std::thread> threads;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    clients.push_back(std::make_unique<TestClient>(daemon, Join("c", i)));
-  }
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    threads.emplace_back([&, i] { closed[i] = clients[i]->PlayRound(values[i]); });
-  }
-  for (std::thread& thread : threads) {
-    thread.join();
-  }
-  return closed;
-}
-
-v1::JobConfig GroupJob(std::uint32_t groups, const std::string& rule, double max_update_norm) {
-  v1::JobConfig job = SmallJob(1);
-  job.mutable_robust()->set_groups(groups);
-  job.mutable_robust()->set_rule(rule);
-  job.mutable_robust()->set_max_update_norm(max_update_norm);
-  job.mutable_cohort()->set_size(3 * groups);
-  return job;
-}
-
-// How far the first value moved from the first weights, which all clients start from.
-float Moved(const Daemon& daemon, const v1::JobConfig& job) {
-  const auto prepared = PrepareJob(job);
-  const auto first = model::ReadSafetensors(*FirstCheckpoint(*prepared, {}), prepared->layout);
-  const std::string exported = Export(daemon, 1);
-  const auto second = model::ReadSafetensors(AsBytes(exported), prepared->layout);
-  return second->front() - first->front();
-}
-
-}  // namespace
-
-TEST_CASE("the median of three groups is not moved by a client that sends a far update",
-          "[server]") {
-  Fixture fixture;
-  const v1::JobConfig job = GroupJob(3, "median", 0);
-  REQUIRE(Submit(*fixture.daemon, job).ok());
-  std::vector<float> values(9, 0.1F);
-  values[4] = 0.9F;
-  for (const v1::RoundClosed& closed : PlayWith(*fixture.daemon, values)) {
-    REQUIRE(closed.outcome() == v1::OUTCOME_PUBLISHED);
-    REQUIRE(closed.survivors() == 3);
-  }
-  REQUIRE(Moved(*fixture.daemon, job) == Approx(0.1).margin(4e-6));
-  const v1::JobReply reply = GetJob(*fixture.daemon);
-  REQUIRE(reply.rounds(0).groups() == 3);
-  REQUIRE(reply.rounds(0).groups_left_out() == 0);
-  REQUIRE(reply.rounds(0).survivors() == 9);
-}
-
-// The model has 62 values: a mean of 0.1 each has norm 0.79, one of a group with 0.9 among
-// them 2.9.
-TEST_CASE("a group whose mean is longer than allowed is left out and its members are told",
-          "[server]") {
-  Fixture fixture;
-  const v1::JobConfig job = GroupJob(2, "mean", 1.0);
-  REQUIRE(Submit(*fixture.daemon, job).ok());
-  std::vector<float> values(6, 0.1F);
-  values[0] = 0.9F;
-  const std::vector<v1::RoundClosed> closed = PlayWith(*fixture.daemon, values);
-  REQUIRE(closed[0].outcome() == v1::OUTCOME_FAILED);
-  REQUIRE(closed[0].reason().find("max_update_norm is 1") != std::string::npos);
-  REQUIRE(std::count_if(closed.begin(), closed.end(), [](const v1::RoundClosed& one) {
-            return one.outcome() == v1::OUTCOME_PUBLISHED;
-          }) == 3);
-  REQUIRE(Moved(*fixture.daemon, job) == Approx(0.1).margin(4e-6));
-  const v1::JobReply reply = GetJob(*fixture.daemon);
-  REQUIRE(reply.rounds(0).groups_left_out() == 1);
-  REQUIRE(reply.rounds(0).survivors() == 3);
-}
-
-TEST_CASE("a sum that fails its checks is not published when no other is there", "[server]") {
-  Fixture fixture;
-  REQUIRE(Submit(*fixture.daemon, GroupJob(1, "mean", 1.0)).ok());
-  for (const v1::RoundClosed& closed : PlayWith(*fixture.daemon, {0.1F, 0.9F, 0.1F})) {
-    REQUIRE(closed.outcome() == v1::OUTCOME_FAILED);
-    REQUIRE(closed.reason().find("SUM_REJECTED") != std::string::npos);
-  }
-  REQUIRE(GetJob(*fixture.daemon).job().rounds_done() == 0);
-}
-
 TEST_CASE("a damaged checkpoint sends the job back to the one before", "[server]") {
   Fixture fixture;
-  auto clients = ThreeClients(*fixture.daemon);
+  auto clients = NewClients(*fixture.daemon, {"a", "b", "c"});
   REQUIRE(Submit(*fixture.daemon, SmallJob(2)).ok());
   PlayTogether(clients);
   fixture.daemon.reset();
@@ -353,104 +145,6 @@ TEST_CASE("a job is taken once, and another one of the same name is refused", "[
   resume.set_name("small");
   REQUIRE(test::LocalAdmin(*fixture.daemon)->ResumeJob(&again, resume, &reply).ok());
   REQUIRE(reply.job().state() == "running");
-}
-
-TEST_CASE("a token enrols one client, for its name and time only", "[server]") {
-  Fixture fixture;
-  const std::string token = test::NewToken(*fixture.daemon, "", "trainer");
-  REQUIRE(test::Enrol(*fixture.daemon, token, "Bad Name").status.error_code() ==
-          grpc::StatusCode::INVALID_ARGUMENT);
-  REQUIRE(test::Enrol(*fixture.daemon, token, "a").status.ok());
-  REQUIRE(test::Enrol(*fixture.daemon, token, "b").status.error_code() ==
-          grpc::StatusCode::UNAUTHENTICATED);
-  const std::string second = test::NewToken(*fixture.daemon, "", "trainer");
-  REQUIRE(test::Enrol(*fixture.daemon, second, "a").status.error_code() ==
-          grpc::StatusCode::ALREADY_EXISTS);
-  const std::string bound = test::NewToken(*fixture.daemon, "c", "evaluator");
-  const auto enrolled = test::Enrol(*fixture.daemon, bound, "wanted");
-  REQUIRE(enrolled.status.ok());
-  const auto info = crypto::ReadCertificatePem(enrolled.credentials.certificate_pem);
-  REQUIRE(info->name == "c");
-  REQUIRE(info->role == "evaluator");
-  fixture.clock.moved = 86'400;
-  REQUIRE(test::Enrol(*fixture.daemon, second, "d").status.error_code() ==
-          grpc::StatusCode::UNAUTHENTICATED);
-}
-
-TEST_CASE("guessing tokens is slowed down", "[server]") {
-  rpc::FailureLimit limit(20);
-  for (int i = 0; i < 20; ++i) {
-    REQUIRE(!limit.Exceeded(Instant(5000)));
-    limit.Count(Instant(5000 + i));
-  }
-  REQUIRE(limit.Exceeded(Instant(5999)));
-  REQUIRE(!limit.Exceeded(Instant(6000)));
-}
-
-TEST_CASE("calls are allowed by certificate, role and standing", "[server]") {
-  Fixture fixture;
-  TestClient client(*fixture.daemon, "a");
-  const auto list = [&](const Credentials& credentials) {
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(5));
-    v1::ListClientsReply reply;
-    return v1::Admin::NewStub(test::Connect(fixture.daemon->port(), credentials))
-        ->ListClients(&context, {}, &reply)
-        .error_code();
-  };
-  REQUIRE(list(client.credentials()) == grpc::StatusCode::PERMISSION_DENIED);
-  Credentials nobody = client.credentials();
-  nobody.certificate_pem.clear();
-  nobody.key_pem.clear();
-  REQUIRE(list(nobody) == grpc::StatusCode::UNAVAILABLE);  // no handshake without a certificate
-  const auto admin =
-      test::Enrol(*fixture.daemon, test::NewToken(*fixture.daemon, "", "operator"), "admin");
-  REQUIRE(list(admin.credentials) == grpc::StatusCode::OK);
-
-  const auto attach = [&](const std::string& role, std::uint32_t version) {
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(5));
-    v1::AttachRequest request;
-    request.set_role(role);
-    request.set_protocol_version(version);
-    const auto notices = client.stub().Attach(&context, request);
-    v1::Notice notice;
-    if (notices->Read(&notice) && notice.has_welcome()) {
-      return grpc::StatusCode::OK;
-    }
-    return notices->Finish().error_code();
-  };
-  REQUIRE(attach("trainer", 1) == grpc::StatusCode::OK);
-  REQUIRE(attach("evaluator", 1) == grpc::StatusCode::PERMISSION_DENIED);
-  REQUIRE(attach("king", 1) == grpc::StatusCode::INVALID_ARGUMENT);
-  REQUIRE(attach("trainer", 2) == grpc::StatusCode::FAILED_PRECONDITION);
-  grpc::ClientContext context;
-  v1::RevokeClientRequest revoke;
-  revoke.set_name("a");
-  v1::RevokeClientReply revoked;
-  REQUIRE(test::LocalAdmin(*fixture.daemon)->RevokeClient(&context, revoke, &revoked).ok());
-  REQUIRE(attach("trainer", 1) == grpc::StatusCode::PERMISSION_DENIED);
-}
-
-TEST_CASE("an unusable key or certificate is named", "[server]") {
-  Fixture fixture;
-  fixture.daemon.reset();
-  const std::string pki = fixture.folder / "state/pki";
-  const auto refusal = [&](const std::string& file, const std::string& text) {
-    const std::string path = pki + "/" + file;
-    const std::string kept = *platform::ReadTextFile(path, 1 << 16);
-    REQUIRE(platform::WriteFileDurably(path, AsBytes(text), 0600).ok());
-    const Status status = Daemon::Start(fixture.config, fixture.clock).status();
-    REQUIRE(platform::WriteFileDurably(path, AsBytes(kept), 0600).ok());
-    INFO(TextOf(status));
-    return !status.ok() && TextOf(status).find(path) != std::string::npos;
-  };
-  for (const char* file : {"ca.pem", "ca.key", "server.key"}) {
-    INFO(file);
-    REQUIRE(refusal(file, "garbage"));
-  }
-  REQUIRE(refusal("ca.pem", *platform::ReadTextFile(pki + "/operator.pem", 1 << 16)));
-  fixture.Start();
 }
 
 TEST_CASE("a second server on the same state directory or port is refused", "[server]") {

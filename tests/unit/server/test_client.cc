@@ -185,23 +185,23 @@ void TestClient::OnBoxes(const v1::BoxesNotice& notice, float value, Manner mann
   auto encoded = secagg::EncodeUpdate(config, update, 1, {}, rng_);
   TUTTI_CHECK(encoded.ok());
   TUTTI_CHECK(session_->AddMasks(encoded->vector).ok());
-  const Bytes vector = secagg::ToWire(encoded->vector);
+  Bytes vector = secagg::ToWire(encoded->vector);
+  if (manner == Manner::kPadded) {
+    const secagg::RingLayout layout = config.layout();
+    TUTTI_CHECK(layout.padding_bits() != 0);
+    vector[layout.payload_wire_bytes() - 1] |= layout.padding_bits();
+  }
   const auto header = session_->HeaderFor(vector);
   TUTTI_CHECK(header.ok());
   vector_bytes_ = vector.size();
-  if (manner == Manner::kBrokenOff) {
-    uploads_.push_back(SendUpload(BytesView(vector).first(vector.size() / 4 * 3), *header));
-    uploads_.push_back(ResumeUpload(vector, *header));
-    return;
-  }
   if (manner == Manner::kSpoiled) {
-    Bytes spoiled = vector;
-    spoiled[10] ^= 1;
-    uploads_.push_back(SendUpload(spoiled, *header));
-    Bytes shorter(vector.begin(), vector.end() - 4);
-    uploads_.push_back(SendUpload(shorter, *header));
+    vector[10] ^= 1;
   }
-  uploads_.push_back(SendUpload(vector, *header));
+  if (manner != Manner::kBrokenOff) {
+    return uploads_.push_back(SendUpload(vector, *header));
+  }
+  uploads_.push_back(SendUpload(BytesView(vector).first(vector.size() / 4 * 3), *header));
+  uploads_.push_back(ResumeUpload(vector, *header));
 }
 
 namespace {

@@ -39,7 +39,8 @@ Enrolled Enrol(const server::Daemon& daemon, const std::string& token, const std
 // How a client sends its masked vector.
 enum class Manner {
   kPlain,
-  kSpoiled,    // first one without its header's digest and one too short, then the right one
+  kSpoiled,    // a bit of it changed after its header was signed
+  kPadded,     // bits set behind the last value, signed like that
   kBrokenOff,  // ends the call after three quarters, then goes on where the server says
 };
 

@@ -1,6 +1,8 @@
 // An upload as it arrives: in order and whole, or not at all. No network: gRPC's side is played.
 #include "server/rpc/upload.h"
 
+#include <utility>
+
 #include "common/secagg/chunks.h"
 #include "common/wire/conversation.h"
 #include "tests/catch.h"
@@ -25,15 +27,16 @@ class OpenPort final : public CoordinatorPort {
   }
   void Detached(const ClientId&, const NoticeSink*) override {}
   void UploadReceived(round::CallId) override { ++received; }
-  void UploadEnded(round::CallId) override {
-    ++ended;
+  void UploadEnded(round::CallId, const Status& broken) override {
+    if (!std::exchange(ended, true)) broken_rule = broken;  // only the first counts
     if (received == 0) upload.reset();
   }
   Milliseconds RetryWindow() const override { return Milliseconds(1000); }
 
   std::shared_ptr<IncomingUpload> upload;
   int received = 0;
-  int ended = 0;
+  bool ended = false;
+  Status broken_rule;
 };
 
 struct Fixture {
@@ -51,7 +54,7 @@ struct Fixture {
     wire::ToProto(header, &chunk);
     call.Deliver(chunk.SerializeAsString());
     REQUIRE(port.upload != nullptr);
-    port.upload->Accept(vector.size());
+    port.upload->Accept({.values = vector.size(), .extra_lanes = 0, .bits = 8});
     REQUIRE(call.reading());
   }
   void Send(std::size_t first, std::size_t count, std::uint64_t offset) {
@@ -66,7 +69,7 @@ struct Fixture {
     REQUIRE_FALSE(call.status()->ok());
     REQUIRE(call.status()->error_message().find(text) != std::string::npos);
     REQUIRE(port.received == 0);
-    REQUIRE(port.ended == 1);
+    REQUIRE(port.ended);
     REQUIRE(pool.in_memory() == 0);
   }
 
@@ -122,6 +125,7 @@ TEST_CASE("a chunk that is doubled, missing or before its turn ends the upload",
     f.Send(0, kPiece, 0);
     f.Send(kPiece, kPiece, offset);
     f.RequireRefused("expected 100000; chunks come in order");
+    REQUIRE_FALSE(f.port.broken_rule.ok());
   }
 }
 
@@ -133,8 +137,8 @@ TEST_CASE("a byte beyond the announced size ends the upload", "[upload]") {
   chunk.set_offset(f.vector.size() - 1);
   chunk.set_data("12");
   f.call.Deliver(chunk.SerializeAsString());
-  f.RequireRefused("");
-  REQUIRE(f.call.status()->error_code() == grpc::StatusCode::OUT_OF_RANGE);
+  f.RequireRefused("more than the 525288 bytes its header announced");
+  REQUIRE(f.port.broken_rule.code() == StatusCode::kInvalidArgument);
 }
 
 TEST_CASE("a chunk without its digest ends the upload as soon as it is whole", "[upload]") {
@@ -146,6 +150,7 @@ TEST_CASE("a chunk without its digest ends the upload as soon as it is whole", "
   REQUIRE(f.call.reading());
   f.Send(2 * secagg::kChunkBytes - 1, 1, 2 * secagg::kChunkBytes - 1);
   f.RequireRefused("chunk 1 of the uploaded vector does not have the SHA-256");
+  REQUIRE_FALSE(f.port.broken_rule.ok());
 }
 
 TEST_CASE("an upload that sends nothing is ended, and one that drips is not", "[upload]") {
@@ -162,6 +167,7 @@ TEST_CASE("an upload that sends nothing is ended, and one that drips is not", "[
   f.watch.Look(f.clock.now);
   f.call.Settle();
   f.RequireRefused("no chunk came for 5000 ms");
+  REQUIRE(f.port.broken_rule.ok());
 }
 
 TEST_CASE("a call that never sends a header is ended", "[upload]") {
@@ -172,7 +178,7 @@ TEST_CASE("a call that never sends a header is ended", "[upload]") {
   f.watch.Look(f.clock.now);
   f.call.Settle();
   REQUIRE(f.call.status()->error_code() == grpc::StatusCode::DEADLINE_EXCEEDED);
-  REQUIRE(f.port.ended == 0);  // the core never heard of it
+  REQUIRE_FALSE(f.port.ended);  // the core never heard of it
 }
 
 TEST_CASE("a half-closed or broken call keeps whole chunks only", "[upload]") {
