@@ -11,7 +11,7 @@ help:
 	@echo "make test-aarch64   the cores' unit tests as 64-bit ARM programs under QEMU (Debian 12 on x86-64)"
 	@echo "make build   the programs, into $(BUILD)/bin"
 	@echo "make bench   the benchmarks, one JSON line each"
-	@echo "make soak    the long tests: more simulated worlds, fuzzing"
+	@echo "make soak    the long tests: more simulated worlds, fuzzing (each target for FUZZ_SECONDS, 600 by default)"
 	@echo "make soak-mutants   turns each check against a coordinator that lies off: a test has to notice"
 	@echo "make lint    format and static checks        make format   reformat the sources"
 	@echo "make clean   remove build/ and demo-state/"

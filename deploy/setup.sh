@@ -19,7 +19,8 @@ build_packages=(
   libtorch-dev catch2
 )
 # OpenBLAS: without it LibTorch multiplies matrices 20 to 80 times slower. The data set feeds make demo.
-runtime_packages=(libopenblas0-pthread dataset-fashion-mnist python3-minimal)
+# Python with its standard library (python3-minimal has no json): the demo, and the reader of tests/vectors/secagg.
+runtime_packages=(libopenblas0-pthread dataset-fashion-mnist python3)
 
 mode=install
 packages=("${build_packages[@]}" "${runtime_packages[@]}")

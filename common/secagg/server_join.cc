@@ -206,6 +206,9 @@ Status ServerSession::CloseShares() {
   state.ExcludeLonelySharers();
   const std::size_t left = Sharers().size();
   if (left < state.SurvivorsNeeded()) {
+    for (Member& member : state.members) {
+      member.in_u1 = false;
+    }
     return FailedPrecondition(tutti::Join("only ", left, " of ", state.Size(),
                                           " clients can go on after sharing, expected at least ",
                                           state.SurvivorsNeeded()));

@@ -15,9 +15,14 @@ StatusOr<Signer> VerifySigner(crypto::PeerVerifier& verifier, BytesView certific
 }
 
 bool DistinctSigners::Add(const Signer& signer) {
-  const bool new_name = names_.insert(signer.name).second || !Guard("signer.name");
-  const bool new_identity = identities_.insert(signer.identity).second || !Guard("signer.identity");
-  return new_name && new_identity;
+  const bool new_name = !names_.contains(signer.name) || !Guard("signer.name");
+  const bool new_identity = !identities_.contains(signer.identity) || !Guard("signer.identity");
+  if (!new_name || !new_identity) {
+    return false;
+  }
+  names_.insert(signer.name);
+  identities_.insert(signer.identity);
+  return true;
 }
 
 }  // namespace tutti::secagg

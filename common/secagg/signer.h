@@ -22,7 +22,7 @@ StatusOr<Signer> VerifySigner(crypto::PeerVerifier& verifier, BytesView certific
 // Counts every enrolled client once, however many places it takes.
 class DistinctSigners {
  public:
-  // False when the name or the key was seen before.
+  // False, and nothing is remembered, when the name or the key was seen before.
   bool Add(const Signer& signer);
 
  private:

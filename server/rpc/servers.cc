@@ -1,5 +1,6 @@
 #include "server/rpc/servers.h"
 
+#include <google/protobuf/stubs/common.h>
 #include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -14,6 +15,9 @@
 #include "common/log/log.h"
 #include "common/platform/files.h"
 #include "server/rpc/acceptor.h"
+#if GOOGLE_PROTOBUF_VERSION < 4022000
+#include <google/protobuf/stubs/logging.h>
+#endif
 
 namespace tutti::rpc {
 namespace {
@@ -65,6 +69,18 @@ void ForwardGrpcLog(gpr_log_func_args* args) {
     log::Debug("grpc", {{"message", args->message}});
   }
 }
+
+// protobuf reports every text that is not UTF-8 on stderr; a caller could fill the disk with it.
+// From version 22 on it has another logger and no such setting.
+#if GOOGLE_PROTOBUF_VERSION < 4022000
+void ForwardProtobufLog(google::protobuf::LogLevel /*level*/, const char* /*file*/, int /*line*/,
+                        const std::string& message) {
+  log::Debug("protobuf", {{"message", message}});
+}
+void KeepProtobufQuiet() { google::protobuf::SetLogHandler(ForwardProtobufLog); }
+#else
+void KeepProtobufQuiet() {}
+#endif
 
 }  // namespace
 
@@ -172,6 +188,7 @@ void PrepareEnvironment() {
   // client, and the ciphers of TLS 1.3 are not affected by this list.
   ::setenv("GRPC_SSL_CIPHER_SUITES", "PSK-AES128-GCM-SHA256", 1);
   gpr_set_log_function(ForwardGrpcLog);
+  KeepProtobufQuiet();
 }
 
 }  // namespace tutti::rpc

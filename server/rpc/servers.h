@@ -48,8 +48,8 @@ class Servers {
   std::unique_ptr<State> state_;
 };
 
-// Settings of gRPC that work by environment variables: TLS 1.3 only. At the start of main, before
-// any gRPC call.
+// Settings of gRPC that work by environment variables: TLS 1.3 only. What gRPC and protobuf have to
+// say goes into the log at debug. At the start of main, before any gRPC call.
 void PrepareEnvironment();
 
 }  // namespace tutti::rpc

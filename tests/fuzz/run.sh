@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Builds the fuzz targets with clang and runs each for SECONDS (60).
+# Builds the fuzz targets with clang and runs each for SECONDS, else for FUZZ_SECONDS, else for 600.
 #   tests/fuzz/run.sh [SECONDS [TARGET...]]
 # Inputs that were found to reach new code stay in build/fuzz/corpus; an input that breaks a target
 # lands in build/fuzz/findings and belongs, once it is understood, into tests/fuzz/corpus/<target>.
 # Exit status: 77 when clang or its fuzzing library is not installed (ctest shows a skipped test).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-seconds=${1:-60}
+seconds=${1:-${FUZZ_SECONDS:-600}}
 targets=("${@:2}")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

@@ -131,6 +131,7 @@ void AddCertificates(Seeds& seeds) {
 Seeds AllSeeds() {
   Seeds seeds;
   AddWireSeeds(seeds);
+  AddSessionSeeds(seeds);
   AddConfigs(seeds);
   AddData(seeds);
   AddLedgers(seeds);

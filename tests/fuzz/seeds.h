@@ -11,6 +11,7 @@ namespace tutti::fuzz {
 
 using Seeds = std::map<std::string, std::string>;  // "<target>/<name>" and the input
 
-void AddWireSeeds(Seeds& seeds);  // notice, request, round_config, task, token
+void AddWireSeeds(Seeds& seeds);     // notice, request, round_config, task, token
+void AddSessionSeeds(Seeds& seeds);  // of the targets that read their bytes as decisions
 
 }  // namespace tutti::fuzz

@@ -102,6 +102,11 @@ TEST_CASE("an unknown field is skipped", "[chunk]") {
   REQUIRE(data == "0123456789abcdefghij");
 }
 
+TEST_CASE("groups in groups of a chunk cannot exhaust the stack", "[chunk]") {
+  std::string data;
+  REQUIRE(!Parsed(std::string(1'000'000, '\x7b'), data).ok());
+}
+
 TEST_CASE("a model chunk is what protobuf would have written, without a copy", "[chunk]") {
   const auto model = std::make_shared<const Bytes>(Bytes(3000, 9));
   for (const std::uint64_t offset : {0U, 1U, 2500U}) {

@@ -134,6 +134,18 @@ TEST_CASE("a sharer with too few sharing neighbours is left out before anyone ma
   REQUIRE(world.Server().BoxesFor(world.Name(0)).status().code() == StatusCode::kNotFound);
 }
 
+TEST_CASE("updates of nothing but zeros are summed like any others", "[secagg]") {
+  for (const ThreatLevel level : kLevels) {
+    World world(SmallConfig(level, 4, 30), 4, 78);
+    for (RingVector& vector : world.vectors_) {
+      vector = RingVector(vector.layout());
+    }
+    const StatusOr<Bytes> sum = world.Run();
+    REQUIRE(TextOf(sum.status()) == "");
+    REQUIRE(*sum == Bytes(world.config_.layout().wire_bytes()));
+  }
+}
+
 TEST_CASE("a masked vector looks uniform", "[secagg]") {
   // Chi-square over 256 byte values of 64 Ki bytes of an all-zero update. With 255 degrees of
   // freedom 357 is exceeded by a uniform source with probability 2.5e-5; the seed is fixed.

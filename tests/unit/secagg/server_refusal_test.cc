@@ -254,6 +254,7 @@ TEST_CASE("share lists that break a rule are refused", "[secagg]") {
     RequireRefused(server.AddShares(ClientId("stranger"), good), StatusCode::kNotFound, "stranger");
     RequireRefused(server.CloseShares(), StatusCode::kFailedPrecondition,
                    "can go on after sharing");
+    REQUIRE(server.Sharers().empty());
     REQUIRE(server.step() == ServerStep::kSharing);
     for (std::uint32_t i = 1; i < kClients - 1; ++i) {
       REQUIRE(world.Share(i).ok());

@@ -52,7 +52,7 @@ Enrolled Enrol(const server::Daemon& daemon, const std::string& token_text,
   v1::EnrolRequest request;
   request.set_token(ToString(token->secret));
   request.set_name(name);
-  request.set_csr_pem(*crypto::NewRequestPem(pair, name));
+  request.set_csr_pem(*crypto::NewRequestPem(pair, "csr"));  // the server takes the other name
   v1::EnrolReply reply;
   grpc::ClientContext context;
   const auto stub = v1::Enrolment::NewStub(
