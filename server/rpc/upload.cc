@@ -69,7 +69,6 @@ void Upload::OnRead(bool ok) {
     return Break(InvalidArgument(Join("the upload ended after ", spool_ ? spool_->received() : 0,
                                       " of ", bytes_, " bytes; go on or send it again")));
   }
-  last_chunk_ = context_.clock.Now();
   EndUnless(step_ == Step::kHeader ? OpenFromHeader() : Consume());
 }
 
@@ -196,6 +195,10 @@ Status Upload::Consume() {
     return CheckChunks(data);
   };
   TUTTI_ASSIGN(const ChunkHead head, ParseChunk(&chunk_, on_data));
+  if (head.data_bytes == 0 && !head.has_header) {
+    return InvalidArgument("an upload chunk has no data; only the first one, the header's, may");
+  }
+  last_chunk_ = context_.clock.Now();
   context_.metrics.AddBytesUp(head.data_bytes);
   chunk_.Clear();
   if (spool_->received() < bytes_) {

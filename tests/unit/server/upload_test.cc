@@ -170,6 +170,14 @@ TEST_CASE("an upload that sends nothing is ended, and one that drips is not", "[
   REQUIRE(f.port.broken_rule.ok());
 }
 
+TEST_CASE("a chunk without data does not keep an upload alive", "[upload]") {
+  Fixture f;
+  f.Begin();
+  f.Send(0, 0, 0);
+  f.RequireRefused("has no data");
+  REQUIRE_FALSE(f.port.broken_rule.ok());
+}
+
 TEST_CASE("a call that never sends a header is ended", "[upload]") {
   Fixture f;
   f.call.Bind(
