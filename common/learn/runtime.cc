@@ -85,7 +85,11 @@ void RestartWithFasterBlas(char** arguments) {
   const std::string_view core = reinterpret_cast<CoreName>(symbol)();
   if (core == "Prescott" && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
     ::setenv("OPENBLAS_CORETYPE", "Haswell", 1);
-    ::execv("/proc/self/exe", arguments);
+    // By its path, so that the process keeps its name.
+    char path[PATH_MAX];
+    if (realpath("/proc/self/exe", path) != nullptr) {
+      ::execv(path, arguments);
+    }
   }
 #else
   static_cast<void>(arguments);
