@@ -96,7 +96,7 @@ void Machine::StartAttempt() {
   }
   Say(false, Join("job ", job.settings.name, " round ", opened->round(), " attempt ",
                   opened->number(), ": ", invited.size(), " clients invited", split));
-  const auto drawn = cohort::SplitIntoGroups(std::move(invited), groups, rng_);
+  const auto drawn = cohort::SplitIntoGroups(std::move(invited), groups, {}, rng_);
   for (std::size_t place = 0; place < groups; ++place) {
     for (const ClientId& client : drawn[place]) {
       opened->members.emplace(client, Member{}).first->second.group = place;
