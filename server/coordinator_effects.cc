@@ -210,7 +210,6 @@ void Coordinator::Do(round::RecordSuspicion& effect) {
   if (const Status status = parts_.store.RecordSuspicion(effect.record); !status.ok()) {
     log::Error("what spoiled sums say of clients could not be stored", {{"reason", status}});
   }
-  Failpoint("server.suspicion_stored");
   CountSuspects(effect.record);
 }
 
