@@ -101,6 +101,14 @@ TEST_CASE("a device that spoils sums stops no job and makes no honest one exclud
   play("two liars in groups", 7'000'000, {.devices = 12, .rounds = 16, .groups = 3, .liars = 2});
 }
 
+// In this world all but three devices refuse the job, and one of the three is the liar.
+TEST_CASE("a job that cannot do without a liar ends and says so, and goes on with more clients",
+          "[sim][liars]") {
+  Totals totals;
+  RequireGood(4'000'166, {.devices = 8, .rounds = 16, .liars = 1}, totals);
+  REQUIRE(totals.spoiled > 20);  // up to max_failures
+}
+
 TEST_CASE("seeds that once found a fault stay good", "[sim]") {
   std::ifstream file(TUTTI_TEST_DATA "/sim/regressions.txt");
   REQUIRE(file.good());
