@@ -299,6 +299,25 @@ Status Coordinator::RevokeClient(const std::string& name) {
   });
 }
 
+Status Coordinator::ReadmitClient(const std::string& name) {
+  TUTTI_ASSIGN(const auto clients, parts_.store.Clients());
+  const auto known = std::find_if(clients.begin(), clients.end(),
+                                  [&](const store::ClientRecord& one) { return one.name == name; });
+  if (known == clients.end()) {
+    return NotFound(Join("no client is called \"", Escaped(name), "\"; tutti clients shows them"));
+  }
+  if (known->suspicion == 0 && known->excluded.empty()) {
+    return FailedPrecondition(Join("client ", name,
+                                   " is neither suspected nor excluded for spoiled "
+                                   "sums, so there is nothing to take back"));
+  }
+  TUTTI_TRY(
+      RunOnCore([this, client = ClientId(name)] { Dispatch(round::ClientReadmitted{client}); }));
+  log::Info("client readmitted",
+            {{"client", name}, {"suspicion", known->suspicion}, {"excluded", known->excluded}});
+  return OkStatus();
+}
+
 // ---- calls
 
 Status Coordinator::Ask(const ClientId& client, protocol::Request request,

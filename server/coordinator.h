@@ -83,6 +83,7 @@ class Coordinator final : public rpc::CoordinatorPort, public rpc::AdminPort {
   Status Watch(const std::string& job, std::shared_ptr<rpc::JobWatcher> watcher) override;
   void Unwatch(const rpc::JobWatcher* watcher) override;
   Status RevokeClient(const std::string& name) override;
+  Status ReadmitClient(const std::string& name) override;
   std::set<std::string> AttachedClients() override;
   Status FlushActivity() override;
 
@@ -133,17 +134,20 @@ class Coordinator final : public rpc::CoordinatorPort, public rpc::AdminPort {
   void Do(round::DropSum& effect);
   void Do(round::PersistSurvivors& effect);
   void Do(round::Publish& effect);
+  void Do(round::RecordSuspicion& effect);
   void Do(round::RecordFailure& effect);
   void Do(round::JobChanged& effect);
   void Do(round::EvaluationRecorded& effect);
   void Do(round::Progress& effect);
   void Do(round::Note& effect);
   void OnPublished(const protocol::SessionHash& session, PublishResult result);
+  void CountSuspects(const cohort::SuspicionRecord& record);
   Traffic TakeTraffic();
 
   // coordinator_jobs.cc
   StatusOr<rpc::JobStatus> Find(const std::string& name) const;
   StatusOr<store::ModelRecord> NewestSoundModel(const store::JobRecord& job);
+  Status RestoreSuspicion(std::span<const store::ClientRecord> clients);
   Status RestoreJob(const store::JobRecord& record);
   StatusOr<round::JobSubmitted> Submission(const std::string& name, round::JobState state);
   rpc::JobStatus Update(const std::string& name, const std::function<void(Job&)>& change);

@@ -168,6 +168,9 @@ void Coordinator::Do(round::Publish& effect) {
 }
 
 void Coordinator::OnPublished(const protocol::SessionHash& session, PublishResult result) {
+  parts_.metrics.AddRejectedSums(static_cast<std::size_t>(
+      std::count_if(result.sums.begin(), result.sums.end(),
+                    [](const round::OpenedSum& sum) { return !sum.spoiled.empty(); })));
   const StatusOr<PublishedRound>& published = result.round;
   if (!published.ok()) {
     log::Error("a round could not be published", {{"reason", published.status()}});
@@ -204,6 +207,22 @@ void Coordinator::OnPublished(const protocol::SessionHash& session, PublishResul
                             std::move(result.sums)});
   Failpoint("server.announced");
   platform::ReleaseFreeMemory();
+}
+
+void Coordinator::Do(round::RecordSuspicion& effect) {
+  if (const Status status = parts_.store.RecordSuspicion(effect.record); !status.ok()) {
+    log::Error("what spoiled sums say of clients could not be stored", {{"reason", status}});
+  }
+  CountSuspects(effect.record);
+}
+
+void Coordinator::CountSuspects(const cohort::SuspicionRecord& record) {
+  std::size_t suspects = 0;
+  std::size_t excluded = 0;
+  for (const auto& [client, standing] : record.clients) {
+    (standing.excluded.empty() ? suspects : excluded) += 1;
+  }
+  parts_.metrics.SetSuspects(suspects, excluded);
 }
 
 void Coordinator::Do(round::RecordFailure& effect) {

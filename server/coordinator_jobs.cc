@@ -75,9 +75,23 @@ Status Coordinator::RestoreJob(const store::JobRecord& record) {
   return OkStatus();
 }
 
+Status Coordinator::RestoreSuspicion(std::span<const store::ClientRecord> clients) {
+  round::SuspicionRestored restored;
+  TUTTI_ASSIGN(restored.record, parts_.store.Suspicion());
+  for (const store::ClientRecord& client : clients) {
+    if (client.role == "trainer" && !client.revoked) {
+      restored.trainers.insert(ClientId(client.name));
+    }
+  }
+  CountSuspects(restored.record);
+  Post([this, restored] { Dispatch(restored); });
+  return OkStatus();
+}
+
 Status Coordinator::Restore() {
   TUTTI_ASSIGN(const auto clients, parts_.store.Clients());
   ledgers_.Load(clients);
+  TUTTI_TRY(RestoreSuspicion(clients));
   TUTTI_ASSIGN(const auto jobs, parts_.store.Jobs());
   for (const store::JobRecord& record : jobs) {
     if (const Status status = RestoreJob(record); !status.ok()) {

@@ -60,6 +60,7 @@ StatusOr<PreparedJob> PrepareJob(const v1::JobConfig& config) {
   settings.config = config::RoundTemplate(config, job.layout.values);
   settings.cohort_size = config.cohort().size();
   settings.groups_needed = aggregate::GroupsNeeded(job.rule);
+  settings.exclude_offenders = config.robust().exclude_offenders();
   settings.over_selection = config.cohort().over_selection();
   settings.evaluate_every = config.evaluation().every();
   const v1::DeadlineSpec& deadlines = config.deadlines();

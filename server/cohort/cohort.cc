@@ -18,10 +18,14 @@ void ShuffleFirst(std::vector<ClientId>& clients, std::size_t count, SecureRng& 
 
 }  // namespace
 
+void Shuffle(std::vector<ClientId>& clients, SecureRng& rng) {
+  ShuffleFirst(clients, clients.size(), rng);
+}
+
 std::vector<ClientId> ChooseCohort(std::vector<ClientId> available,
-                                   const std::set<ClientId>& revoked, std::size_t count,
+                                   const std::set<ClientId>& left_out, std::size_t count,
                                    SecureRng& rng) {
-  std::erase_if(available, [&](const ClientId& client) { return revoked.contains(client); });
+  std::erase_if(available, [&](const ClientId& client) { return left_out.contains(client); });
   count = std::min(count, available.size());
   ShuffleFirst(available, count, rng);
   available.resize(count);
@@ -30,8 +34,12 @@ std::vector<ClientId> ChooseCohort(std::vector<ClientId> available,
 }
 
 std::vector<std::vector<ClientId>> SplitIntoGroups(std::vector<ClientId> clients,
-                                                   std::size_t groups, SecureRng& rng) {
-  ShuffleFirst(clients, clients.size(), rng);
+                                                   std::size_t groups, const Suspicion& suspicion,
+                                                   SecureRng& rng) {
+  Shuffle(clients, rng);
+  std::stable_sort(clients.begin(), clients.end(), [&](const ClientId& a, const ClientId& b) {
+    return suspicion.ScoreOf(a) > suspicion.ScoreOf(b);
+  });
   std::vector<std::vector<ClientId>> split(groups);
   for (std::size_t i = 0; i < clients.size(); ++i) {
     split[i % groups].push_back(std::move(clients[i]));

@@ -206,8 +206,11 @@ class CommandLine {
   }
 
   void Clients() {
-    CLI::App* group = app_.add_subcommand("clients", "List enrolled clients, or revoke one.");
-    group->footer("Examples:\n  tutti clients\n  tutti clients revoke clinic-1");
+    CLI::App* group =
+        app_.add_subcommand("clients", "List enrolled clients, revoke or readmit one.");
+    group->footer(
+        "Examples:\n  tutti clients\n  tutti clients revoke clinic-1\n"
+        "  tutti clients readmit clinic-1");
     group->fallthrough();
     group->require_subcommand(0, 1);
     Json(group);
@@ -218,7 +221,13 @@ class CommandLine {
     CLI::App* revoke = Add(*group, "revoke", Command::kClientsRevoke,
                            "Shut one client out for good: its certificate is no longer accepted.",
                            "  tutti clients revoke clinic-1");
-    Name(revoke, "the client's name");
+    CLI::App* readmit =
+        Add(*group, "readmit", Command::kClientsReadmit,
+            "Take back what is held against one client for spoiled sums: it is invited again.",
+            "  tutti clients readmit clinic-1");
+    for (CLI::App* sub : {revoke, readmit}) {
+      Name(sub, "the client's name");
+    }
   }
 
   void Models() {

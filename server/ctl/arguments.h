@@ -20,6 +20,7 @@ enum class Command {
   kJobWatch,
   kClientsList,
   kClientsRevoke,
+  kClientsReadmit,
   kModelList,
   kModelExport,
 };

@@ -32,6 +32,8 @@ ConnectedCommand CommandOf(Command command) {
       return ListClients;
     case Command::kClientsRevoke:
       return RevokeClient;
+    case Command::kClientsReadmit:
+      return ReadmitClient;
     case Command::kModelList:
       return ListModels;
     case Command::kModelExport:
@@ -149,6 +151,7 @@ int ListClients(const Arguments& arguments, Connection& connection, Console& con
                {"rounds", Align::kRight},
                {"dropouts", Align::kRight},
                {"ledger", Align::kRight},
+               {"suspicion", Align::kRight},
                {"last seen"},
                {"last refusal"}});
   for (const v1::ClientInfo& client : reply.clients()) {
@@ -157,8 +160,9 @@ int ListClients(const Arguments& arguments, Connection& connection, Console& con
                   EpsilonText(client.epsilon_spent(), trainer),
                   EpsilonText(client.epsilon_budget(), trainer && client.epsilon_budget() > 0),
                   std::to_string(client.rounds()), std::to_string(client.dropouts()),
-                  std::to_string(client.ledger_entries()), Date(client.last_seen_at()),
-                  client.last_refusal().substr(0, 100)});
+                  std::to_string(client.ledger_entries()),
+                  client.excluded().empty() ? std::to_string(client.suspicion()) : "excluded",
+                  Date(client.last_seen_at()), client.last_refusal().substr(0, 100)});
   }
   console.out << table.Text();
   for (const v1::ClientInfo& client : reply.clients()) {
@@ -166,6 +170,12 @@ int ListClients(const Arguments& arguments, Connection& connection, Console& con
       console.out << "warning: the privacy ledger of " << Escaped(client.name(), 64) << " "
                   << Escaped(client.ledger_doubt(), 200)
                   << "; its budget may protect less than it says, ask its owner\n";
+    }
+    if (!client.excluded().empty()) {
+      const std::string name = Escaped(client.name(), 64);
+      console.out << "warning: " << name << " is in no round: " << Escaped(client.excluded(), 300)
+                  << "; have its owner check the device, then `tutti clients readmit " << name
+                  << "`\n";
     }
   }
   return kDone;
@@ -182,6 +192,21 @@ int RevokeClient(const Arguments& arguments, Connection& connection, Console& co
   }
   console.out << "client " << Escaped(arguments.name, 64)
               << " is revoked; to come back it has to join with a new token\n";
+  return kDone;
+}
+
+int ReadmitClient(const Arguments& arguments, Connection& connection, Console& console) {
+  v1::ReadmitClientRequest request;
+  request.set_name(arguments.name);
+  grpc::ClientContext context;
+  SetDeadline(context, kCallSeconds);
+  v1::ReadmitClientReply reply;
+  if (const auto status = connection.admin->ReadmitClient(&context, request, &reply);
+      !status.ok()) {
+    return Fail(Explain(status, connection.where), console);
+  }
+  console.out << "nothing is held against client " << Escaped(arguments.name, 64)
+              << " any more; it is invited again\n";
   return kDone;
 }
 

@@ -45,6 +45,7 @@ int ShowStatus(const Arguments& arguments, Connection& connection, Console& cons
 int CreateToken(const Arguments& arguments, Connection& connection, Console& console);
 int ListClients(const Arguments& arguments, Connection& connection, Console& console);
 int RevokeClient(const Arguments& arguments, Connection& connection, Console& console);
+int ReadmitClient(const Arguments& arguments, Connection& connection, Console& console);
 int ListJobs(const Arguments& arguments, Connection& connection, Console& console);
 int ShowJob(const Arguments& arguments, Connection& connection, Console& console);
 int StopJob(const Arguments& arguments, Connection& connection, Console& console);

@@ -66,6 +66,15 @@ struct Metrics::State {
       Counters(registry, "tutti_server_replaced_connections_total",
                "Connections ended by a newer one of the same client; many: two devices share a key")
           .Add({});
+  prometheus::Counter& rejected_sums =
+      Counters(registry, "tutti_server_rejected_sums_total",
+               "Opened sums that failed their checks and are in no model")
+          .Add({});
+  prometheus::Family<prometheus::Gauge>& standings =
+      Gauges(registry, "tutti_server_clients_suspected",
+             "Clients with spoiled sums held against them, by what follows");
+  prometheus::Gauge& suspects = standings.Add({{"standing", "suspect"}});
+  prometheus::Gauge& excluded = standings.Add({{"standing", "excluded"}});
   prometheus::Gauge& max_epsilon =
       Gauges(registry, "tutti_server_max_epsilon_reported",
              "Largest privacy loss any client in the newest round's sum reported")
@@ -112,6 +121,13 @@ void Metrics::AddResumedUpload() { state_->resumed_uploads.Increment(); }
 void Metrics::AddReplacedConnection() { state_->replaced_connections.Increment(); }
 
 void Metrics::AddLedgerDoubt() { state_->ledger_doubts.Increment(); }
+void Metrics::AddRejectedSums(std::size_t sums) {
+  state_->rejected_sums.Increment(static_cast<double>(sums));
+}
+void Metrics::SetSuspects(std::size_t suspects, std::size_t excluded) {
+  state_->suspects.Set(static_cast<double>(suspects));
+  state_->excluded.Set(static_cast<double>(excluded));
+}
 
 std::string Metrics::Text() {
   const auto bring_to = [](prometheus::Counter& counter, std::uint64_t value) {

@@ -36,6 +36,8 @@ class Metrics {
   void AddReplacedConnection();
   void AddRefusal(const std::string& code);  // code: a status code's name
   void AddLedgerDoubt();
+  void AddRejectedSums(std::size_t sums);
+  void SetSuspects(std::size_t suspects, std::size_t excluded);  // clients, for spoiled sums
 
   std::string Text();
 

@@ -12,6 +12,9 @@ void Machine::On(const ClientAttached& event) {
   trainers_ -= !is_new && entry->second.role == Role::kTrainer ? 1U : 0U;
   trainers_ += event.role == Role::kTrainer ? 1U : 0U;
   entry->second = Client{event.role, event.budget};
+  if (event.role == Role::kTrainer) {
+    enrolled_.insert(event.client);
+  }
   if (Attempt* attempt = Current()) {
     if (const auto found = attempt->members.find(event.client); found != attempt->members.end()) {
       found->second.attached = true;
@@ -130,6 +133,11 @@ void Machine::On(const ClientRevoked& event) {
   revoked_.insert(event.client);
   last_closed_.erase(event.client);
   unwilling_.erase(event.client);
+  enrolled_.erase(event.client);
+  // Its name may be given to another device, which answers for nothing of this one.
+  if (suspicion_.Forget(event.client)) {
+    RecordStandings();
+  }
   if (const auto found = clients_.find(event.client); found != clients_.end()) {
     trainers_ -= found->second.role == Role::kTrainer ? 1U : 0U;
     clients_.erase(found);

@@ -5,7 +5,9 @@
 //
 // An attempt's invited clients are split at random into the job's groups, each a secure sum of its
 // own (session, roster, survivors); the groups go through the phases side by side. A group that
-// cannot go on is left behind; the attempt fails when fewer than `groups_needed` are left.
+// cannot go on is left behind; the attempt fails when fewer than `groups_needed` are left. Who was
+// in a sum that failed its checks may sit out the next attempts, and is excluded once it is proven
+// to have lied (server/cohort/suspicion.h).
 //
 // One job runs at a time; others wait in the order of submission. A round's phases:
 //   Selecting -> Training (joins come in) -> Sharing -> Collecting -> Committing -> Unmasking ->
@@ -33,6 +35,7 @@
 #include "common/crypto/certificate.h"
 #include "common/protocol/messages.h"
 #include "common/secagg/server_session.h"
+#include "server/cohort/suspicion.h"
 
 namespace tutti::round {
 
@@ -64,6 +67,7 @@ struct JobSettings {
   std::uint32_t groups_needed = 1;  // with fewer sums a round is not published
   std::uint32_t cohort_size = 0;    // reporting goal of all groups together
   double over_selection = 1.0;
+  bool exclude_offenders = true;     // clients proven to spoil sums
   std::uint32_t evaluate_every = 1;  // 0: never
   Milliseconds select{60000}, train{600000}, share{30000}, upload{120000}, commit{30000},
       unmask{30000}, retry{5000};
@@ -115,6 +119,16 @@ struct ClientDetached {
 struct ClientRevoked {
   ClientId client;
 };
+// The operator takes back what is held against the client for spoiled sums.
+struct ClientReadmitted {
+  ClientId client;
+};
+// What the store kept of RecordSuspicion, and all enrolled trainers: a share of these is assumed to
+// lie at most. Before any job is submitted.
+struct SuspicionRestored {
+  cohort::SuspicionRecord record;
+  std::set<ClientId> trainers;
+};
 struct RequestArrived {
   CallId call = 0;
   ClientId client;
@@ -157,9 +171,10 @@ struct PublishFailed {
   std::vector<OpenedSum> sums;
 };
 struct TimePassed {};
-using Event = std::variant<JobSubmitted, JobStopRequested, JobResumeRequested, ClientAttached,
-                           ClientDetached, ClientRevoked, RequestArrived, UploadOpened,
-                           UploadFinished, UploadBroken, Published, PublishFailed, TimePassed>;
+using Event =
+    std::variant<JobSubmitted, JobStopRequested, JobResumeRequested, ClientAttached, ClientDetached,
+                 ClientRevoked, ClientReadmitted, SuspicionRestored, RequestArrived, UploadOpened,
+                 UploadFinished, UploadBroken, Published, PublishFailed, TimePassed>;
 
 // What is recorded of one group of an attempt.
 struct GroupReport {
@@ -234,6 +249,11 @@ struct Publish {
   std::uint32_t groups_needed = 1;
   RoundReport report;
 };
+// Takes the place of everything recorded before. The survivor sets of its sums were persisted by
+// PersistSurvivors. Losing it loses evidence and wrongs nobody.
+struct RecordSuspicion {
+  cohort::SuspicionRecord record;
+};
 struct RecordFailure {
   RoundReport report;
   std::string reason;
@@ -259,7 +279,7 @@ struct Note {
   std::string text;
 };
 using Effect = std::variant<Notify, Reply, BeginSum, AcceptUpload, Accumulate, DropUpload, DropSum,
-                            PersistSurvivors, Publish, RecordFailure, JobChanged,
+                            PersistSurvivors, Publish, RecordSuspicion, RecordFailure, JobChanged,
                             EvaluationRecorded, Progress, Note>;
 
 class Core {

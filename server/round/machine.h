@@ -3,9 +3,9 @@
 // core thread.
 //
 // jobs.cc: the queue of jobs; selection.cc: from waiting clients to offers; refusals.cc: who will
-// not take part; groups.cc: an attempt's sums; steps.cc: closing of phases; clients.cc: streams and
-// notices; replies.cc: requests; uploads.cc: masked vectors; outcome.cc: how an attempt ends;
-// machine.cc: dispatch, deadlines, progress
+// not take part; suspects.cc: who may be spoiling sums; groups.cc: an attempt's sums; steps.cc:
+// closing of phases; clients.cc: streams and notices; replies.cc: requests; uploads.cc: masked
+// vectors; outcome.cc: how an attempt ends; machine.cc: dispatch, deadlines, progress
 #pragma once
 
 #include <functional>
@@ -61,6 +61,7 @@ struct Attempt {
   std::uint32_t failures_before = 0;
   std::map<ClientId, Member> members;
   std::map<ClientId, protocol::BudgetReport> budgets;
+  std::size_t suspects_needed = 0;  // that would have sat out, had enough others been there
 
   // Of the whole attempt.
   const protocol::SessionHash& session() const { return groups.front().session; }
@@ -105,7 +106,8 @@ struct Job {
   std::uint64_t attempt = 0;  // the newest of round rounds_done + 1
   std::uint32_t failures_in_row = 0;
   std::uint32_t failures_of_round = 0;
-  Instant not_before{0};  // end of the pause after a failure
+  std::uint32_t unspoiled_failures = 0;  // in a row, for other reasons than a spoiled sum
+  Instant not_before{0};                 // end of the pause after a failure
   std::string last_reason;
   std::optional<protocol::EvaluationOffer> evaluation;  // of the newest model that is due
   // What evaluators said of the newest kEvaluationsKept rounds, to tell a repetition from a
@@ -179,6 +181,16 @@ class Machine {
   std::size_t MayTakePart(const Attempt& attempt) const;
   std::optional<std::string> NoRoundPossible(std::size_t able) const;
 
+  // suspects.cc
+  void On(const ClientReadmitted& event);
+  void On(const SuspicionRestored& event);
+  std::vector<ClientId> Available(Attempt& attempt);
+  std::size_t ExcludedAttached() const;
+  cohort::Assumption Assumed(const Job& job) const;
+  bool TakeVerdicts(Attempt& attempt, const std::vector<OpenedSum>& sums);
+  void ExcludeOffenders(const Job& job);
+  void RecordStandings() { Emit(RecordSuspicion{suspicion_.record()}); }
+
   // groups.cc
   Group& GroupOf(const ClientId& client);
   // Asks every live group to `go_on`; those that cannot are left behind with the reason. False: too
@@ -238,7 +250,6 @@ class Machine {
   void On(const PublishFailed& event);
   void Publishable(Attempt attempt);
   RoundReport ReportOf(const Attempt& attempt) const;
-  void TakeVerdicts(Attempt& attempt, const std::vector<OpenedSum>& sums);
   void FailAttempt(const std::string& reason);  // records, closes, pauses or gives up
   void EndAttempt(const std::string& reason);   // records and closes only
   void GiveUp(Job& job, std::string reason);    // the running job failed
@@ -255,6 +266,8 @@ class Machine {
   // Of those, who refused the running job for policy or budget, in their words.
   std::map<ClientId, std::string> unwilling_;
   std::set<ClientId> revoked_;
+  cohort::Suspicion suspicion_;
+  std::set<ClientId> enrolled_;  // trainers, as far as known
   std::map<JobId, Job> jobs_;
   std::vector<JobId> order_;  // of submission
   std::optional<JobId> running_;

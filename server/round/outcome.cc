@@ -60,6 +60,7 @@ void Machine::On(const Published& event) {
   job.attempt = 0;
   job.failures_in_row = 0;
   job.failures_of_round = 0;
+  job.unspoiled_failures = 0;
   CloseMembers(attempt, [&](const Group& group) {
     if (!group.live()) {
       return protocol::Closed{group.session, protocol::Outcome::kFailed, group.lost, 0, {},
@@ -105,32 +106,23 @@ void Machine::On(const PublishFailed& event) {
     return Refuse(
         Join("session ", ToHex(BytesView(event.session).first(4)), " is not being published"));
   }
-  TakeVerdicts(*attempt, event.sums);
+  Job& job = Running();
+  const bool spoiled = TakeVerdicts(*attempt, event.sums);
   FailAttempt(event.reason);
-}
-
-// What the checks of the open sums say.
-void Machine::TakeVerdicts(Attempt& attempt, const std::vector<OpenedSum>& sums) {
-  for (std::size_t place = 0; place < attempt.groups.size(); ++place) {
-    Group& group = attempt.groups[place];
-    for (const OpenedSum& sum : sums) {
-      if (sum.session == group.session && group.live() && !sum.spoiled.empty()) {
-        group.lost = sum.spoiled;
-        Say(true,
-            Join("job ", attempt.job, " round ", attempt.round(), " attempt ", attempt.number(),
-                 " has a spoiled sum: ", NameOf(attempt, place), Escaped(sum.spoiled, 512)));
-      }
-    }
+  if (spoiled) {
+    job.unspoiled_failures = 0;
   }
 }
 
 void Machine::FailAttempt(const std::string& reason) {
   std::optional<std::string> hopeless = NoRoundPossible(MayTakePart(*Current()));
+  const std::size_t suspects = Current()->suspects_needed;
   EndAttempt(reason);
   Job& job = Running();
   phase_ = Idle{};
   ++job.failures_in_row;
   ++job.failures_of_round;
+  ++job.unspoiled_failures;
   job.last_reason = reason;
   job.not_before = now_ + job.settings.retry;
   if (job.state != JobState::kRunning) {
@@ -138,7 +130,11 @@ void Machine::FailAttempt(const std::string& reason) {
   } else if (hopeless) {
     GiveUp(job, *std::move(hopeless));
   } else if (job.failures_in_row >= job.settings.max_failures) {
-    GiveUp(job, Join(job.failures_in_row, " attempts failed in a row, the last one: ", reason));
+    GiveUp(job, Join(job.failures_in_row, " attempts failed in a row, the last one: ", reason,
+                     suspects == 0 ? ""
+                                   : Join("; ", suspects,
+                                          " suspects of spoiled sums had to take part because too "
+                                          "few others are there: bring more clients")));
   } else {
     NextRound(job.not_before);
   }

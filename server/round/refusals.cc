@@ -20,8 +20,8 @@ void Machine::RememberRefusal(const ClientId& client, const std::string& words) 
   }
 }
 
-// Trainers that may be invited: attached, and not known to refuse.
-std::size_t Machine::Willing() const { return trainers_ - unwilling_.size(); }
+// Trainers that may be invited: attached, not excluded, and not known to refuse.
+std::size_t Machine::Willing() const { return trainers_ - unwilling_.size() - ExcludedAttached(); }
 
 // Willing ones, and members of this attempt that said nothing against it and may come back.
 std::size_t Machine::MayTakePart(const Attempt& attempt) const {

@@ -31,7 +31,10 @@ bool Machine::SelectIfDue(const Selecting& selecting) {
     // come one after the other get the time to come together.
     Say(true, Join("job ", job.name, " waits for clients: ", trainers_, " attached, at least ",
                    ClientsNeeded(job), " needed",
-                   unwilling_.empty() ? "" : Join(", ", unwilling_.size(), " refused")));
+                   unwilling_.empty() ? "" : Join(", ", unwilling_.size(), " refused"),
+                   ExcludedAttached() == 0
+                       ? ""
+                       : Join(", ", ExcludedAttached(), " excluded (tutti clients)")));
     phase_ = Selecting{now_, now_ + job.select};
   }
   return false;
@@ -64,7 +67,7 @@ StatusOr<Group> Machine::OpenGroup(const Job& job, std::uint32_t place) {
 
 StatusOr<Attempt> Machine::OpenAttempt(Job& job) {
   ++job.attempt;
-  Attempt attempt{job.settings.name, {}, now_, job.failures_of_round, {}, {}};
+  Attempt attempt{job.settings.name, {}, now_, job.failures_of_round, {}, {}, 0};
   for (std::uint32_t place = 0; place < job.settings.config.groups; ++place) {
     TUTTI_ASSIGN(Group group, OpenGroup(job, place));
     attempt.groups.push_back(std::move(group));
@@ -79,12 +82,7 @@ void Machine::StartAttempt() {
     // No client can change this: the settings have no safe round.
     return GiveUp(job, std::string(MessageOf(opened.status())));
   }
-  std::vector<ClientId> available;
-  for (const auto& [name, client] : clients_) {
-    if (client.role == Role::kTrainer && !unwilling_.contains(name)) {
-      available.push_back(name);
-    }
-  }
+  std::vector<ClientId> available = Available(*opened);
   const auto target =
       static_cast<std::size_t>(std::ceil(job.settings.cohort_size * job.settings.over_selection));
   std::vector<ClientId> invited =
@@ -96,7 +94,7 @@ void Machine::StartAttempt() {
   }
   Say(false, Join("job ", job.settings.name, " round ", opened->round(), " attempt ",
                   opened->number(), ": ", invited.size(), " clients invited", split));
-  const auto drawn = cohort::SplitIntoGroups(std::move(invited), groups, rng_);
+  const auto drawn = cohort::SplitIntoGroups(std::move(invited), groups, suspicion_, rng_);
   for (std::size_t place = 0; place < groups; ++place) {
     for (const ClientId& client : drawn[place]) {
       opened->members.emplace(client, Member{}).first->second.group = place;

@@ -130,6 +130,12 @@ grpc::ServerUnaryReactor* AdminService::RevokeClient(grpc::CallbackServerContext
   return Run(context, [this, request] { return settings_.port.RevokeClient(request->name()); });
 }
 
+grpc::ServerUnaryReactor* AdminService::ReadmitClient(grpc::CallbackServerContext* context,
+                                                      const v1::ReadmitClientRequest* request,
+                                                      v1::ReadmitClientReply*) {
+  return Run(context, [this, request] { return settings_.port.ReadmitClient(request->name()); });
+}
+
 Status AdminService::FillJob(const JobStatus& status, bool with_rounds, v1::JobReply* reply) {
   ToProto(status, reply->mutable_job());
   const Bytes& config = status.record.config;

@@ -45,6 +45,9 @@ class AdminService final : public v1::Admin::CallbackService {
   grpc::ServerUnaryReactor* RevokeClient(grpc::CallbackServerContext* context,
                                          const v1::RevokeClientRequest* request,
                                          v1::RevokeClientReply* reply) override;
+  grpc::ServerUnaryReactor* ReadmitClient(grpc::CallbackServerContext* context,
+                                          const v1::ReadmitClientRequest* request,
+                                          v1::ReadmitClientReply* reply) override;
   grpc::ServerUnaryReactor* SubmitJob(grpc::CallbackServerContext* context,
                                       const v1::SubmitJobRequest* request,
                                       v1::JobReply* reply) override;

@@ -69,6 +69,8 @@ void ToProto(const store::ClientRecord& client, bool attached, v1::ClientInfo* o
   out->set_last_refusal(client.last_refusal);
   out->set_ledger_entries(client.ledger ? client.ledger->entries : 0);
   out->set_ledger_doubt(client.ledger_doubt);
+  out->set_suspicion(client.suspicion);
+  out->set_excluded(client.excluded);
 }
 
 void ToProto(const JobEvent& event, v1::JobUpdate* out) {

@@ -112,6 +112,9 @@ class AdminPort {
   virtual Status Watch(const std::string& job, std::shared_ptr<JobWatcher> watcher) = 0;
   virtual void Unwatch(const JobWatcher* watcher) = 0;
   virtual Status RevokeClient(const std::string& name) = 0;
+  // Takes back what is held against the client for spoiled sums. NotFound; FailedPrecondition when
+  // there is nothing.
+  virtual Status ReadmitClient(const std::string& name) = 0;
   virtual std::set<std::string> AttachedClients() = 0;
   // Writes what was learned of clients since the last time to the store.
   virtual Status FlushActivity() = 0;

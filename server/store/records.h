@@ -31,6 +31,8 @@ struct ClientRecord {
   std::string last_refusal;
   std::optional<protocol::LedgerHead> ledger;  // as the client reported it; nothing: never
   std::string ledger_doubt;                    // newest finding of LedgerWatch
+  std::uint32_t suspicion = 0;                 // of spoiling sums (server/cohort/suspicion.h)
+  std::string excluded;                        // why it is in no round; empty: it may be
 };
 
 // What a running coordinator learns of a client between two writes.

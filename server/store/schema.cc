@@ -9,7 +9,7 @@ namespace tutti::store {
 namespace {
 
 // Times are seconds since 1970 UTC; hashes are 32-byte blobs; lists of text are lines.
-constexpr std::array<std::string_view, 3> kMigrations = {R"sql(
+constexpr std::array<std::string_view, 4> kMigrations = {R"sql(
 CREATE TABLE clients(
   name TEXT PRIMARY KEY,
   role TEXT NOT NULL,
@@ -106,6 +106,14 @@ ALTER TABLE clients ADD COLUMN ledger_doubt TEXT NOT NULL DEFAULT '';
                                                          R"sql(
 ALTER TABLE rounds ADD COLUMN groups INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE rounds ADD COLUMN groups_left_out INTEGER NOT NULL DEFAULT 0;
+)sql",
+                                                         R"sql(
+ALTER TABLE clients ADD COLUMN suspicion INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE clients ADD COLUMN excluded TEXT NOT NULL DEFAULT '';
+CREATE TABLE spoiled_sums(
+  sequence INTEGER PRIMARY KEY,
+  session BLOB NOT NULL UNIQUE
+) STRICT;
 )sql"};
 
 Status QuickCheck(Database& database, const std::string& path) {

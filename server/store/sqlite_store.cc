@@ -51,7 +51,8 @@ StatusOr<std::vector<ClientRecord>> SqliteStore::Clients() {
   TUTTI_TRY(database_.Each(
       "SELECT name, role, spki, certificate_expires_at, enrolled_at, last_seen_at, revoked, "
       "epsilon_spent, epsilon_budget, rounds, dropouts, software, last_refusal, ledger_doubt, "
-      "ledger_entries IS NOT NULL, coalesce(ledger_entries, 0), ledger_head FROM clients "
+      "ledger_entries IS NOT NULL, coalesce(ledger_entries, 0), ledger_head, suspicion, excluded "
+      "FROM clients "
       "ORDER BY name",
       [&](const Row& row) {
         std::optional<protocol::LedgerHead> ledger;
@@ -72,7 +73,9 @@ StatusOr<std::vector<ClientRecord>> SqliteStore::Clients() {
                            .software = row.Text(11),
                            .last_refusal = row.Text(12),
                            .ledger = ledger,
-                           .ledger_doubt = row.Text(13)});
+                           .ledger_doubt = row.Text(13),
+                           .suspicion = static_cast<std::uint32_t>(row.Unsigned(17)),
+                           .excluded = row.Text(18)});
       }));
   return clients;
 }
@@ -92,9 +95,11 @@ Status SqliteStore::PutClient(const ClientRecord& client, bool may_replace_revok
       "INSERT INTO clients(name, role, spki, certificate_expires_at, enrolled_at) "
       "VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(name) DO UPDATE SET role = ?2, spki = ?3, "
       "certificate_expires_at = ?4, revoked = 0, "
-      // Another device brings a ledger of its own.
+      // Another device brings a ledger of its own and spoiled nothing yet.
       "ledger_entries = CASE WHEN spki = ?3 THEN ledger_entries END, "
-      "ledger_doubt = CASE WHEN spki = ?3 THEN ledger_doubt ELSE '' END",
+      "ledger_doubt = CASE WHEN spki = ?3 THEN ledger_doubt ELSE '' END, "
+      "suspicion = CASE WHEN spki = ?3 THEN suspicion ELSE 0 END, "
+      "excluded = CASE WHEN spki = ?3 THEN excluded ELSE '' END",
       client.name, client.role, BytesView(client.spki), client.certificate_expires_at,
       client.enrolled_at);
 }

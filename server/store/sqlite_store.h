@@ -21,6 +21,8 @@ class SqliteStore final : public Store {
   Status AddClient(const ClientRecord& client) override;
   Status RevokeClient(const std::string& name) override;
   Status RecordActivity(std::span<const ClientActivity> activity) override;
+  Status RecordSuspicion(const cohort::SuspicionRecord& record) override;
+  StatusOr<cohort::SuspicionRecord> Suspicion() override;
   Status AddToken(const TokenRecord& token) override;
   StatusOr<TokenRecord> FindToken(const Digest& secret_hash) override;
   Status Enrol(const Digest& secret_hash, const ClientRecord& client, WallSeconds now) override;

@@ -27,6 +27,10 @@ class Store {
   virtual Status AddClient(const ClientRecord& client) = 0;
   virtual Status RevokeClient(const std::string& name) = 0;
   virtual Status RecordActivity(std::span<const ClientActivity> activity) = 0;
+  // What is held against clients for spoiled sums, in place of what was. A sum whose survivors
+  // RecordSurvivors did not write has none when it is read.
+  virtual Status RecordSuspicion(const cohort::SuspicionRecord& record) = 0;
+  virtual StatusOr<cohort::SuspicionRecord> Suspicion() = 0;
   virtual Status AddToken(const TokenRecord& token) = 0;
   // NotFound for an unknown token. Expiry and use are for the caller to judge.
   virtual StatusOr<TokenRecord> FindToken(const Digest& secret_hash) = 0;

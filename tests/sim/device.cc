@@ -38,13 +38,15 @@ protocol::SessionHash SessionOf(const protocol::Request& request) {
 }  // namespace
 
 Device::Device(World& world, Oracle& oracle, Coordinator& coordinator,
-               crypto::PeerVerifier& verifier, ClientId name, round::Role role, std::uint64_t seed)
+               crypto::PeerVerifier& verifier, ClientId name, round::Role role, std::uint64_t seed,
+               double lies)
     : world_(world),
       oracle_(oracle),
       coordinator_(coordinator),
       verifier_(verifier),
       name_(std::move(name)),
       role_(role),
+      lies_(lies),
       rng_(testing::SeededRng(seed, name_.value())),
       identity_(testing::NewIdentity(name_.value(), rng_)) {}
 
@@ -194,7 +196,12 @@ void Device::Carry(const session::Train& effect) {
       return world_.Violation(TextOf(update.status()));
     }
     encoded_ = std::move(update->vector);
-    oracle_.Encoded(name_, session, *encoded_);
+    const bool lie = lies_ > 0 && world_.chance().Unit() < lies_;
+    if (lie) {
+      // More than all weights of a cohort come to.
+      encoded_->extras()[0] = (config.max_cohort << config.weight_bits) + 1;
+    }
+    oracle_.Encoded(name_, session, *encoded_, lie);
     Post(session::Trained{session});
   });
 }

@@ -18,8 +18,9 @@ namespace tutti::sim {
 
 class Device {
  public:
+  // `lies`: how often it sends a vector that its own checks pass and that spoils the sum.
   Device(World& world, Oracle& oracle, Coordinator& coordinator, crypto::PeerVerifier& verifier,
-         ClientId name, round::Role role, std::uint64_t seed);
+         ClientId name, round::Role role, std::uint64_t seed, double lies = 0);
 
   void Start();
   const ClientId& name() const { return name_; }
@@ -61,6 +62,7 @@ class Device {
   crypto::PeerVerifier& verifier_;
   const ClientId name_;
   const round::Role role_;
+  const double lies_;
   crypto::AesCtrStream rng_;
   secagg::ClientIdentity identity_;
   std::vector<session::LastAnswered> journal_;  // durable

@@ -23,7 +23,7 @@ class Oracle {
 
   // Devices.
   void Encoded(const ClientId& client, const protocol::SessionHash& session,
-               const secagg::RingVector& encoded);
+               const secagg::RingVector& encoded, bool lie);  // lie: made to spoil the sum
   void Charged(const ClientId& client, const protocol::SessionHash& session);  // durably
   void Leaves(const ClientId& client, const protocol::UploadHeader& header);   // a masked vector
   void Recorded(const ClientId& client, const protocol::SessionHash& session, std::uint64_t round,
@@ -33,7 +33,9 @@ class Oracle {
   // The coordinator.
   void Persisted(const protocol::SessionHash& session, const std::vector<ClientId>& survivors);
   void AsksAbout(const protocol::SessionHash& session);  // survivors go out
-  void Opened(const round::ClosedSum& closed, const secagg::RingVector& sum);
+  // `decoded`: what the coordinator makes of the sum.
+  void Opened(const round::ClosedSum& closed, const secagg::RingVector& sum, const Status& decoded);
+  void Holds(const cohort::SuspicionRecord& record);  // against clients, durably
   void Publishes(const round::Publish& publish);
   std::uint64_t published() const { return published_; }
 
@@ -41,6 +43,8 @@ class Oracle {
   using Key = std::pair<ClientId, protocol::SessionHash>;
   World& world_;
   std::map<Key, Bytes> plain_;  // as they would travel
+  std::set<Key> lies_;
+  std::set<ClientId> liars_;
   std::set<Key> charged_;
   std::map<Key, Digest> left_;
   std::map<Key, Digest> answered_;

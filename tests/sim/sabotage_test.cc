@@ -43,6 +43,7 @@ TEST_CASE("the simulator finds each fault that is put into the shells", "[sim][s
            Case{Sabotage::kReuseAttempts, "answers round"},
            Case{Sabotage::kLoseTimer, "did not end"},
            Case{Sabotage::kReplyTwice, "not open"},
+           Case{Sabotage::kBlameAnybody, "is excluded"},
        }) {
     INFO("expected: " << c.symptom);
     REQUIRE(IsFound(c.sabotage, c.symptom, 200));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/secagg/chunks.h"
+#include "common/secagg/encoding.h"
 #include "tests/sim/test_identity.h"
 
 namespace tutti::sim {
@@ -19,6 +20,7 @@ void ServerNode::Start() {
   core_ = std::make_unique<round::Core>(
       round::CoreSettings{Milliseconds{400}, Milliseconds{20}, "sim"}, verifier_, rng_);
   world_.Trace("server starts");
+  Post(round::SuspicionRestored{store_.suspicion, store_.trainers});
   for (const ClientId& client : revoked_) {
     Post(round::ClientRevoked{client});
   }
@@ -275,35 +277,75 @@ void ServerNode::Open(const round::Publish& effect) {
     return Post(round::PublishFailed{effect.report.session, "the store is full", {}});
   }
   std::vector<round::OpenedSum> opened;
+  round::Publish good{{}, effect.groups_needed, effect.report};
+  good.report.survivors.clear();
   for (const round::ClosedSum& closed : effect.sums) {
-    auto node = sums_.extract(closed.session);
-    if (node.empty()) {
-      return world_.Violation("there is no sum to publish");
+    const std::optional<round::OpenedSum> sum = OpenSum(closed);
+    if (!sum) {
+      return;
     }
-    std::vector<secagg::LeftoverMask> masks = closed.masks;
-    if (world_.sabotage == Sabotage::kKeepMask) {
-      masks.pop_back();
+    opened.push_back(*sum);
+    if (sum->spoiled.empty()) {
+      good.sums.push_back(closed);
+      good.report.survivors.insert(good.report.survivors.end(), closed.survivors.begin(),
+                                   closed.survivors.end());
     }
-    if (const Status status = node.mapped().RemoveMasks(masks, 0, node.mapped().sum().count());
-        !status.ok()) {
-      return world_.Violation(TextOf(status));
-    }
-    oracle_.Opened(closed, node.mapped().sum());
-    opened.push_back({closed.session, secagg::WireDigest(node.mapped().sum()), {}});
   }
-  oracle_.Publishes(effect);
+  if (good.sums.size() < effect.groups_needed) {
+    return Post(round::PublishFailed{effect.report.session, "SUM_REJECTED", std::move(opened)});
+  }
+  std::sort(good.report.survivors.begin(), good.report.survivors.end());
+  Keep(good, std::move(opened));
+}
+
+// Nothing: an invariant is broken.
+std::optional<round::OpenedSum> ServerNode::OpenSum(const round::ClosedSum& closed) {
+  auto node = sums_.extract(closed.session);
+  if (node.empty()) {
+    world_.Violation("there is no sum to publish");
+    return std::nullopt;
+  }
+  std::vector<secagg::LeftoverMask> masks = closed.masks;
+  if (world_.sabotage == Sabotage::kKeepMask) {
+    masks.pop_back();
+  }
+  secagg::Accumulator& held = node.mapped();
+  if (const Status status = held.RemoveMasks(masks, 0, held.sum().count()); !status.ok()) {
+    world_.Violation(TextOf(status));
+    return std::nullopt;
+  }
+  const Status decoded = secagg::DecodeSum(closed.config, held.sum(),
+                                           static_cast<std::uint32_t>(closed.survivors.size()))
+                             .status();
+  oracle_.Opened(closed, held.sum(), decoded);
+  spoiled_ += decoded.ok() ? 0U : 1U;
+  round::OpenedSum opened{closed.session, secagg::WireDigest(held.sum()),
+                          std::string(MessageOf(decoded))};
+  if (world_.sabotage == Sabotage::kBlameAnybody && world_.chance().Below(2) == 0) {
+    opened.spoiled = "blamed";
+  }
+  return opened;
+}
+
+void ServerNode::Keep(const round::Publish& good, std::vector<round::OpenedSum> opened) {
+  oracle_.Publishes(good);
   const round::ModelRef model{opened.front().sum_hash,
-                              effect.sums.front().config.layout().wire_bytes()};
+                              good.sums.front().config.layout().wire_bytes()};
   if (world_.sabotage != Sabotage::kForgetPublished) {
-    store_.rounds_done = effect.report.round;
+    store_.rounds_done = good.report.round;
     store_.last_attempt = 0;
     store_.model = model;
   }
-  const round::Published published{effect.report.session, model, std::move(opened)};
+  const round::Published published{good.report.session, model, std::move(opened)};
   AfterHere(world_.Between(1, 10), [this, published] { Post(published); });
   if (world_.Happens(world_.faults.duplicate)) {
     AfterHere(world_.Between(1, 2000), [this, published] { Post(published); });
   }
+}
+
+void ServerNode::Carry(const round::RecordSuspicion& effect) {
+  oracle_.Holds(effect.record);
+  store_.suspicion = effect.record;
 }
 
 void ServerNode::Carry(const round::RecordFailure& effect) {
@@ -321,8 +363,12 @@ void ServerNode::Carry(const round::JobChanged& effect) {
   if (effect.state != round::JobState::kFailed) {
     return;
   }
-  if (effect.reason.starts_with("no round is possible: ")) {
-    // The operator talks to the owners and tries again.
+  const bool hopeless = effect.reason.starts_with("no round is possible: ");
+  const bool liars = effect.reason.ends_with("too few others are there: bring more clients");
+  const bool chaos =
+      !world_.healed() && effect.reason.find(" attempts failed in a row") != std::string::npos;
+  if (hopeless || liars || chaos) {
+    // The operator talks to the owners and tries again: who refused is asked again.
     AfterHere(world_.Between(100, 3000), [this] { Resume(); });
   } else {
     world_.Violation(Join("the job failed: ", effect.reason));

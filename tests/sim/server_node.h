@@ -26,6 +26,8 @@ struct Store {
   round::JobState state = round::JobState::kWaiting;
   std::uint64_t failures = 0;
   std::uint64_t evaluations = 0;
+  cohort::SuspicionRecord suspicion;
+  std::set<ClientId> trainers;  // enrolled
 };
 
 class ServerNode final : public Coordinator {
@@ -47,6 +49,7 @@ class ServerNode final : public Coordinator {
   const Store& store() const { return store_; }
   std::uint64_t attempts() const { return attempts_; }
   std::uint64_t crashes() const { return crashes_; }
+  std::uint64_t spoiled() const { return spoiled_; }  // sums
 
  private:
   struct Stream {
@@ -81,6 +84,9 @@ class ServerNode final : public Coordinator {
   void Carry(const round::PersistSurvivors& effect);
   void Carry(const round::Publish& effect);
   void Open(const round::Publish& effect);
+  std::optional<round::OpenedSum> OpenSum(const round::ClosedSum& closed);
+  void Keep(const round::Publish& good, std::vector<round::OpenedSum> opened);
+  void Carry(const round::RecordSuspicion& effect);
   void Carry(const round::RecordFailure& effect);
   void Carry(const round::JobChanged& effect);
   void Carry(const round::EvaluationRecorded&) { ++store_.evaluations; }
@@ -102,6 +108,7 @@ class ServerNode final : public Coordinator {
   std::set<ClientId> revoked_;
   std::uint64_t attempts_ = 0;
   std::uint64_t crashes_ = 0;
+  std::uint64_t spoiled_ = 0;
   std::uint64_t streams_made_ = 0;
 };
 

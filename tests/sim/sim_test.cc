@@ -19,7 +19,8 @@ std::uint64_t FromEnvironment(const char* name, std::uint64_t otherwise) {
 }
 
 struct Totals {
-  std::uint64_t worlds = 0, rounds = 0, attempts = 0, server_crashes = 0, device_crashes = 0;
+  std::uint64_t worlds = 0, rounds = 0, attempts = 0, server_crashes = 0, device_crashes = 0,
+                spoiled = 0, excluded = 0;
 };
 
 void RequireGood(std::uint64_t seed, const Options& options, Totals& totals) {
@@ -32,12 +33,19 @@ void RequireGood(std::uint64_t seed, const Options& options, Totals& totals) {
   totals.attempts += outcome.attempts;
   totals.server_crashes += outcome.server_crashes;
   totals.device_crashes += outcome.device_crashes;
+  totals.spoiled += outcome.spoiled;
+  totals.excluded += outcome.excluded;
 }
 
 void Print(const char* what, const Totals& totals) {
   std::cout << what << ": " << totals.worlds << " worlds, " << totals.rounds
             << " rounds published in " << totals.attempts << " attempts, " << totals.server_crashes
-            << " coordinator and " << totals.device_crashes << " device crashes\n";
+            << " coordinator and " << totals.device_crashes << " device crashes";
+  if (totals.spoiled > 0) {
+    std::cout << ", " << totals.spoiled << " sums spoiled, " << totals.excluded
+              << " devices excluded";
+  }
+  std::cout << "\n";
 }
 
 }  // namespace
@@ -69,6 +77,36 @@ TEST_CASE("every invariant holds when rounds are split into groups", "[sim][worl
     RequireGood(seed, {.devices = 12, .rounds = 4, .groups = 3}, totals);
   }
   Print("groups", totals);
+}
+
+// That no honest device is ever excluded is the oracle's part. Without the draw that leaves
+// suspects out each attempt would be spoiled and no job end.
+TEST_CASE("a device that spoils sums stops no job and makes no honest one excluded",
+          "[sim][worlds][liars]") {
+  const std::uint64_t worlds = FromEnvironment("TUTTI_SIM_LIARS", 20);
+  const auto play = [&](const char* what, std::uint64_t first, const Options& options) {
+    Totals totals;
+    for (std::uint64_t seed = first; seed < first + worlds; ++seed) {
+      RequireGood(seed, options, totals);
+    }
+    Print(what, totals);
+    REQUIRE(totals.spoiled > 0);
+    // Never more than one in two of all sums that were opened.
+    REQUIRE(totals.spoiled < totals.rounds);
+  };
+  play("one liar", 4'000'000, {.devices = 8, .rounds = 16, .liars = 1});
+  play("one that lies now and then", 5'000'000,
+       {.devices = 8, .rounds = 16, .liars = 1, .lies = 0.5});
+  play("one liar in groups", 6'000'000, {.devices = 9, .rounds = 16, .groups = 2, .liars = 1});
+  play("two liars in groups", 7'000'000, {.devices = 12, .rounds = 16, .groups = 3, .liars = 2});
+}
+
+// In this world all but three devices refuse the job, and one of the three is the liar.
+TEST_CASE("a job that cannot do without a liar ends and says so, and goes on with more clients",
+          "[sim][liars]") {
+  Totals totals;
+  RequireGood(4'000'166, {.devices = 8, .rounds = 16, .liars = 1}, totals);
+  REQUIRE(totals.spoiled > 20);  // up to max_failures
 }
 
 TEST_CASE("seeds that once found a fault stay good", "[sim]") {

@@ -68,6 +68,13 @@ round::JobSettings DrawJob(TestRng& chance, std::uint32_t devices, const Options
   job.unmask = Milliseconds{1200};
   job.retry = Milliseconds{200};
   job.max_failures = 100000;
+  if (options.liars > 0) {
+    job.max_failures = 40;
+  }
+  if (options.liars > 1) {
+    // That share of the clients, rounded down, is as many, also when one of the others is revoked.
+    config.corrupt_fraction = (options.liars + 0.01) / (devices - 1);
+  }
   if (config.groups > 1) {
     job.groups_needed = 1 + static_cast<std::uint32_t>(chance.Below(config.groups));
   }
@@ -84,6 +91,9 @@ class Simulation {
     world_.sabotage = options.sabotage;
     world_.faults = DrawFaults(chance);
     store_.settings = DrawJob(chance, devices_wanted_, options);
+    for (std::uint32_t i = 0; i < devices_wanted_; ++i) {
+      store_.trainers.insert(ClientId(Join("device", i)));
+    }
     store_.model = {crypto::Sha256(AsBytes("first weights")), 64};
   }
 
@@ -91,7 +101,9 @@ class Simulation {
     ServerNode server(world_, oracle_, verifier_, seed_, store_);
     std::vector<std::unique_ptr<Device>> devices;
     for (std::uint32_t i = 0; i < devices_wanted_; ++i) {
-      devices.push_back(NewDevice(server, Join("device", i), round::Role::kTrainer));
+      const bool honest = i + options_.liars < devices_wanted_;
+      devices.push_back(
+          NewDevice(server, Join("device", i), round::Role::kTrainer, honest ? 0 : options_.lies));
     }
     devices.push_back(NewDevice(server, "evaluator", round::Role::kEvaluator));
     for (const auto& device : devices) {
@@ -116,9 +128,10 @@ class Simulation {
   }
 
  private:
-  std::unique_ptr<Device> NewDevice(ServerNode& server, std::string name, round::Role role) {
+  std::unique_ptr<Device> NewDevice(ServerNode& server, std::string name, round::Role role,
+                                    double lies = 0) {
     return std::make_unique<Device>(world_, oracle_, server, verifier_, ClientId(std::move(name)),
-                                    role, seed_);
+                                    role, seed_, lies);
   }
 
   // The job ended, the store knows it, and whoever evaluates the last model had the chance to say
@@ -161,6 +174,11 @@ class Simulation {
     outcome.rounds = oracle_.published();
     outcome.attempts = server.attempts();
     outcome.server_crashes = server.crashes();
+    outcome.spoiled = server.spoiled();
+    const auto& standings = server.store().suspicion.clients;
+    outcome.excluded = static_cast<std::uint64_t>(
+        std::count_if(standings.begin(), standings.end(),
+                      [](const auto& entry) { return !entry.second.excluded.empty(); }));
     for (const auto& device : devices) {
       outcome.device_crashes += device->crashes();
     }

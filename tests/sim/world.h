@@ -48,6 +48,7 @@ enum class Sabotage {
   kLoseTimer,          // the coordinator never learns that time passes
   kReplyTwice,         // a call is answered twice
   kKeepMask,           // one leftover mask stays in the sum
+  kBlameAnybody,       // sums that pass their checks are called spoiled
 };
 
 class World {

@@ -100,6 +100,20 @@ std::string Stage::ShowPublish(const round::Publish& publish) {
               Keys(report.budgets), ", ", report.failures, " failures before");
 }
 
+std::string Stage::ShowSuspicion(const cohort::SuspicionRecord& record) {
+  std::vector<std::string> clients;
+  for (const auto& [client, standing] : record.clients) {
+    clients.push_back(
+        Join(client, " ", standing.excluded.empty() ? Join(standing.suspicion) : "excluded"));
+  }
+  std::vector<std::string> sums;
+  for (const cohort::SpoiledSum& sum : record.sums) {
+    sums.push_back(Join(Label(sum.session), " of ", Names(sum.survivors)));
+  }
+  return Join("record suspicion: ", clients.empty() ? "nobody" : JoinWith(clients, ", "),
+              "; spoiled sums: ", sums.empty() ? "none" : JoinWith(sums, ", "));
+}
+
 std::string Stage::Show(const round::Effect& effect) {
   return std::visit(
       Overloaded{
@@ -132,6 +146,7 @@ std::string Stage::Show(const round::Effect& effect) {
                         e.report.duration.count(), " ms: ", e.reason, "; invited ",
                         Names(e.report.invited), ", declined ", Keys(e.report.declined));
           },
+          [&](const round::RecordSuspicion& e) { return ShowSuspicion(e.record); },
           [&](const round::JobChanged& e) {
             return Join("job ", e.job, " is ", round::JobStateName(e.state),
                         e.reason.empty() ? "" : ": ", e.reason);

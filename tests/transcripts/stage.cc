@@ -67,7 +67,7 @@ std::vector<std::string> Stage::Do(const std::string& command) {
   if (verb == "restart") {  // the process dies; what the store knows is submitted again by the play
     core_ = std::make_unique<round::Core>(
         round::CoreSettings{Milliseconds{1000}, Milliseconds{20}, "1.0"}, verifier_, rng_);
-    return {};
+    return Post(round::SuspicionRestored{suspicion_, {}});
   }
   if (verb == "job") {
     return SubmitJob(words);
@@ -129,6 +129,9 @@ std::vector<std::string> Stage::OnClient(const std::string& verb, const std::str
   }
   if (verb == "revoke") {
     return Post(round::ClientRevoked{client});
+  }
+  if (verb == "readmit") {
+    return Post(round::ClientReadmitted{client});
   }
   if (verb == "forget") {
     actor.keys.reset();
@@ -198,6 +201,11 @@ std::vector<std::string> Stage::SubmitJob(Words& words) {
       {"evaluate", [&](std::uint64_t v) { job.evaluate_every = static_cast<std::uint32_t>(v); }},
       {"done", [&](std::uint64_t v) { event.rounds_done = v; }},
       {"attempt", [&](std::uint64_t v) { event.last_attempt = v; }},
+      {"exclude", [&](std::uint64_t v) { job.exclude_offenders = v != 0; }},
+      {"corrupt",
+       [&](std::uint64_t percent) {
+         job.config.corrupt_fraction = static_cast<double>(percent) / 100;
+       }},
       {"train", [&](std::uint64_t v) { job.train = Milliseconds{static_cast<std::int64_t>(v)}; }},
   };
   for (std::string word; words >> word;) {
@@ -338,6 +346,8 @@ void Stage::Remember(const round::Effect& effect) {
           }
         },
         notify->notice);
+  } else if (const auto* suspicion = std::get_if<round::RecordSuspicion>(&effect)) {
+    suspicion_ = suspicion->record;
   } else if (const auto* begin = std::get_if<round::BeginSum>(&effect)) {
     sums_.emplace(begin->session, begin->layout);
     plain_sums_.emplace(begin->session, begin->layout);

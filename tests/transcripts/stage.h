@@ -4,11 +4,12 @@
 //
 // Commands (docs of each beside its function in stage.cc):
 //   job NAME [rounds= cohort= min= level= over= failures= evaluate= done= attempt= was=
-//   survivors=] stop NAME | resume NAME | attach CLIENT [evaluator] | detach CLIENT | revoke CLIENT
-//   | forget CLIENT wait MS | tick | due | restart join CLIENT [other|broken|unknown|stranger] |
-//   share CLIENT [broken] | commit CLIENT | unmask CLIENT [wrong] open CLIENT [other] | finish
-//   CLIENT [CALL] | break CLIENT | upload CLIENT decline CLIENT CODE REASON... | evaluate CLIENT
-//   JOB ROUND ACCURACY | published | publish-failed REASON...
+//   survivors= groups= needed= train= exclude= corrupt=] stop NAME | resume NAME | attach CLIENT
+//   [evaluator] | detach CLIENT | revoke CLIENT | readmit CLIENT | forget CLIENT wait MS | tick |
+//   due | restart join CLIENT [other|broken|unknown|stranger] | share CLIENT [broken] | commit
+//   CLIENT | unmask CLIENT [wrong] open CLIENT [other] | finish CLIENT [CALL] | break CLIENT |
+//   upload CLIENT decline CLIENT CODE REASON... | evaluate CLIENT JOB ROUND ACCURACY | published
+//   [SUM...] | rejected SUM... | publish-failed REASON...      (the sums named are spoiled)
 #pragma once
 
 #include <map>
@@ -69,6 +70,7 @@ class Stage {
   std::string Show(const round::Effect& effect);
   std::string ShowNotice(const protocol::Notice& notice);
   std::string ShowPublish(const round::Publish& publish);
+  std::string ShowSuspicion(const cohort::SuspicionRecord& record);
   std::string ShowSum(const round::ClosedSum& closed);
   void Remember(const round::Effect& effect);
   std::string Label(const protocol::SessionHash& session);
@@ -86,6 +88,7 @@ class Stage {
   std::map<protocol::SessionHash, secagg::Accumulator> plain_sums_;
   protocol::SessionHash publishing_{};         // the attempt's
   std::vector<protocol::SessionHash> opened_;  // its sums
+  cohort::SuspicionRecord suspicion_;          // what the store knows
   std::vector<round::OpenedSum> Verdicts(Words& spoiled) const;
 };
 

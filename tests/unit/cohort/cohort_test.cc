@@ -68,7 +68,7 @@ TEST_CASE("every set of clients is equally likely", "[cohort]") {
 
 TEST_CASE("a split deals every client to one of groups of nearly equal size", "[cohort]") {
   auto rng = testing::SeededRng(2, "split");
-  const auto split = SplitIntoGroups(Clients(11), 3, rng);
+  const auto split = SplitIntoGroups(Clients(11), 3, {}, rng);
   REQUIRE(split.size() == 3);
   REQUIRE(split[0].size() == 4);
   REQUIRE(split[1].size() == 4);
@@ -85,7 +85,7 @@ TEST_CASE("a client comes into each group equally often", "[cohort]") {
   auto rng = testing::SeededRng(3, "split");
   std::map<std::size_t, int> places;
   for (int i = 0; i < 3000; ++i) {
-    const auto split = SplitIntoGroups(Clients(6), 3, rng);
+    const auto split = SplitIntoGroups(Clients(6), 3, {}, rng);
     for (std::size_t place = 0; place < split.size(); ++place) {
       const auto& group = split[place];
       places[place] += std::binary_search(group.begin(), group.end(), ClientId("c0")) ? 1 : 0;

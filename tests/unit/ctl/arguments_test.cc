@@ -35,6 +35,7 @@ TEST_CASE("every command is recognised", "[ctl]") {
   REQUIRE(Good({"clients"}).command == Command::kClientsList);
   REQUIRE(Good({"clients", "list"}).command == Command::kClientsList);
   REQUIRE(Good({"clients", "revoke", "a"}).command == Command::kClientsRevoke);
+  REQUIRE(Good({"clients", "readmit", "a"}).command == Command::kClientsReadmit);
   REQUIRE(Good({"model", "list"}).command == Command::kModelList);
   REQUIRE(Good({"model", "export", "a", "-o", "b"}).command == Command::kModelExport);
 }
@@ -130,10 +131,10 @@ TEST_CASE("docs/cli.md has every command of tutti", "[ctl]") {
   std::ifstream file(std::string(TUTTI_SOURCE_DIR) + "/docs/cli.md");
   std::ostringstream text;
   text << file.rdbuf();
-  for (const char* command :
-       {"tutti status", "tutti token create", "tutti run", "tutti job list", "tutti job show",
-        "tutti job stop", "tutti job resume", "tutti job watch", "tutti clients",
-        "tutti clients revoke", "tutti model list", "tutti model export"}) {
+  for (const char* command : {"tutti status", "tutti token create", "tutti run", "tutti job list",
+                              "tutti job show", "tutti job stop", "tutti job resume",
+                              "tutti job watch", "tutti clients", "tutti clients revoke",
+                              "tutti clients readmit", "tutti model list", "tutti model export"}) {
     INFO(command);
     REQUIRE(text.str().find(command) != std::string::npos);
   }

@@ -44,6 +44,11 @@ class Coordinator final : public v1::Admin::Service {
     client.set_last_refusal("\x1b[2J boo");
     client.set_ledger_entries(5);
     client.set_ledger_doubt("went back from 12 to 5 records");
+    client.set_suspicion(3);
+    v1::ClientInfo& liar = *reply->add_clients();
+    liar.set_name("clinic-2");
+    liar.set_role("trainer");
+    liar.set_excluded("2 spoiled sums had it in common\n");
     return grpc::Status::OK;
   }
   grpc::Status RevokeClient(grpc::ServerContext*, const v1::RevokeClientRequest* request,
@@ -51,6 +56,12 @@ class Coordinator final : public v1::Admin::Service {
     return request->name() == "clinic-1"
                ? grpc::Status::OK
                : grpc::Status(grpc::StatusCode::NOT_FOUND, "no client named so\n");
+  }
+  grpc::Status ReadmitClient(grpc::ServerContext*, const v1::ReadmitClientRequest* request,
+                             v1::ReadmitClientReply*) override {
+    return request->name() == "clinic-2" ? grpc::Status::OK
+                                         : grpc::Status(grpc::StatusCode::FAILED_PRECONDITION,
+                                                        "there is nothing to take back");
   }
   grpc::Status SubmitJob(grpc::ServerContext*, const v1::SubmitJobRequest* request,
                          v1::JobReply* reply) override {
@@ -251,6 +262,24 @@ TEST_CASE("a token stands alone on standard output", "[ctl]") {
   REQUIRE(world.Run({"token", "create", "--name", "a", "--role", "evaluator"}) == 0);
   REQUIRE(world.out.str() == "tutti1-abc\n");
   REQUIRE(Has(world.error, "good for one evaluator named a"));
+}
+
+TEST_CASE("suspicion and exclusion are shown with the way out, and taken back", "[ctl]") {
+  World world;
+  REQUIRE(world.Run({"clients"}) == 0);
+  REQUIRE(Has(world.out, "  3 "));
+  REQUIRE(Has(world.out, "  excluded "));
+  REQUIRE(Has(world.out,
+              "warning: clinic-2 is in no round: 2 spoiled sums had it in common\\x0a; have its "
+              "owner check the device, then `tutti clients readmit clinic-2`\n"));
+  REQUIRE(world.Run({"clients", "--json"}) == 0);
+  const auto clients = nlohmann::json::parse(world.out.str())["clients"];
+  REQUIRE(clients[0]["suspicion"] == 3);
+  REQUIRE(clients[1]["excluded"].get<std::string>().find("2 spoiled sums") == 0);
+  REQUIRE(world.Run({"clients", "readmit", "clinic-2"}) == 0);
+  REQUIRE(Has(world.out, "nothing is held against client clinic-2 any more"));
+  REQUIRE(world.Run({"clients", "readmit", "clinic-1"}) == 1);
+  REQUIRE(Has(world.error, "nothing to take back"));
 }
 
 TEST_CASE("what the coordinator refuses is told and ends with 1", "[ctl]") {

@@ -99,4 +99,45 @@ TEST_CASE("a sum that fails its checks is not published when no other is there",
   REQUIRE(GetJob(*fixture.daemon).job().rounds_done() == 0);
 }
 
+namespace {
+
+// The trainers', by name.
+std::vector<std::uint32_t> Suspicion(const Daemon& daemon) {
+  grpc::ClientContext context;
+  v1::ListClientsReply reply;
+  REQUIRE(test::LocalAdmin(daemon)->ListClients(&context, {}, &reply).ok());
+  std::vector<std::uint32_t> suspicion;
+  for (const v1::ClientInfo& client : reply.clients()) {
+    if (client.role() == "trainer") {
+      suspicion.push_back(client.suspicion());
+    }
+  }
+  return suspicion;
+}
+
+grpc::StatusCode Readmit(const Daemon& daemon, const std::string& name) {
+  grpc::ClientContext context;
+  v1::ReadmitClientRequest request;
+  request.set_name(name);
+  v1::ReadmitClientReply reply;
+  return test::LocalAdmin(daemon)->ReadmitClient(&context, request, &reply).error_code();
+}
+
+}  // namespace
+
+TEST_CASE("who was in a spoiled sum stays a suspect over a restart until it is readmitted",
+          "[server]") {
+  Fixture fixture;
+  REQUIRE(Submit(*fixture.daemon, GroupJob(1, "mean", 1.0)).ok());
+  PlayWith(*fixture.daemon, {0.1F, 0.9F, 0.1F});
+  REQUIRE(Suspicion(*fixture.daemon) == std::vector<std::uint32_t>{1, 1, 1});
+  fixture.daemon.reset();
+  fixture.Start();
+  REQUIRE(Suspicion(*fixture.daemon) == std::vector<std::uint32_t>{1, 1, 1});
+  REQUIRE(Readmit(*fixture.daemon, "nobody") == grpc::StatusCode::NOT_FOUND);
+  REQUIRE(Readmit(*fixture.daemon, "c1") == grpc::StatusCode::OK);
+  REQUIRE(Suspicion(*fixture.daemon) == std::vector<std::uint32_t>{0, 0, 0});
+  REQUIRE(Readmit(*fixture.daemon, "c1") == grpc::StatusCode::FAILED_PRECONDITION);
+}
+
 }  // namespace tutti::server
