@@ -140,10 +140,17 @@ void Runtime::State::AfterTraining(const protocol::SessionHash& hash,
   }
   round->trained = std::move(attempted.value->trained);
   round->encoded = std::move(attempted.value->encoded);
+  const std::string& method = round->trained.gradient_method();
   log::Debug("trained", {{"job", round->config.job},
                          {"round", round->config.round},
                          {"examples", round->trained.examples()},
-                         {"seconds", round->trained.seconds()}});
+                         {"seconds", round->trained.seconds()},
+                         {"gradients", method}});
+  // Something to know once: such a model trains several times slower than it might.
+  if (method != told_method && method.find(": ") != method.npos) {
+    log::Info("gradients_computed_slowly", {{"job", round->config.job}, {"gradients", method}});
+  }
+  told_method = method;
   Feed(session::Trained{hash});
 }
 

@@ -81,7 +81,8 @@ struct Runtime::State {
   std::deque<session::Event> events;  // caused by effects, fed after the batch that caused them
   std::string told_refusal;  // the newest refusal that was logged for everyone to see, and when
   Instant told_refusal_at{0};
-  bool broken = false;  // a fatal error happened: nothing more is answered
+  std::string told_method;  // how the newest round's gradients were computed
+  bool broken = false;      // a fatal error happened: nothing more is answered
 
   // Work thread.
   Learner learner;
