@@ -43,7 +43,7 @@ inline __attribute__((always_inline)) bool AddDraws(std::span<float> values, con
                                                     double step, double per_step) {
   unsigned misfits = 0;
   for (const float value : values) {
-    misfits += std::abs(static_cast<double>(value) * per_step) < 0x1p51 ? 0 : 1;
+    misfits += std::abs(static_cast<double>(value) * per_step) < 0x1p51 ? 0U : 1U;
   }
   if (misfits > 0) {
     return false;
