@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "client/rpc/grpc_link.h"
 #include "tests/bench/round/round_bench.h"
@@ -83,13 +84,16 @@ CLI::App* AddDpsgd(CLI::App& app, std::string& model, std::uint32_t& batch, std:
   return command;
 }
 
-int RunDpsgd(const std::string& programs, const std::string& model, std::uint32_t batch,
-             const std::string& method) {
-  const std::string program = programs + "/tutti-bench-learn";
-  ::execl(program.c_str(), program.c_str(), "dpsgd", model.c_str(), std::to_string(batch).c_str(),
-          method.c_str(), nullptr);
+int RunLearn(const std::string& programs, std::vector<std::string> words) {
+  words.insert(words.begin(), programs + "/tutti-bench-learn");
+  std::vector<char*> arguments;
+  for (std::string& word : words) {
+    arguments.push_back(word.data());
+  }
+  arguments.push_back(nullptr);
+  ::execv(arguments[0], arguments.data());
   std::fprintf(stderr, "tutti-bench: cannot run %s; build it: ninja tutti-bench-learn\n",
-               program.c_str());
+               arguments[0]);
   return 1;
 }
 
@@ -133,9 +137,14 @@ int main(int argc, char** argv) {
   std::uint32_t batch = 64;
   const CLI::App* dpsgd_command = AddDpsgd(app, model, batch, method);
   AddPark(app, park);
+  const CLI::App* noise_command =
+      app.add_subcommand("noise", "milliseconds for a million values of secure noise on one core");
   CLI11_PARSE(app, argc, argv);
+  if (noise_command->parsed()) {
+    return RunLearn(programs, {"noise"});
+  }
   if (dpsgd_command->parsed()) {
-    return RunDpsgd(programs, model, batch, method);
+    return RunLearn(programs, {"dpsgd", model, std::to_string(batch), method});
   }
   if (secagg_command->parsed()) {
     return Print(tutti::bench::SecaggLine(secagg));
