@@ -3,6 +3,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <thread>
+
 #include "tests/catch.h"
 #include "tests/seeded_rng.h"
 #include "tests/unit/server/fixture.h"
@@ -64,6 +66,55 @@ TEST_CASE("64 KiB of metadata are refused and the client's next call is served",
   REQUIRE_FALSE(client.stub().Commit(&context, {}, &reply).ok());
   client.Reconnect(*fixture.daemon);
   client.AttachOnce();
+}
+
+TEST_CASE("what a client calls itself in its headers does not matter", "[server]") {
+  Fixture fixture;
+  TestClient client(*fixture.daemon, "a");
+  grpc::SslCredentialsOptions tls;
+  tls.pem_root_certs = client.credentials().ca_pem;
+  tls.pem_private_key = client.credentials().key_pem;
+  tls.pem_cert_chain = client.credentials().certificate_pem;
+  grpc::ChannelArguments arguments;
+  arguments.SetUserAgentPrefix("curl/7.88 (another program; \"quotes\")");
+  const auto stub = v1::Coordinator::NewStub(grpc::CreateCustomChannel(
+      "localhost:" + std::to_string(fixture.daemon->port()), grpc::SslCredentials(tls), arguments));
+  grpc::ClientContext context;
+  const auto notices = stub->Attach(&context, Trainer());
+  v1::Notice notice;
+  REQUIRE(notices->Read(&notice));
+  REQUIRE(notice.has_welcome());
+  context.TryCancel();
+  REQUIRE_FALSE(notices->Finish().ok());
+}
+
+TEST_CASE("a flood of enrolments is refused and an honest one is served afterwards", "[server]") {
+  Fixture fixture;
+  const TestClient first(*fixture.daemon, "first");
+  const test::Credentials anybody{
+      .ca_pem = first.credentials().ca_pem, .certificate_pem = {}, .key_pem = {}};
+  std::vector<std::thread> flood;
+  std::atomic<int> refused = 0;
+  for (int thread = 0; thread < 8; ++thread) {
+    flood.emplace_back([&] {
+      const auto stub =
+          v1::Enrolment::NewStub(test::Connect(fixture.daemon->enrolment_port(), anybody));
+      v1::EnrolRequest request;
+      request.set_token(std::string(32, 'x'));
+      request.set_name("flood");
+      for (int i = 0; i < 100; ++i) {
+        grpc::ClientContext context;
+        v1::EnrolReply reply;
+        refused += stub->Enrol(&context, request, &reply).ok() ? 0 : 1;
+      }
+    });
+  }
+  for (std::thread& thread : flood) {
+    thread.join();
+  }
+  REQUIRE(refused == 800);
+  fixture.clock.waited = 2;  // failures are counted for a second
+  TestClient(*fixture.daemon, "honest").AttachOnce();
 }
 
 TEST_CASE("of two connections with one certificate the newer one stays", "[server]") {
