@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/base/status.h"
+#include "common/dp/accountant.h"
 #include "tutti/v1/ledger.pb.h"
 
 namespace tutti::client {
@@ -25,5 +26,16 @@ struct DataTotals {
 // data set's newest entry says.
 StatusOr<std::vector<DataTotals>> TotalsOf(std::span<const v1::LedgerEntry> entries,
                                            std::optional<double> delta);
+
+// How long a budget lasts if rounds go on as they did.
+struct Outlook {
+  std::uint64_t rounds = 0;    // like the newest one, that still fit
+  std::optional<double> days;  // at the pace of the newest rounds (20 at most); unknown after one
+};
+
+// Of one data set; nullopt: no round with privacy so far. InvalidArgument: the budget is none.
+StatusOr<std::optional<Outlook>> OutlookOf(std::span<const v1::LedgerEntry> entries,
+                                           const std::string& data_identity,
+                                           const dp::Budget& budget);
 
 }  // namespace tutti::client

@@ -54,23 +54,43 @@ Json EntryJson(const v1::LedgerEntry& entry) {
           {"policy_hash", ToHex(AsBytes(entry.policy_hash()))}};
 }
 
-Json TotalsJson(const DataTotals& totals, const v1::PolicyConfig* policy) {
+// What is left of the owner's budget; nullopt: no budget, or nothing to go by.
+std::optional<Outlook> LeftOf(std::span<const v1::LedgerEntry> entries, const DataTotals& totals,
+                              const v1::PolicyConfig* policy) {
+  if (policy == nullptr) return std::nullopt;
+  const auto outlook = OutlookOf(entries, totals.data_identity,
+                                 {.epsilon = policy->max_epsilon_total(), .delta = totals.delta});
+  return outlook.ok() ? *outlook : std::nullopt;
+}
+
+Json TotalsJson(std::span<const v1::LedgerEntry> entries, const DataTotals& totals,
+                const v1::PolicyConfig* policy) {
   Json json = {{"data_identity", totals.data_identity},
                {"rounds", totals.rounds},
                {"rounds_without_privacy", totals.without_privacy},
                {"epsilon_spent", Number(totals.epsilon)},
                {"delta", totals.delta}};
   if (policy != nullptr) json["epsilon_budget"] = policy->max_epsilon_total();
+  const std::optional<Outlook> left = LeftOf(entries, totals, policy);
+  json["rounds_left"] = left ? Json(left->rounds) : Json();
+  json["days_left"] = left && left->days ? Json(*left->days) : Json();
   return json;
 }
 
-void PrintTotals(const DataTotals& totals, const v1::PolicyConfig* policy, std::ostream& out) {
+void PrintTotals(std::span<const v1::LedgerEntry> entries, const DataTotals& totals,
+                 const v1::PolicyConfig* policy, std::ostream& out) {
   out << "data       " << Escaped(totals.data_identity) << ": epsilon "
       << EpsilonText(totals.epsilon);
   if (policy != nullptr) out << " of " << policy->max_epsilon_total();
   out << " spent at delta " << totals.delta << ", " << totals.rounds << " rounds";
   if (totals.without_privacy > 0) out << " and " << totals.without_privacy << " without privacy";
   out << "\n";
+  if (const std::optional<Outlook> left = LeftOf(entries, totals, policy)) {
+    out << "left       " << left->rounds << " rounds like the last one";
+    if (left->days)
+      out << ", about " << std::floor(*left->days * 10) / 10 << " days at the recent pace";
+    out << "\n";
+  }
 }
 
 }  // namespace
@@ -96,7 +116,8 @@ int PrintStatus(const ReportSettings& settings, std::ostream& out, std::ostream&
     json["coordinator_ca_sha256"] = identity.ok() ? Json(identity->ca_fingerprint) : Json();
     json["ledger_entries"] = entries->size();
     json["data"] = Json::array();
-    for (const DataTotals& one : *totals) json["data"].push_back(TotalsJson(one, settings.policy));
+    for (const DataTotals& one : *totals)
+      json["data"].push_back(TotalsJson(*entries, one, settings.policy));
     out << json.dump(2, ' ', true, Json::error_handler_t::replace) << "\n";
     return kExitOk;
   }
@@ -109,7 +130,7 @@ int PrintStatus(const ReportSettings& settings, std::ostream& out, std::ostream&
     out << "identity   " << TextOf(identity.status()) << "\n";
   }
   out << "ledger     " << entries->size() << " entries\n";
-  for (const DataTotals& one : *totals) PrintTotals(one, settings.policy, out);
+  for (const DataTotals& one : *totals) PrintTotals(*entries, one, settings.policy, out);
   return kExitOk;
 }
 

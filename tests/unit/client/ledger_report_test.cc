@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "common/dp/accountant.h"
+#include "common/dp/calibration.h"
 #include "common/ledger/ledger.h"
 #include "tests/catch.h"
 
@@ -44,6 +45,32 @@ TEST_CASE("a release whose mechanism is not understood counts as unbounded", "[c
   v1::LedgerEntry entry = Entry("a", 10, 1.0);
   entry.mutable_event()->set_mechanism("from the future");
   REQUIRE(std::isinf(TotalsOf({&entry, 1}, std::nullopt)->front().epsilon));
+}
+
+TEST_CASE("what is left of a budget is told in rounds and, after two of them, in days",
+          "[client]") {
+  const dp::Budget budget{.epsilon = 4, .delta = 1e-5};
+  REQUIRE_FALSE(OutlookOf({}, "a", budget)->has_value());
+  std::vector<v1::LedgerEntry> entries = {Entry("a", 10, 2.0), Entry("b", 1000, 0.5)};
+  entries[0].set_time(1'000'000);
+  auto outlook = OutlookOf(entries, "a", budget);
+  REQUIRE(outlook.ok());
+  const dp::SubsampledGaussian one{0.1, 2.0, 10};
+  const std::uint64_t further = *dp::MaxSteps({&one, 1}, one, budget);
+  REQUIRE((*outlook)->rounds == further / 10);
+  REQUIRE((*outlook)->rounds > 3);
+  REQUIRE_FALSE((*outlook)->days.has_value());
+  // Two more rounds, six hours apart.
+  for (const std::int64_t time : {1'021'600, 1'043'200}) {
+    entries.push_back(Entry("a", 10, 2.0));
+    entries.back().set_time(time);
+  }
+  const std::uint64_t before = (*outlook)->rounds;
+  outlook = OutlookOf(entries, "a", budget);
+  REQUIRE((*outlook)->rounds == before - 2);
+  REQUIRE(*(*outlook)->days == Approx(static_cast<double>(before - 2) / 4));
+  // A budget that is used up.
+  REQUIRE((*OutlookOf(entries, "a", {.epsilon = 0.01, .delta = 1e-5}))->rounds == 0);
 }
 
 }  // namespace tutti::client
