@@ -10,6 +10,8 @@ endif()
 
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
+# The package's library is single precision; its C++ header transforms doubles and needs no library.
+find_path(TUTTI_KISSFFT_INCLUDE kissfft/kissfft.hh REQUIRED)
 if(TUTTI_CORES_ONLY)
   find_package(absl CONFIG REQUIRED)
   return()
