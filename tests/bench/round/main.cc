@@ -9,6 +9,7 @@
 #include <string>
 
 #include "client/rpc/grpc_link.h"
+#include "tests/bench/accountant/accountant_bench.h"
 #include "tests/bench/round/round_bench.h"
 #include "tests/bench/round/secagg_line.h"
 
@@ -70,6 +71,18 @@ CLI::App* AddSecagg(CLI::App& app, tutti::bench::SecaggSettings& settings) {
   return command;
 }
 
+CLI::App* AddAccountant(CLI::App& app, tutti::bench::AccountantSettings& settings) {
+  CLI::App* command = app.add_subcommand(
+      "accountant", "the privacy accountants: milliseconds on one core, each time from nothing");
+  command->add_option("--sampling-rate", settings.sampling_rate, "above 0 and at most 1");
+  command->add_option("--noise-multiplier", settings.noise_multiplier, "above 0");
+  command->add_option("--steps", settings.steps, "noisy releases");
+  command->add_option("--delta", settings.delta, "above 0 and below 1");
+  command->add_option("--repetitions", settings.repetitions, "the least time counts")
+      ->check(CLI::Range(1, 10000));
+  return command;
+}
+
 int Print(const tutti::StatusOr<nlohmann::json>& line) {
   if (!line.ok()) {
     std::fprintf(stderr, "tutti-bench: %s\n", tutti::TextOf(line.status()).c_str());
@@ -94,7 +107,8 @@ int main(int argc, char** argv) {
       "Measures Tutti; one JSON line a run on standard output.\n"
       "  tutti-bench round --clients 10 --values 1000000\n"
       "  tutti-bench park --clients 1000\n"
-      "  tutti-bench secagg --clients 1000 --values 1000000 --dropout 0.1 --level malicious",
+      "  tutti-bench secagg --clients 1000 --values 1000000 --dropout 0.1 --level malicious\n"
+      "  tutti-bench accountant",
       "tutti-bench");
   app.require_subcommand(1);
   app.set_version_flag("--version", TUTTI_VERSION);
@@ -104,8 +118,13 @@ int main(int argc, char** argv) {
   tutti::bench::SecaggSettings secagg;
   const CLI::App* round_command = AddRound(app, round);
   const CLI::App* secagg_command = AddSecagg(app, secagg);
+  tutti::bench::AccountantSettings accountant;
+  const CLI::App* accountant_command = AddAccountant(app, accountant);
   AddPark(app, park);
   CLI11_PARSE(app, argc, argv);
+  if (accountant_command->parsed()) {
+    return Print(tutti::bench::MeasureAccountant(accountant));
+  }
   if (secagg_command->parsed()) {
     return Print(tutti::bench::SecaggLine(secagg));
   }
