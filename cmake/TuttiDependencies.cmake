@@ -15,6 +15,8 @@ find_library(TUTTI_SODIUM_LIBRARY sodium REQUIRED)
 add_library(tutti_sodium INTERFACE)
 target_include_directories(tutti_sodium SYSTEM INTERFACE ${TUTTI_SODIUM_INCLUDE})
 target_link_libraries(tutti_sodium INTERFACE ${TUTTI_SODIUM_LIBRARY})
+# The package's library is single precision; its C++ header transforms doubles and needs no library.
+find_path(TUTTI_KISSFFT_INCLUDE kissfft/kissfft.hh REQUIRED)
 if(TUTTI_CORES_ONLY)
   find_package(absl CONFIG REQUIRED)
   return()

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Unit tests of the cores (common/base, crypto, secagg, dp) as 64-bit ARM programs under user-mode QEMU, on a Debian 12
-# x86-64 machine. Installs what is missing (as root, or with sudo): the cross compiler, QEMU, and OpenSSL, libsodium
-# and Abseil for arm64.
+# x86-64 machine. Installs what is missing (as root, or with sudo): the cross compiler, QEMU, the kissfft header, and
+# OpenSSL, libsodium and Abseil for arm64.
 #
 #   deploy/aarch64.sh [--no-setup [CTEST_OPTION...]]     --no-setup: everything is installed
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(cmake ninja-build catch2 g++-aarch64-linux-gnu qemu-user libssl-dev:arm64 libsodium-dev:arm64 libabsl-dev:arm64)
+packages=(cmake ninja-build catch2 g++-aarch64-linux-gnu qemu-user libkissfft-dev libssl-dev:arm64 libsodium-dev:arm64
+  libabsl-dev:arm64)
 
 if [[ ${1:-} != --no-setup ]]; then
   as_root=()

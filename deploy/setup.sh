@@ -16,7 +16,7 @@ build_packages=(
   libspdlog-dev libsqlite3-dev zlib1g-dev
   libtomlplusplus-dev libcli11-dev nlohmann-json3-dev
   libcpp-httplib-dev prometheus-cpp-dev libcurl4-openssl-dev
-  libtorch-dev catch2
+  libkissfft-dev libtorch-dev catch2
 )
 # OpenBLAS: without it LibTorch multiplies matrices 20 to 80 times slower. The data set feeds make demo.
 # Python with its standard library (python3-minimal has no json): the demo, and the reader of tests/vectors/secagg.

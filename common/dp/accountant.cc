@@ -1,20 +1,15 @@
 #include "common/dp/accountant.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "common/base/text.h"
+#include "common/dp/renyi_curves.h"
 
 namespace tutti::dp {
 namespace {
 
 // Distinct mechanisms whose curves are kept; a device meets a handful.
 constexpr std::size_t kMaxKeptCurves = 256;
-
-Status CheckDelta(double delta) {
-  if (delta > 0 && delta < 1) return OkStatus();
-  return InvalidArgument(Join("delta is ", delta, ", expected a number above 0 and below 1"));
-}
 
 void AddSteps(RdpCurve& total, const RdpCurve& curve, std::uint64_t steps) {
   if (steps == 0) return;  // 0 times infinity is not a number
@@ -23,29 +18,28 @@ void AddSteps(RdpCurve& total, const RdpCurve& curve, std::uint64_t steps) {
 
 }  // namespace
 
-Status CheckEvent(const SubsampledGaussian& event) {
-  if (!(event.sampling_rate > 0 && event.sampling_rate <= 1)) {
-    return InvalidArgument(Join("mechanism event has sampling rate ", event.sampling_rate,
-                                ", expected a number above 0 and at most 1"));
-  }
-  if (!(event.noise_multiplier >= 0) || std::isinf(event.noise_multiplier)) {
-    return InvalidArgument(Join("mechanism event has noise multiplier ", event.noise_multiplier,
-                                ", expected a finite number of at least 0"));
-  }
-  return OkStatus();
+Status CheckDelta(double delta) {
+  if (delta > 0 && delta < 1) return OkStatus();
+  return InvalidArgument(Join("delta is ", delta, ", expected a number above 0 and below 1"));
 }
 
-const RdpCurve& Accountant::CurveOf(const SubsampledGaussian& event) {
-  const std::pair key(event.sampling_rate, event.noise_multiplier);
+Status CheckBudget(const Budget& budget) {
+  if (budget.epsilon > 0 && std::isfinite(budget.epsilon)) return CheckDelta(budget.delta);
+  return InvalidArgument(Join("epsilon is ", budget.epsilon, ", expected a finite number above 0"));
+}
+
+const RdpCurve& Accountant::CurveOf(const Event& event) {
+  const Event key = WithSteps(event, 1);
   const auto known = curves_.find(key);
   if (known != curves_.end()) return known->second;
   if (curves_.size() >= kMaxKeptCurves) curves_.clear();
-  return curves_.emplace(key, RdpCurveOf(key.first, key.second)).first->second;
+  return curves_.emplace(key, RdpCurveOf(key)).first->second;
 }
 
-Status Accountant::Add(const SubsampledGaussian& event) {
+Status Accountant::Add(const Event& event) {
   TUTTI_TRY(CheckEvent(event));
-  if (event.steps > 0) AddSteps(total_, CurveOf(event), event.steps);
+  TUTTI_TRY(relation_.Add(event));
+  if (StepsOf(event) > 0) AddSteps(total_, CurveOf(event), StepsOf(event));
   return OkStatus();
 }
 
@@ -54,22 +48,21 @@ StatusOr<SpentBudget> Accountant::Spent(double delta) const {
   return EpsilonOf(total_, delta);
 }
 
-StatusOr<SpentBudget> Accountant::SpentWith(const SubsampledGaussian& event, double delta) {
+StatusOr<SpentBudget> Accountant::SpentWith(const Event& event, double delta) {
   TUTTI_TRY(CheckEvent(event));
   TUTTI_TRY(CheckDelta(delta));
+  CommonRelation relation = relation_;
+  TUTTI_TRY(relation.Add(event));
   RdpCurve sum = total_;
-  if (event.steps > 0) AddSteps(sum, CurveOf(event), event.steps);
+  if (StepsOf(event) > 0) AddSteps(sum, CurveOf(event), StepsOf(event));
   return EpsilonOf(sum, delta);
 }
 
-StatusOr<std::uint64_t> Accountant::MaxSteps(const SubsampledGaussian& event,
-                                             const Budget& budget) {
+StatusOr<std::uint64_t> Accountant::MaxSteps(const Event& event, const Budget& budget) {
   TUTTI_TRY(CheckEvent(event));
-  TUTTI_TRY(CheckDelta(budget.delta));
-  if (!(budget.epsilon > 0) || std::isinf(budget.epsilon)) {
-    return InvalidArgument(
-        Join("budget has epsilon ", budget.epsilon, ", expected a finite number above 0"));
-  }
+  TUTTI_TRY(CheckBudget(budget));
+  CommonRelation relation = relation_;
+  TUTTI_TRY(relation.Add(WithSteps(event, 1)));
   const RdpCurve& curve = CurveOf(event);
   const auto fits = [&](std::uint64_t steps) {
     RdpCurve sum = total_;
@@ -87,6 +80,12 @@ StatusOr<std::uint64_t> Accountant::MaxSteps(const SubsampledGaussian& event,
     (fits(middle) ? fitting : failing) = middle;
   }
   return fitting;
+}
+
+StatusOr<SpentBudget> SpentEpsilon(std::span<const Event> events, double delta) {
+  Accountant accountant;
+  for (const Event& event : events) TUTTI_TRY(accountant.Add(event));
+  return accountant.Spent(delta);
 }
 
 StatusOr<SpentBudget> SpentEpsilon(std::span<const SubsampledGaussian> events, double delta) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/base/status.h"
+#include "common/dp/normal.h"
 
 namespace tutti::dp {
 namespace {
@@ -13,31 +14,11 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kUlp = std::numeric_limits<double>::epsilon();
 
-double LogAdd(double a, double b) {
-  const double high = std::max(a, b);
-  if (high == -kInfinity) return high;
-  return high + std::log1p(std::exp(std::min(a, b) - high));
-}
-
 // log(e^x - 1) for x > 0.
 double LogExpm1(double x) { return x > 40 ? x : std::log(std::expm1(x)); }
 
 // log(e^x + 1).
 double Log1pExp(double x) { return x > 40 ? x : std::log1p(std::exp(x)); }
-
-// log of the standard normal distribution function at x.
-double LogNormalCdf(double x) {
-  const double z = -x / std::sqrt(2.0);
-  if (z < 20) return std::log(0.5 * std::erfc(z));
-  // Asymptotic expansion of erfc; at z = 20 its eighth term is below 1e-16.
-  double term = 1;
-  double sum = 1;
-  for (int k = 1; k <= 8; ++k) {
-    term *= -(2 * k - 1) / (2 * z * z);
-    sum += term;
-  }
-  return -z * z - std::log(2 * z * std::sqrt(3.14159265358979323846)) + std::log(sum);
-}
 
 // One mechanism: q, sigma and what every order needs of them.
 struct Mechanism {

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "common/base/text.h"
+#include "server/ctl/privacy_options.h"
 
 namespace tutti::ctl {
 namespace {
@@ -20,6 +21,9 @@ constexpr const char* kFirstSteps =
     "  tutti token create --name clinic-1                 a token for one new client\n"
     "  tutti run configs/jobs/fashion-mnist.toml --watch  train, and see it happen\n"
     "  tutti model export fashion-mnist -o fashion-mnist.safetensors\n"
+    "Without a coordinator:\n"
+    "  tutti privacy --help                               what noise costs, and what a budget "
+    "allows\n"
     "\n"
     "Where the coordinator is: --socket, else the variable TUTTI_SOCKET, else the first that "
     "exists of\n"
@@ -41,6 +45,7 @@ class CommandLine {
     Jobs();
     Clients();
     Models();
+    Privacy();
   }
 
   // What to say of words that do not lead to a command; empty when they do.
@@ -248,6 +253,21 @@ class CommandLine {
     fetch->add_option("-o,--output", arguments_.output, "the file to write")->required();
     fetch->add_flag("--force", arguments_.force, "replace files that exist");
     Json(fetch);
+  }
+
+  void Privacy() {
+    CLI::App* group = Group("privacy", kPrivacyAbout);
+    group->footer(kPrivacyFirstSteps);
+    CLI::App* epsilon =
+        Add(*group, "epsilon", Command::kPrivacyEpsilon, kEpsilonAbout, kEpsilonExamples);
+    CLI::App* calibrate =
+        Add(*group, "calibrate", Command::kPrivacyCalibrate, kCalibrateAbout, kCalibrateExamples);
+    CLI::App* compose =
+        Add(*group, "compose", Command::kPrivacyCompose, kComposeAbout, kComposeExamples);
+    AddPrivacyOptions(*epsilon, *calibrate, *compose, arguments_.privacy);
+    for (CLI::App* sub : {epsilon, calibrate, compose}) {
+      Json(sub);
+    }
   }
 
   CLI::App& app_;

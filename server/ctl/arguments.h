@@ -23,6 +23,9 @@ enum class Command {
   kClientsReadmit,
   kModelList,
   kModelExport,
+  kPrivacyEpsilon,
+  kPrivacyCalibrate,
+  kPrivacyCompose,
 };
 
 // How to reach the coordinator: the unix socket, or mutual TLS when `server` is set.
@@ -32,6 +35,18 @@ struct Endpoint {
   std::string ca{};      // files, PEM
   std::string certificate{};
   std::string key{};
+};
+
+// What `tutti privacy` is asked; the values are in their ranges, those a command needs are there.
+struct PrivacyArguments {
+  std::optional<double> noise_multiplier{};
+  std::optional<double> sampling_rate{};
+  std::optional<std::uint64_t> steps{};
+  std::optional<double> delta{};
+  std::optional<double> target_epsilon{};  // calibrate
+  std::string accountant = "pld";          // pld, rdp or exact
+  double interval = 0;                     // of the loss grid; 0: chosen by the range of epsilon
+  std::string file{};                      // compose
 };
 
 struct Arguments {
@@ -49,6 +64,7 @@ struct Arguments {
   std::uint64_t round = 0;  // model export; 0: the newest
   std::string output;       // model export
   bool force = false;       // model export: replace the files
+  PrivacyArguments privacy{};
 };
 
 struct Parsed {

@@ -5,6 +5,7 @@
 #include "common/base/text.h"
 #include "server/ctl/format.h"
 #include "server/ctl/json.h"
+#include "server/ctl/privacy_commands.h"
 #include "server/ctl/table.h"
 
 namespace tutti::ctl {
@@ -40,6 +41,9 @@ ConnectedCommand CommandOf(Command command) {
       return ExportModel;
     case Command::kJobWatch:
     case Command::kRun:
+    case Command::kPrivacyEpsilon:
+    case Command::kPrivacyCalibrate:
+    case Command::kPrivacyCompose:
       break;
   }
   return nullptr;
@@ -48,8 +52,17 @@ ConnectedCommand CommandOf(Command command) {
 }  // namespace
 
 int Execute(const Arguments& arguments, const std::string& variable, Console& console) {
-  if (arguments.command == Command::kRun) {
-    return RunJob(arguments, variable, console);
+  switch (arguments.command) {  // what reaches the coordinator late or never
+    case Command::kRun:
+      return RunJob(arguments, variable, console);
+    case Command::kPrivacyEpsilon:
+      return PrivacyEpsilon(arguments, console);
+    case Command::kPrivacyCalibrate:
+      return PrivacyCalibrate(arguments, console);
+    case Command::kPrivacyCompose:
+      return PrivacyCompose(arguments, console);
+    default:
+      break;
   }
   auto connection = Connect(arguments.endpoint, variable);
   if (!connection.ok()) {

@@ -23,6 +23,7 @@ const std::vector<Rule> kRules = {
     {"SQLite", "^sqlite3", "^(server|client)/store/|^tests/"},
     {"cpp-httplib and nlohmann-json", "^(httplib|nlohmann/)",
      "^server/(http|serve|ctl|store)/|^client/http/|^common/(model|http)/|^client/main|^tests/"},
+    {"kissfft", "^kissfft/", "^common/dp/"},
     {"toml++", "^toml\\+\\+/", "^common/config/|^tests/"},
     {"absl", "^absl/", "^common/base/status\\.h$"},
     {"CLI11", "^CLI/", "main\\.cc$|^server/ctl/|^tests/"},

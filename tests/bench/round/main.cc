@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "client/rpc/grpc_link.h"
+#include "tests/bench/accountant/accountant_bench.h"
 #include "tests/bench/round/round_bench.h"
 #include "tests/bench/round/secagg_line.h"
 
@@ -97,6 +98,18 @@ int RunLearn(const std::string& programs, std::vector<std::string> words) {
   return 1;
 }
 
+CLI::App* AddAccountant(CLI::App& app, tutti::bench::AccountantSettings& settings) {
+  CLI::App* command = app.add_subcommand(
+      "accountant", "the privacy accountants: milliseconds on one core, each time from nothing");
+  command->add_option("--sampling-rate", settings.sampling_rate, "above 0 and at most 1");
+  command->add_option("--noise-multiplier", settings.noise_multiplier, "above 0");
+  command->add_option("--steps", settings.steps, "noisy releases");
+  command->add_option("--delta", settings.delta, "above 0 and below 1");
+  command->add_option("--repetitions", settings.repetitions, "the least time counts")
+      ->check(CLI::Range(1, 10000));
+  return command;
+}
+
 int Print(const tutti::StatusOr<nlohmann::json>& line) {
   if (!line.ok()) {
     std::fprintf(stderr, "tutti-bench: %s\n", tutti::TextOf(line.status()).c_str());
@@ -122,7 +135,8 @@ int main(int argc, char** argv) {
       "  tutti-bench round --clients 10 --values 1000000\n"
       "  tutti-bench park --clients 1000\n"
       "  tutti-bench secagg --clients 1000 --values 1000000 --dropout 0.1 --level malicious\n"
-      "  tutti-bench dpsgd --model lenet --batch 256",
+      "  tutti-bench dpsgd --model lenet --batch 256\n"
+      "  tutti-bench accountant",
       "tutti-bench");
   app.require_subcommand(1);
   app.set_version_flag("--version", TUTTI_VERSION);
@@ -136,6 +150,8 @@ int main(int argc, char** argv) {
   std::string method = "chosen";
   std::uint32_t batch = 64;
   const CLI::App* dpsgd_command = AddDpsgd(app, model, batch, method);
+  tutti::bench::AccountantSettings accountant;
+  const CLI::App* accountant_command = AddAccountant(app, accountant);
   AddPark(app, park);
   const CLI::App* noise_command =
       app.add_subcommand("noise", "milliseconds for a million values of secure noise on one core");
@@ -145,6 +161,9 @@ int main(int argc, char** argv) {
   }
   if (dpsgd_command->parsed()) {
     return RunLearn(programs, {"dpsgd", model, std::to_string(batch), method});
+  }
+  if (accountant_command->parsed()) {
+    return Print(tutti::bench::MeasureAccountant(accountant));
   }
   if (secagg_command->parsed()) {
     return Print(tutti::bench::SecaggLine(secagg));

@@ -75,7 +75,8 @@ TEST_CASE("events that are not mechanisms are refused by name", "[dp]") {
             std::string::npos);
   }
   for (const double delta : {0.0, 1.0, -1.0, nan}) {
-    REQUIRE(SpentEpsilon({}, delta).status().code() == StatusCode::kInvalidArgument);
+    REQUIRE(SpentEpsilon(std::vector<SubsampledGaussian>{}, delta).status().code() ==
+            StatusCode::kInvalidArgument);
   }
 }
 
