@@ -48,6 +48,8 @@ fi
 if [[ $what == all ]]; then
   rounds "10 10000" "50 10000" "100 10000" "10 1000000" "50 1000000" "100 1000000" "10 10000000"
   "$bin/tutti-bench" park --clients 1000
+  "$bin/tutti-bench" accountant
+  "$bin/tutti-bench" accountant --sampling-rate 0.004 --noise-multiplier 1.3
 fi
 lines=$(mktemp)
 trap 'rm -f "$lines"' EXIT
