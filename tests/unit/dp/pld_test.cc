@@ -1,6 +1,5 @@
 #include "common/dp/pld.h"
 
-#include <chrono>
 #include <cmath>
 #include <functional>
 #include <vector>
@@ -189,16 +188,15 @@ TEST_CASE("nothing spent is 0, unknown or noiseless is infinite, also beside oth
   REQUIRE(std::isinf(Pld({SubsampledLaplace{0.1, 0, 1}}, 1e-5)));
 }
 
-TEST_CASE("extreme histories end in time, are numbers and never below what is known", "[dp]") {
-  const auto start = std::chrono::steady_clock::now();
+TEST_CASE("extreme histories give numbers that are never below what is known", "[dp]") {
   for (const double delta : {1e-5, 1e-12}) {
     if (delta > 1e-6 && testing::kStride > 1) continue;
     for (const double q : {1e-6, 0.01, 1.0}) {
       for (const double sigma : {1e-3, 0.05, 1.0, 1e6}) {
+        const double once = Pld({SubsampledGaussian{q, sigma, 1}}, delta);
         for (const std::uint64_t steps : {std::uint64_t{1}, std::uint64_t{1000000}}) {
           INFO("q " << q << " sigma " << sigma << " steps " << steps << " delta " << delta);
           const double epsilon = Pld({SubsampledGaussian{q, sigma, steps}}, delta);
-          const double once = Pld({SubsampledGaussian{q, sigma, 1}}, delta);
           REQUIRE(epsilon >= once * (1 - 1e-9));
           REQUIRE(epsilon <=
                   SpentEpsilon(std::vector<Event>{SubsampledGaussian{q, sigma, steps}}, delta)
@@ -212,8 +210,6 @@ TEST_CASE("extreme histories end in time, are numbers and never below what is kn
     }
   }
   REQUIRE(Pld({SubsampledGaussian{0.5, 0.5, 1000000}}, 1e-9) > 1e5);
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  REQUIRE(took.count() < 250);  // 4 s when measured on an idle machine
 }
 
 TEST_CASE("wrong questions are refused by name", "[dp]") {
@@ -225,14 +221,6 @@ TEST_CASE("wrong questions are refused by name", "[dp]") {
   const std::vector<Event> bad = {SubsampledGaussian{2, 1, 10}};
   REQUIRE(TextOf(SpentEpsilonByPld(bad, 1e-5).status()).find("sampling rate 2") !=
           std::string::npos);
-}
-
-TEST_CASE("ten thousand sampled steps take a fraction of a second", "[dp]") {
-  const auto start = std::chrono::steady_clock::now();
-  REQUIRE(Pld({SubsampledGaussian{0.01, 1.1, 10000}}, 1e-5) > 5);
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  // 0.05 s when measured (tutti-bench accountant); the margin is for sanitizers and busy machines.
-  REQUIRE(took.count() < 20);
 }
 
 }  // namespace
