@@ -59,7 +59,7 @@ TEST_CASE("noise calibrated for a job allows exactly its steps", "[dp]") {
 TEST_CASE("noise by PLD equals Google's within its tolerance, and fits", "[dp]") {
   // The reference is the upper end of 14 halvings on its own grid, which is coarser where q < 1.
   const std::vector<testing::Row> rows = testing::ReadRows("calibration.csv");
-  for (std::size_t i = 0; i < rows.size(); i += 2 * testing::kStride) {
+  for (std::size_t i = 0; i < rows.size(); i += 2 * testing::Stride()) {
     const testing::Row& row = rows[i];
     const auto steps = static_cast<std::uint64_t>(row.at("steps"));
     const Budget target{row.at("target_eps"), row.at("delta")};

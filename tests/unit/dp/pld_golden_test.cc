@@ -35,7 +35,7 @@ void RequireGolden(double epsilon, double golden) {
 TEST_CASE("the PLD of sampled Gaussians equals Google's and is never lower", "[dp]") {
   const std::vector<Row> rows = ReadRows("subsampled_gaussian.csv");
   REQUIRE(rows.size() == 315);
-  for (std::size_t i = 0; i < rows.size(); i += testing::kStride) {
+  for (std::size_t i = 0; i < rows.size(); i += testing::Stride()) {
     const Row& row = rows[i];
     const std::vector<Event> events = {
         SubsampledGaussian{row.at("q"), row.at("sigma"), Whole(row, "steps")}};

@@ -190,7 +190,7 @@ TEST_CASE("nothing spent is 0, unknown or noiseless is infinite, also beside oth
 
 TEST_CASE("extreme histories give numbers that are never below what is known", "[dp]") {
   for (const double delta : {1e-5, 1e-12}) {
-    if (delta > 1e-6 && testing::kStride > 1) continue;
+    if (delta > 1e-6 && testing::Stride() > 1) continue;
     for (const double q : {1e-6, 0.01, 1.0}) {
       for (const double sigma : {1e-3, 0.05, 1.0, 1e6}) {
         const double once = Pld({SubsampledGaussian{q, sigma, 1}}, delta);
