@@ -23,4 +23,4 @@ fi
 
 cmake --preset aarch64 >/dev/null
 cmake --build build/aarch64
-ctest --test-dir build/aarch64 --output-on-failure "${@:2}"
+ctest --test-dir build/aarch64 -LE soak --output-on-failure "${@:2}"
