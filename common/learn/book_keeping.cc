@@ -38,8 +38,8 @@ Status Record(const ClipRequest& request, Tape& tape, at::Tensor& losses) {
     outputs.push_back(use.output);
   }
   // A model may compute what it does not use.
-  const std::vector<at::Tensor> deltas = torch::autograd::grad(
-      {losses.sum()}, outputs, {}, {}, false, /*allow_unused=*/true);
+  const std::vector<at::Tensor> deltas =
+      torch::autograd::grad({losses.sum()}, outputs, {}, {}, false, /*allow_unused=*/true);
   for (std::size_t i = 0; i < deltas.size(); ++i) {
     tape.uses[i].delta = deltas[i];
     tape.uses[i].input = tape.uses[i].input.detach();

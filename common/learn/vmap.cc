@@ -63,8 +63,8 @@ Each GradientsOfEach(const ClipRequest& request, std::int64_t first, std::int64_
   const at::Tensor input = functorch::makeBatched(inputs, 0, over_examples.number());
   const at::Tensor label = functorch::makeBatched(labels, 0, over_examples.number());
   const bool with_grad = c10::GradMode::is_enabled();
-  const Level of_one(functorch::initAndPushDynamicLayer(functorch::TransformType::Grad,
-                                                        {}, {}, with_grad));
+  const Level of_one(
+      functorch::initAndPushDynamicLayer(functorch::TransformType::Grad, {}, {}, with_grad));
   const c10::AutoGradMode on(true);
   std::vector<at::Tensor> inside;
   for (const at::Tensor& value : values) {

@@ -172,8 +172,8 @@ TEST_CASE("a public key that is no point of the curve verifies nothing", "[crypt
   REQUIRE_FALSE(Verify(key, Hex("72"), HexArray<64>(kSignatures[1].signature)));
 }
 
-// With a key of order 1, 2, 4 or 8 the equation holds whatever was signed: the neutral point as R and
-// the scalar 0 would be a signature of everything (of every eighth message at least).
+// With a key of order 1, 2, 4 or 8 the equation holds whatever was signed: the neutral point as R
+// and the scalar 0 would be a signature of everything (of every eighth message at least).
 TEST_CASE("a public key of small order verifies nothing", "[crypto]") {
   const char* const small_order[] = {
       "0100000000000000000000000000000000000000000000000000000000000000",
