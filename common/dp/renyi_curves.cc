@@ -67,23 +67,8 @@ RdpCurve CurveOf(const SubsampledLaplace& event) {
   if (!(event.noise_multiplier > 1e-300)) return AtAllOrders([](double) { return kInfinity; });
   const double loss = 1 / event.noise_multiplier;
   const RdpCurve plain = AtAllOrders([&](double order) { return RdpOfLaplace(loss, order); });
-  if (event.sampling_rate == 1) return plain;
-  // For additive noise symmetric about zero the binomial sum itself is exact (Zhu, Wang 2019,
-  // Theorem 6), and removing an example is the worse direction (Mironov et al. 2019, Theorem 5).
-  const double q = event.sampling_rate;
-  const auto log_moment = [&](int n) {
-    double log_excess = -kInfinity;
-    double log_binomial = std::log(static_cast<double>(n));
-    for (int k = 2; k <= n; ++k) {
-      log_binomial += std::log(static_cast<double>(n - k + 1)) - std::log(k);
-      const double log_ratio = (k - 1) * RdpOfLaplace(loss, k);
-      const double growth = log_ratio > 40 ? log_ratio : std::log(std::expm1(log_ratio));
-      log_excess =
-          LogAdd(log_excess, log_binomial + (n - k) * std::log1p(-q) + k * std::log(q) + growth);
-    }
-    return log_excess > 40 ? log_excess : std::log1p(std::exp(log_excess));
-  };
-  return CurveFromWholeOrders(log_moment, plain);
+  return PoissonAmplified(
+      event.sampling_rate, [&](int order) { return RdpOfLaplace(loss, order); }, plain);
 }
 
 RdpCurve CurveOf(const DiscreteGaussian& event) {
@@ -122,20 +107,18 @@ RdpCurve CurveOf(const UnknownRelease&) {
 RdpCurve PoissonAmplified(double q, const std::function<double(int)>& rdp,
                           const RdpCurve& unamplified) {
   if (q == 1 || std::isinf(unamplified.front())) return unamplified;
-  const double log_q = std::log(q);
-  const double log_1mq = std::log1p(-q);
   const auto log_moment = [&](int n) {
-    const auto order = static_cast<double>(n);
-    // Terms 0 and 1 together are 1 - (terms of order 2 and up with a ratio of 1).
-    double log_sum = (order - 1) * log_1mq + std::log1p((order - 1) * q);
-    double log_binomial = std::log(order);
-    for (int l = 2; l <= n; ++l) {
-      log_binomial += std::log(order - l + 1) - std::log(l);
-      const double factor = l == 2 ? 0 : std::log(3.0);
-      log_sum = LogAdd(
-          log_sum, factor + log_binomial + (order - l) * log_1mq + l * log_q + (l - 1) * rdp(l));
+    // The moment minus 1, so that tiny spends keep their digits.
+    double log_excess = -kInfinity;
+    double log_binomial = std::log(static_cast<double>(n));
+    for (int k = 2; k <= n; ++k) {
+      log_binomial += std::log(static_cast<double>(n - k + 1)) - std::log(k);
+      const double log_ratio = (k - 1) * rdp(k);
+      const double growth = log_ratio > 40 ? log_ratio : std::log(std::expm1(log_ratio));
+      log_excess =
+          LogAdd(log_excess, log_binomial + (n - k) * std::log1p(-q) + k * std::log(q) + growth);
     }
-    return std::max(log_sum, 0.0);
+    return log_excess > 40 ? log_excess : std::log1p(std::exp(log_excess));
   };
   return CurveFromWholeOrders(log_moment, unamplified);
 }

@@ -174,7 +174,7 @@ TEST_CASE("sampling contributions never costs, and helps", "[dp]") {
   }
 }
 
-TEST_CASE("the general bound for sampling is above the Gaussian's exact series", "[dp]") {
+TEST_CASE("the bound for sampling is the Gaussian's exact series at whole orders", "[dp]") {
   const RdpCurve plain = RdpCurveOf(1, 2.0);
   const RdpCurve bound = PoissonAmplified(
       0.02, [](int order) { return order / 8.0; }, plain);
@@ -182,6 +182,36 @@ TEST_CASE("the general bound for sampling is above the Gaussian's exact series",
   for (std::size_t i = 0; i < kOrderCount; ++i) {
     REQUIRE(bound[i] >= exact[i] * (1 - 1e-9));
     REQUIRE(bound[i] <= plain[i]);
+    if (Orders()[i] >= 11) REQUIRE(bound[i] == Approx(exact[i]).epsilon(1e-6));
+  }
+}
+
+TEST_CASE("sampled integer noise is bounded in both directions, against direct sums", "[dp]") {
+  const double sigma = 3;
+  const int shift = 2;
+  for (const double q : {0.01, 0.3, 0.9}) {
+    const RdpCurve bound = RdpCurveOf(DistributedDiscreteGaussian{sigma, 1, shift, shift, 1, q, 1});
+    for (std::size_t i = 0; i < kOrderCount && Orders()[i] <= 40; ++i) {
+      const double order = Orders()[i];
+      long double removed = 0;
+      long double added = 0;
+      long double whole = 0;
+      for (int x = -150; x <= 150; ++x) {
+        const auto mass = [&](int at) {
+          return std::exp(-static_cast<long double>(at) * at / (2 * sigma * sigma));
+        };
+        const long double plain = mass(x);
+        const long double mixed = q * mass(x - shift) + (1 - q) * plain;
+        whole += plain;
+        const long double loss = std::log(mixed / plain);
+        removed += plain * std::exp(loss * static_cast<long double>(order));
+        added += mixed * std::exp(-loss * static_cast<long double>(order));
+      }
+      const auto truth = static_cast<double>(std::log(removed / whole) / (order - 1));
+      REQUIRE(bound[i] >= truth * (1 - 1e-9));
+      REQUIRE(truth >= static_cast<double>(std::log(added / whole) / (order - 1)) * (1 - 1e-9));
+      if (order >= 11) REQUIRE(bound[i] == Approx(truth).epsilon(1e-6));
+    }
   }
 }
 
