@@ -17,6 +17,8 @@ double LargestLane(const RoundConfig& config) {
   return static_cast<double>((std::uint64_t{1} << (config.value_bits - 1)) - 1);
 }
 
+}  // namespace
+
 Status CheckUpdate(const RoundConfig& config, std::span<const float> values, std::uint32_t weight,
                    std::span<const std::uint32_t> metrics) {
   if (values.size() != config.values) {
@@ -46,8 +48,6 @@ Status CheckUpdate(const RoundConfig& config, std::span<const float> values, std
   }
   return OkStatus();
 }
-
-}  // namespace
 
 StatusOr<EncodedUpdate> EncodeUpdate(const RoundConfig& config, std::span<const float> values,
                                      std::uint32_t weight, std::span<const std::uint32_t> metrics,

@@ -16,6 +16,11 @@ struct EncodedUpdate {
   std::uint64_t clipped_values = 0;  // values outside [-value_clip, value_clip]
 };
 
+// What EncodeUpdate refuses: a vector of the wrong size or with values that are not finite, a
+// weight or metrics out of range.
+Status CheckUpdate(const RoundConfig& config, std::span<const float> values, std::uint32_t weight,
+                   std::span<const std::uint32_t> metrics);
+
 // `config` has passed CheckRoundConfig. values.size() == config.values, all finite (InvalidArgument
 // otherwise). `weight` in 1 .. 2^weight_bits (exactly 1 when weight_bits = 0). metrics: extra_lanes
 // - 1 unsigned counters, each below 2^32 / max_cohort. Rounding randomness is drawn from an AES-CTR
