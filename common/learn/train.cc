@@ -8,12 +8,12 @@
 
 #include "common/base/text.h"
 #include "common/crypto/random.h"
-#include "common/learn/gaussian.h"
 #include "common/learn/network.h"
 #include "common/learn/optimiser.h"
 #include "common/learn/sampling.h"
 #include "common/model/safetensors.h"
 #include "common/model/training_plan.h"
+#include "common/noise/gaussian.h"
 
 namespace tutti::learn {
 namespace {
@@ -80,7 +80,7 @@ struct Totals {
 class Trainer {
  public:
   Trainer(Network& network, const DataView& data, model::TrainingPlan plan,
-          std::optional<NoisePlan> privacy, SecureRng& rng, const Progress& progress)
+          std::optional<noise::NoisePlan> privacy, SecureRng& rng, const Progress& progress)
       : network_(network),
         data_(data),
         plan_(plan),
@@ -143,14 +143,14 @@ class Trainer {
     Secret32 key;
     rng_.Fill(key.mutable_view());
     crypto::AesCtrStream stream(key);
-    Gaussian gaussian(stream);
-    AddGridNoise(privacy_->noise, gaussian, gradient);
+    noise::Gaussian gaussian(stream);
+    noise::AddGridNoise(privacy_->noise, gaussian, gradient);
   }
 
   Network& network_;
   const DataView& data_;
   model::TrainingPlan plan_;
-  std::optional<NoisePlan> privacy_;
+  std::optional<noise::NoisePlan> privacy_;
   SecureRng& rng_;
   const Progress& progress_;
   Totals totals_;
@@ -175,9 +175,10 @@ StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& 
   }
   TUTTI_ASSIGN(const model::TrainingPlan plan,
                model::PlanOf(training, with_privacy, data.labels.size()));
-  std::optional<NoisePlan> noise;
+  std::optional<noise::NoisePlan> noise_plan;
   if (with_privacy) {
-    TUTTI_ASSIGN(noise, PlanNoise(privacy.clip_norm(), privacy.noise_multiplier(), weights.size()));
+    TUTTI_ASSIGN(noise_plan,
+                 noise::PlanNoise(privacy.clip_norm(), privacy.noise_multiplier(), weights.size()));
   }
   TUTTI_ASSIGN(Optimiser optimiser, Optimiser::Create(training, weights.size()));
   TUTTI_ASSIGN(Network network, Network::Create(architecture));
@@ -187,7 +188,7 @@ StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& 
   if (with_privacy) {
     TUTTI_ASSIGN(method, network.GradientMethod());
   }
-  Trainer trainer(network, data, plan, noise, rng, progress);
+  Trainer trainer(network, data, plan, noise_plan, rng, progress);
   TUTTI_TRY(trainer.Run(optimiser, training.batch_size()));
   if (!model::AllFinite(network.weights())) {
     return FailedPrecondition(

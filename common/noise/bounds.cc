@@ -98,12 +98,13 @@ void Bounds::Add(const Bounds& other) {
 }
 
 void Rational::Scale(Bounds& number) const {
-  // One factor, one divisor: what lies between stays small.
-  for (int i = 0; i < 2; ++i) {
-    number.Multiply(factors[i]);
-    number.MultiplyByPowerOfTwo(i == 0 ? power_of_two / 2 : power_of_two - power_of_two / 2);
-    number.Divide(divisors[i]);
-  }
+  // All that makes it larger first: rounding is not multiplied, and a term of a series ends at one
+  // last place.
+  number.Multiply(factors[0]);
+  number.Multiply(factors[1]);
+  number.MultiplyByPowerOfTwo(power_of_two);
+  number.Divide(divisors[0]);
+  number.Divide(divisors[1]);
 }
 
 double Rational::Value() const {

@@ -84,6 +84,10 @@ class UnimodalTable {
   // Step 3 alone; `bits` are the first 128 bits of u.
   bool KeptExactly(const Draw& draw, std::array<std::uint64_t, 2> bits, WordStream& words) const;
 
+  std::uint64_t scale() const { return scale_; }                           // S
+  const std::vector<std::uint64_t>& weights() const { return weights_; }   // W_b
+  std::uint64_t block_size() const { return std::uint64_t{1} << shift_; }  // w
+
  private:
   static constexpr std::size_t kColumns = std::size_t{1} << kColumnBits;
   struct Column {

@@ -24,7 +24,7 @@ struct NoiseShare {
 };
 
 struct IntegerNoise {
-  NoiseShare share;
+  NoiseShare share = {};
   double clip_limit = 0;  // values are clamped to [-clip_limit, clip_limit] before the noise
   // Largest l2 norm of the rounded vector, in grid units (dp::RoundedL2Norm with beta = e^-1/2).
   // 0: not looked at.

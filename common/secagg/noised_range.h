@@ -11,7 +11,7 @@ namespace tutti::secagg {
 
 struct NoisedRangeRequest {
   double signal_clip = 0;                 // IntegerNoise::clip_limit, > 0
-  NoiseShare share;                       // of one client, > 0
+  NoiseShare share = {};                  // of one client, > 0
   std::uint32_t fewest_clients = 0;       // in a sum that is opened: min_survivors, >= 1
   std::uint64_t values = 0;               // of the vector, >= 1
   std::uint32_t value_bits = 20;          // 4 .. 30

@@ -12,10 +12,10 @@
 #include "common/base/text.h"
 #include "common/config/validate.h"
 #include "common/crypto/random.h"
-#include "common/learn/gaussian.h"
 #include "common/learn/runtime.h"
 #include "common/learn/train.h"
 #include "common/model/initial_weights.h"
+#include "common/noise/gaussian.h"
 #include "tests/bench/learn/dpsgd.h"
 #include "tests/bench/learn/federated.h"
 #include "tests/bench/secagg/cpu_time.h"
@@ -142,8 +142,8 @@ int Noise() {
   };
   const double gaussian = BestMilliseconds([&] {
     auto bits = stream();
-    learn::Gaussian draws(bits);
-    learn::AddGridNoise({.stddev = 1, .step = 0x1p-24}, draws, values);
+    noise::Gaussian draws(bits);
+    noise::AddGridNoise({.stddev = 1, .step = 0x1p-24}, draws, values);
   });
   const double cipher = BestMilliseconds([&] { stream().Fill(bytes); });
   std::printf(

@@ -17,9 +17,9 @@
 
 #include "common/base/text.h"
 #include "common/crypto/random.h"
-#include "common/learn/gaussian.h"
 #include "common/learn/per_example.h"
 #include "common/learn/runtime.h"
+#include "common/noise/gaussian.h"
 #include "tests/bench/secagg/cpu_time.h"
 
 namespace tutti::bench {
@@ -144,8 +144,8 @@ class Stepper {
     Secret32 key;
     rng_.Fill(key.mutable_view());
     crypto::AesCtrStream stream(key);
-    learn::Gaussian gaussian(stream);
-    learn::AddGridNoise({.stddev = 1, .step = 0x1p-24}, gaussian, noise_);
+    noise::Gaussian gaussian(stream);
+    noise::AddGridNoise({.stddev = 1, .step = 0x1p-24}, gaussian, noise_);
     first = 0;
     for (const at::Tensor& parameter : model_.parameters) {
       parameter.sub_(at::from_blob(noise_.data() + first, parameter.sizes(), at::kFloat),

@@ -1,18 +1,18 @@
-#include "common/learn/gaussian.h"
+#include "common/noise/gaussian.h"
 
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "tests/catch.h"
-#include "tests/unit/learn/seeded_rng.h"
+#include "tests/seeded_rng.h"
 
-namespace tutti::learn {
+namespace tutti::noise {
 namespace {
 
 TEST_CASE("draws have the moments and tails of a standard normal", "[gaussian][statistical]") {
   // Fixed stream; tolerances are five standard errors of n draws.
-  auto bits = SeededRng(1);
+  SeededSecureRng bits(1);
   Gaussian gaussian(bits);
   constexpr int kDraws = 4'000'000;
   const double root = std::sqrt(static_cast<double>(kDraws));
@@ -38,7 +38,7 @@ TEST_CASE("draws have the moments and tails of a standard normal", "[gaussian][s
 }
 
 TEST_CASE("draws follow the normal distribution function everywhere", "[gaussian][statistical]") {
-  auto bits = SeededRng(2);
+  SeededSecureRng bits(2);
   Gaussian gaussian(bits);
   constexpr std::size_t kDraws = 1'000'000;
   std::vector<double> draws(kDraws);
@@ -60,7 +60,7 @@ TEST_CASE("noise lies on the grid and the clip norm pays for the rounding", "[ga
   REQUIRE(plan->noise.stddev == 1.0);
   REQUIRE(plan->noise.step == std::ldexp(1.0, -24));
   REQUIRE(plan->inner_clip == Approx(2.0 - 1000 * std::ldexp(1.0, -24)).epsilon(1e-12));
-  auto bits = SeededRng(3);
+  SeededSecureRng bits(3);
   Gaussian gaussian(bits);
   std::vector<float> values(10'000, 0.1F);
   AddGridNoise(plan->noise, gaussian, values);
@@ -77,7 +77,7 @@ TEST_CASE("no noise leaves the values alone", "[gaussian]") {
   const auto plan = PlanNoise(1.5, 0, 1'000'000);
   REQUIRE(plan.ok());
   REQUIRE(plan->inner_clip == 1.5);
-  auto bits = SeededRng(4);
+  SeededSecureRng bits(4);
   Gaussian gaussian(bits);
   std::vector<float> values{0.1F, -3.0F};
   AddGridNoise(plan->noise, gaussian, values);
@@ -92,4 +92,4 @@ TEST_CASE("impossible noise is refused", "[gaussian]") {
 }
 
 }  // namespace
-}  // namespace tutti::learn
+}  // namespace tutti::noise

@@ -1,4 +1,4 @@
-#include "common/learn/gaussian.h"
+#include "common/noise/gaussian.h"
 
 #include <bit>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include "common/base/secret.h"
 #include "common/base/text.h"
 
-namespace tutti::learn {
+namespace tutti::noise {
 namespace {
 
 constexpr double kTailStart =
@@ -199,4 +199,4 @@ void AddGridNoise(const GridNoise& noise, Gaussian& gaussian, std::span<float> v
   }
 }
 
-}  // namespace tutti::learn
+}  // namespace tutti::noise

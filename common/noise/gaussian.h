@@ -13,7 +13,7 @@
 #include "common/base/rng.h"
 #include "common/base/status.h"
 
-namespace tutti::learn {
+namespace tutti::noise {
 
 class Gaussian {
  public:
@@ -76,4 +76,4 @@ StatusOr<NoisePlan> PlanNoise(double clip_norm, double noise_multiplier, std::ui
 // alone.
 void AddGridNoise(const GridNoise& noise, Gaussian& gaussian, std::span<float> values);
 
-}  // namespace tutti::learn
+}  // namespace tutti::noise
