@@ -21,21 +21,40 @@ protocol::LedgerHead HeadOf(const client_store::Ledger& ledger) {
   return head;
 }
 
+struct BothEpsilons {
+  double coordinator = 0;
+  double models = 0;
+};
+StatusOr<BothEpsilons> EpsilonsOf(const client_store::SpentEvents& spent, double delta) {
+  TUTTI_ASSIGN(const dp::SpentBudget coordinator, dp::SpentEpsilon(spent.coordinator, delta));
+  TUTTI_ASSIGN(const dp::SpentBudget models, dp::SpentEpsilon(spent.models, delta));
+  return BothEpsilons{coordinator.epsilon, models.epsilon};
+}
+
 }  // namespace
 
 Cost CostOf(const policy::Plan& plan, const v1::TrainReply& trained) {
-  if (!plan.with_privacy) return {};
-  const dp::SubsampledGaussian done{trained.sampling_rate(), trained.noise_multiplier(),
+  Cost cost{.unit = NameOf(plan.setting.unit),
+            .event = plan.event,
+            .model_event = plan.model_event,
+            .above_plan = false};
+  if (!plan.setting.clips_examples()) return cost;
+  // What the trainer says it did: with noise of its own, or without for noise in the sum.
+  const bool noisy = plan.setting.noise_in_trainer();
+  const dp::SubsampledGaussian done{trained.sampling_rate(),
+                                    noisy ? trained.noise_multiplier() : plan.noise_multiplier,
                                     trained.steps()};
-  Cost cost{.with_privacy = true, .event = plan.event, .above_plan = false};
   if (!dp::CheckEvent(done).ok()) {
-    cost.event = dp::kUnboundedRelease;
-  } else {
-    cost.event.sampling_rate = std::max(plan.event.sampling_rate, done.sampling_rate);
-    cost.event.noise_multiplier = std::min(plan.event.noise_multiplier, done.noise_multiplier);
-    cost.event.steps = std::max(plan.event.steps, done.steps);
+    cost.event = dp::UnknownRelease{.name = "training that is none", .steps = 1};
+  } else if (noisy) {
+    cost.event = dp::SubsampledGaussian{std::max(plan.sampling_rate, done.sampling_rate),
+                                        std::min(plan.noise_multiplier, done.noise_multiplier),
+                                        std::max(plan.steps, done.steps)};
+  } else if (done.sampling_rate > plan.sampling_rate || done.steps > plan.steps) {
+    cost.event = dp::UnknownRelease{.name = "more than one planned step", .steps = 1};
   }
   cost.above_plan = !(cost.event == plan.event);
+  if (cost.above_plan) cost.model_event = cost.event;
   return cost;
 }
 
@@ -81,7 +100,12 @@ Status Books::Screen(const v1::TaskSpec& task, const secagg::RoundConfig& round)
 StatusOr<policy::Plan> Books::Decide(const v1::TaskSpec& task, const secagg::RoundConfig& round,
                                      std::uint64_t examples) {
   TUTTI_TRY(NeedLedger());
-  const policy::History history{.events = ledger_->Events(settings_.data_identity),
+  client_store::SpentEvents spent = ledger_->Events(
+      settings_.data_identity, task.privacy().unit() == "client" ? "client" : "example");
+  const policy::History history{.events = std::move(spent.coordinator),
+                                .model_events = std::move(spent.models),
+                                .rounds_of_job = ledger_->RoundsOfJob(
+                                    settings_.data_identity, settings_.coordinator, task.job()),
                                 .rounds_last_day = ledger_->RoundsSince(clock_->Wall() - kDay)};
   return policy::Decide(settings_.policy, task, round, {.examples = examples}, history);
 }
@@ -90,32 +114,41 @@ Status Books::Charge(const protocol::SessionHash& session, const secagg::RoundCo
                      const Cost& cost) {
   if (!ledger_) return Unavailable("LEDGER: the privacy ledger cannot be written");
   if (ledger_->HasSession(session)) return OkStatus();
-  std::vector<dp::SubsampledGaussian> events = ledger_->Events(settings_.data_identity);
-  if (cost.with_privacy) events.push_back(cost.event);
-  TUTTI_ASSIGN(const dp::SpentBudget after, dp::SpentEpsilon(events, settings_.policy.delta()));
-  if (cost.above_plan && !(after.epsilon <= settings_.policy.max_epsilon_total())) {
-    return ResourceExhausted(
-        Join("BUDGET_EXHAUSTED: max_epsilon_total is ", settings_.policy.max_epsilon_total(),
-             " at delta ", settings_.policy.delta(),
-             ", and training spent more than planned: ", RoundedUp(after.epsilon, 3),
-             " with this round; the update was thrown away, its owner "
-             "may raise max_epsilon_total in policy.toml"));
+  client_store::SpentEvents spent =
+      ledger_->Events(settings_.data_identity, cost.unit == "client" ? "client" : "example");
+  if (cost.with_privacy()) {
+    spent.coordinator.push_back(cost.event);
+    spent.models.push_back(cost.model_event);
+  }
+  TUTTI_ASSIGN(const BothEpsilons after, EpsilonsOf(spent, settings_.policy.delta()));
+  const double counted =
+      policy::CoordinatorIsTrusted(settings_.policy) ? after.models : after.coordinator;
+  if (cost.above_plan && !(counted <= settings_.policy.max_epsilon_total())) {
+    return ResourceExhausted(Join("BUDGET_EXHAUSTED: max_epsilon_total is ",
+                                  settings_.policy.max_epsilon_total(), " at delta ",
+                                  settings_.policy.delta(),
+                                  ", and training spent more than planned: ", RoundedUp(counted, 3),
+                                  " with this round; the update was thrown away, its owner "
+                                  "may raise max_epsilon_total in policy.toml"));
   }
   v1::LedgerEntry entry;
   entry.set_time(clock_->Wall());
   entry.set_data_identity(settings_.data_identity);
-  entry.set_unit(cost.with_privacy ? "example" : "none");
+  entry.set_unit(cost.unit);
   entry.set_coordinator(settings_.coordinator);
   entry.set_job(round.job);
   entry.set_round(round.round);
   entry.set_session(session.data(), session.size());
-  if (cost.with_privacy) {
+  if (cost.with_privacy()) {
     *entry.mutable_event() = ledger::ToMechanismEvent(cost.event);
+    if (cost.model_event != cost.event)
+      *entry.mutable_model_event() = ledger::ToMechanismEvent(cost.model_event);
   } else {
     entry.mutable_event()->set_mechanism(std::string(ledger::kNoMechanism));
   }
   entry.set_delta(settings_.policy.delta());
-  entry.set_epsilon_after(after.epsilon);
+  entry.set_epsilon_after(after.coordinator);
+  entry.set_epsilon_models_after(after.models);
   entry.set_policy_hash(settings_.policy_hash.data(), settings_.policy_hash.size());
   if (const auto written = ledger_->Append(std::move(entry)); !written.ok()) {
     log::Error("ledger_not_written", {{"reason", written.status()}});
@@ -134,15 +167,29 @@ Status Books::Record(const session::RecordAnswer& answer) {
                            .survivor_set = answer.survivor_set});
 }
 
+std::string Books::NewestUnit() const {
+  const std::vector<v1::LedgerEntry>& entries = ledger_->Entries();
+  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+    if (entry->data_identity() == settings_.data_identity && entry->unit() == "client")
+      return "client";
+    if (entry->data_identity() == settings_.data_identity && entry->unit() == "example") break;
+  }
+  return "example";
+}
+
 protocol::BudgetReport Books::Budget() const {
   protocol::BudgetReport report{.epsilon_spent = kUnknownEpsilon,
                                 .epsilon_budget = settings_.policy.max_epsilon_total(),
                                 .delta = settings_.policy.delta(),
                                 .ledger = known_head_};
+  report.epsilon_models = kUnknownEpsilon;
   if (!ledger_) return report;
   const auto spent =
-      dp::SpentEpsilon(ledger_->Events(settings_.data_identity), settings_.policy.delta());
-  if (spent.ok()) report.epsilon_spent = std::min(spent->epsilon, kUnknownEpsilon);
+      EpsilonsOf(ledger_->Events(settings_.data_identity, NewestUnit()), settings_.policy.delta());
+  if (spent.ok()) {
+    report.epsilon_spent = std::min(spent->coordinator, kUnknownEpsilon);
+    report.epsilon_models = std::min(spent->models, kUnknownEpsilon);
+  }
   report.ledger = HeadOf(*ledger_);
   return report;
 }

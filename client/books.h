@@ -31,9 +31,11 @@ struct BooksSettings {
 
 // What one round costs: `planned` by the policy, at least what the trainer says it did.
 struct Cost {
-  bool with_privacy = false;
-  dp::SubsampledGaussian event;
+  std::string unit = "none";
+  dp::Event event;        // against the coordinator
+  dp::Event model_event;  // against whoever sees only the models
   bool above_plan = false;
+  bool with_privacy() const { return unit != "none"; }
 };
 Cost CostOf(const policy::Plan& plan, const v1::TrainReply& trained);
 
@@ -60,8 +62,8 @@ class Books {
   // Any error means that this process must not answer anything more.
   Status Record(const session::RecordAnswer& answer);
 
-  // Smallest epsilon at the policy's delta for all entries of the data identity; infinite when
-  // unknown.
+  // Both epsilons at the policy's delta for all entries of the data identity, for the unit of the
+  // newest one; infinite (1e9) when unknown.
   protocol::BudgetReport Budget() const;
   std::uint64_t Entries() const { return ledger_ ? ledger_->Entries().size() : 0; }
 
@@ -70,6 +72,7 @@ class Books {
       : settings_(std::move(settings)), clock_(&clock) {}
   Status OpenLedger();
   Status NeedLedger();
+  std::string NewestUnit() const;  // of the last round with privacy on this data
 
   BooksSettings settings_;
   const Clock* clock_;

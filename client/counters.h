@@ -15,7 +15,8 @@ struct Counters {
   std::atomic<std::uint64_t> evaluations{0};
   std::atomic<std::uint64_t> trainer_starts{0};
   std::atomic<std::uint64_t> trainer_failures{0};
-  std::atomic<double> epsilon_spent{0};
+  std::atomic<double> epsilon_spent{0};   // against the coordinator
+  std::atomic<double> epsilon_models{0};  // against whoever sees only the models
   std::atomic<double> epsilon_budget{0};
 };
 

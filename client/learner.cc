@@ -9,6 +9,8 @@
 #include "common/model/architecture.h"
 #include "common/model/safetensors.h"
 #include "common/model/update_norm.h"
+#include "common/privacy/clip_norm.h"
+#include "common/privacy/vector.h"
 #include "common/secagg/encoding.h"
 
 namespace tutti::client {
@@ -29,10 +31,28 @@ std::string ShapeKey(const v1::ModelSpec& model) {
   return key + Join("/", model.classes());
 }
 
+// With adaptive clipping the model brings the clip norm of the round.
+double ClipNormFor(const v1::TaskSpec& task, std::optional<double> of_model) {
+  const bool adaptive = task.privacy().target_quantile() > 0;
+  return adaptive && of_model ? *of_model : task.privacy().clip_norm();
+}
+
+void WarnOfClipping(const secagg::EncodedUpdate& encoded, std::size_t values, double limit) {
+  if (encoded.clipped_values > values / 100) {
+    log::Warn("update_clipped",
+              {{"values", encoded.clipped_values}, {"of", values}, {"value_clip", limit}});
+  }
+}
+
 }  // namespace
 
-Learner::Learner(const v1::ClientConfig& config, client_rpc::Link& link, SecureRng& rng)
-    : data_(config.data()), link_(link), rng_(rng), supervisor_(config.trainer()) {}
+Learner::Learner(const v1::ClientConfig& config, const v1::PolicyConfig& policy,
+                 client_rpc::Link& link, SecureRng& rng)
+    : data_(config.data()),
+      policy_(policy),
+      link_(link),
+      rng_(rng),
+      supervisor_(config.trainer()) {}
 
 Attempted<std::uint64_t> Learner::CountExamples(const v1::ModelSpec& model, std::stop_token stop) {
   const std::string key = ShapeKey(model);
@@ -62,11 +82,10 @@ Attempted<std::uint64_t> Learner::CountExamples(const v1::ModelSpec& model, std:
   return {described->examples(), {}};
 }
 
-Attempted<std::vector<float>> Learner::FetchWeights(const ModelRef& model,
-                                                    const v1::ModelSpec& spec,
-                                                    std::stop_token stop) {
+Attempted<FetchedModel> Learner::Fetch(const ModelRef& model, const v1::ModelSpec& spec,
+                                       std::stop_token stop) {
   const auto refuse = [](std::string code, std::string reason, Status detail) {
-    return Attempted<std::vector<float>>{
+    return Attempted<FetchedModel>{
         std::nullopt,
         {.code = std::move(code), .reason = std::move(reason), .detail = std::move(detail)}};
   };
@@ -86,29 +105,42 @@ Attempted<std::vector<float>> Learner::FetchWeights(const ModelRef& model,
   StatusOr<std::vector<float>> weights = model::ReadSafetensors(*file, *layout);
   if (!weights.ok())
     return refuse("MODEL_MISMATCH", "the model's weights are not usable", weights.status());
-  return {*std::move(weights), {}};
+  StatusOr<std::optional<double>> clip_norm = privacy::ClipNormOf(*file);
+  if (!clip_norm.ok())
+    return refuse("MODEL_MISMATCH", "the model's clip norm is not usable", clip_norm.status());
+  return {FetchedModel{*std::move(weights), *clip_norm}, {}};
 }
 
 Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& task,
                                      const secagg::RoundConfig& round, const policy::Plan& plan,
                                      std::stop_token stop) {
-  Attempted<std::vector<float>> weights = FetchWeights(model, task.model(), stop);
-  if (!weights.value) return {std::nullopt, std::move(weights.failure)};
+  Attempted<FetchedModel> fetched = Fetch(model, task.model(), stop);
+  if (!fetched.value) return {std::nullopt, std::move(fetched.failure)};
   Failpoint("client.model_fetched");
+  const double clip_norm = ClipNormFor(task, fetched.value->clip_norm);
+  if (const Status allowed = policy::CheckClip(policy_, clip_norm); !allowed.ok()) {
+    return {
+        std::nullopt,
+        {.code = policy::CodeOf(allowed), .reason = policy::ReasonOf(allowed), .detail = allowed}};
+  }
   v1::TrainRequest request;
   *request.mutable_data() = data_;
   *request.mutable_model() = task.model();
   *request.mutable_training() = task.training();
   *request.mutable_privacy() = task.privacy();
-  request.mutable_privacy()->set_unit(plan.with_privacy ? "example" : "none");
-  request.mutable_privacy()->set_noise_multiplier(plan.noise_multiplier);
-  if (plan.with_privacy) {
-    // The ledger is charged for exactly this many noisy steps.
+  // Whole clients are protected after training, and noise in the sum is added after it.
+  request.mutable_privacy()->set_unit(plan.setting.clips_examples() ? "example" : "none");
+  request.mutable_privacy()->set_clip_norm(clip_norm);
+  request.mutable_privacy()->set_noise_multiplier(
+      plan.setting.noise_in_trainer() ? plan.noise_multiplier : 0);
+  if (plan.setting.clips_examples()) {
+    // The ledger is charged for exactly this many steps.
     request.mutable_training()->set_local_steps(static_cast<std::uint32_t>(plan.steps));
     request.mutable_training()->set_local_epochs(0);
   }
-  StatusOr<trainer::Trained> trained = supervisor_.Train(std::move(request), *weights.value, stop);
-  weights.value.reset();
+  StatusOr<trainer::Trained> trained =
+      supervisor_.Train(std::move(request), fetched.value->weights, stop);
+  fetched.value.reset();
   if (!trained.ok()) return {std::nullopt, TrainerFailure(trained.status(), "training")};
   Failpoint("client.trained");
   if (!model::AllFinite(trained->update) && Guard("model.update")) {
@@ -124,7 +156,8 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
     log::Warn("update_scaled_down", {{"max_update_norm", norm_bound}});
   }
   StatusOr<secagg::RingVector> encoded =
-      EncodeForRing(round, task, trained->update, trained->reply.examples(), rng_);
+      plan.terms ? EncodeWithNoise(round, task, plan, clip_norm, *trained, rng_)
+                 : EncodeForRing(round, task, trained->update, trained->reply.examples(), rng_);
   if (!encoded.ok()) {
     return {std::nullopt,
             {.code = "ENCODING_FAILED",
@@ -137,13 +170,13 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
 
 Attempted<v1::EvaluateReply> Learner::Evaluate(const ModelRef& model, const v1::TaskSpec& task,
                                                std::stop_token stop) {
-  Attempted<std::vector<float>> weights = FetchWeights(model, task.model(), stop);
-  if (!weights.value) return {std::nullopt, std::move(weights.failure)};
+  Attempted<FetchedModel> fetched = Fetch(model, task.model(), stop);
+  if (!fetched.value) return {std::nullopt, std::move(fetched.failure)};
   v1::EvaluateRequest request;
   *request.mutable_data() = data_;
   *request.mutable_model() = task.model();
   StatusOr<v1::EvaluateReply> reply =
-      supervisor_.Evaluate(std::move(request), *weights.value, stop);
+      supervisor_.Evaluate(std::move(request), fetched.value->weights, stop);
   if (!reply.ok()) return {std::nullopt, TrainerFailure(reply.status(), "evaluation")};
   return {*std::move(reply), {}};
 }
@@ -160,11 +193,26 @@ StatusOr<secagg::RingVector> EncodeForRing(const secagg::RoundConfig& round,
   TUTTI_ASSIGN(
       secagg::EncodedUpdate encoded,
       secagg::EncodeUpdate(round, update, static_cast<std::uint32_t>(weight), no_metrics, rng));
-  if (encoded.clipped_values > update.size() / 100) {
-    log::Warn("update_clipped", {{"values", encoded.clipped_values},
-                                 {"of", update.size()},
-                                 {"value_clip", round.value_clip}});
+  WarnOfClipping(encoded, update.size(), round.value_clip);
+  return std::move(encoded.vector);
+}
+
+StatusOr<secagg::RingVector> EncodeWithNoise(const secagg::RoundConfig& round,
+                                             const v1::TaskSpec& task, const policy::Plan& plan,
+                                             double clip_norm, const trainer::Trained& trained,
+                                             SecureRng& rng) {
+  const privacy::Terms& terms = *plan.terms;
+  double scale = clip_norm;
+  if (terms.setting.clips_examples()) {
+    // The trainer divides by the examples it expects in a batch of this device.
+    scale *= task.training().learning_rate() /
+             (plan.sampling_rate * static_cast<double>(trained.reply.examples()));
   }
+  TUTTI_ASSIGN(
+      secagg::EncodedUpdate encoded,
+      privacy::MakeVector(terms, round, trained.update, scale,
+                          {trained.reply.norms_counted(), trained.reply.norms_below()}, rng));
+  WarnOfClipping(encoded, trained.update.size(), terms.encoding.clip_limit);
   return std::move(encoded.vector);
 }
 

@@ -28,6 +28,11 @@ struct ModelRef {
   std::uint64_t bytes = 0;
 };
 
+struct FetchedModel {
+  std::vector<float> weights;
+  std::optional<double> clip_norm;  // of jobs with adaptive clipping
+};
+
 struct Prepared {
   v1::TrainReply trained;
   secagg::RingVector encoded;  // not yet masked
@@ -49,7 +54,8 @@ struct Attempted {
 class Learner {
  public:
   // `link` and `rng` are borrowed.
-  Learner(const v1::ClientConfig& config, client_rpc::Link& link, SecureRng& rng);
+  Learner(const v1::ClientConfig& config, const v1::PolicyConfig& policy, client_rpc::Link& link,
+          SecureRng& rng);
 
   // Examples this client has for models of this input shape; asked of the trainer once.
   Attempted<std::uint64_t> CountExamples(const v1::ModelSpec& model, std::stop_token stop);
@@ -62,10 +68,11 @@ class Learner {
   trainer::Supervisor& supervisor() { return supervisor_; }
 
  private:
-  Attempted<std::vector<float>> FetchWeights(const ModelRef& model, const v1::ModelSpec& spec,
-                                             std::stop_token stop);
+  Attempted<FetchedModel> Fetch(const ModelRef& model, const v1::ModelSpec& spec,
+                                std::stop_token stop);
 
   v1::DataConfig data_;
+  v1::PolicyConfig policy_;
   client_rpc::Link& link_;
   SecureRng& rng_;
   trainer::Supervisor supervisor_;
@@ -76,5 +83,10 @@ class Learner {
 StatusOr<secagg::RingVector> EncodeForRing(const secagg::RoundConfig& round,
                                            const v1::TaskSpec& task, std::span<const float> update,
                                            std::uint64_t examples, SecureRng& rng);
+// The vector of settings whose noise is in the sum: plan.terms is there.
+StatusOr<secagg::RingVector> EncodeWithNoise(const secagg::RoundConfig& round,
+                                             const v1::TaskSpec& task, const policy::Plan& plan,
+                                             double clip_norm, const trainer::Trained& trained,
+                                             SecureRng& rng);
 
 }  // namespace tutti::client

@@ -8,56 +8,87 @@
 
 namespace tutti::client {
 
-StatusOr<std::vector<DataTotals>> TotalsOf(std::span<const v1::LedgerEntry> entries,
-                                           std::optional<double> delta) {
-  std::vector<DataTotals> totals;
-  std::vector<dp::Accountant> accountants;
+namespace {
+
+bool Same(const DataTotals& totals, const std::string& data, const std::string& unit) {
+  return totals.data_identity == data && totals.unit == unit;
+}
+
+struct Both {
+  dp::Accountant coordinator;
+  dp::Accountant models;
+};
+
+StatusOr<DataTotals> TotalOf(std::span<const v1::LedgerEntry> entries, const DataTotals& key,
+                             std::optional<double> delta) {
+  DataTotals totals = key;
+  Both spent;
   for (const v1::LedgerEntry& entry : entries) {
-    auto found = std::find_if(totals.begin(), totals.end(), [&](const DataTotals& one) {
-      return one.data_identity == entry.data_identity();
-    });
-    if (found == totals.end()) {
-      totals.push_back({.data_identity = entry.data_identity()});
-      accountants.emplace_back();
-      found = totals.end() - 1;
-    }
-    found->delta = delta.value_or(entry.delta());
-    const auto event = ledger::ToSubsampledGaussian(entry.event());
-    if (!event) {
-      ++found->without_privacy;
+    if (entry.data_identity() != key.data_identity) continue;
+    totals.delta = delta.value_or(entry.delta());
+    if (entry.event().mechanism() == ledger::kNoMechanism) {
+      ++totals.without_privacy;
       continue;
     }
-    ++found->rounds;
-    TUTTI_TRY(accountants[static_cast<std::size_t>(found - totals.begin())].Add(*event));
+    const auto events = ledger::EventsFor(entry, key.unit);
+    if (!events) continue;
+    ++totals.rounds;
+    TUTTI_TRY(spent.coordinator.Add(events->coordinator));
+    TUTTI_TRY(spent.models.Add(events->models));
   }
-  for (std::size_t i = 0; i < totals.size(); ++i) {
-    TUTTI_ASSIGN(const dp::SpentBudget spent, accountants[i].Spent(totals[i].delta));
-    totals[i].epsilon = spent.epsilon;
+  TUTTI_ASSIGN(const dp::SpentBudget coordinator, spent.coordinator.Spent(totals.delta));
+  TUTTI_ASSIGN(const dp::SpentBudget models, spent.models.Spent(totals.delta));
+  totals.epsilon = coordinator.epsilon;
+  totals.epsilon_models = models.epsilon;
+  return totals;
+}
+
+}  // namespace
+
+StatusOr<std::vector<DataTotals>> TotalsOf(std::span<const v1::LedgerEntry> entries,
+                                           std::optional<double> delta) {
+  std::vector<DataTotals> keys;
+  for (const v1::LedgerEntry& entry : entries) {
+    // Releases without privacy stand beside the data's example unit, or alone.
+    const std::string unit = entry.unit() == "client" ? "client" : "example";
+    const auto known = std::find_if(keys.begin(), keys.end(), [&](const DataTotals& one) {
+      return Same(one, entry.data_identity(), unit);
+    });
+    if (known == keys.end()) {
+      DataTotals& key = keys.emplace_back();
+      key.data_identity = entry.data_identity();
+      key.unit = unit;
+    }
+  }
+  std::vector<DataTotals> totals;
+  for (const DataTotals& key : keys) {
+    TUTTI_ASSIGN(DataTotals one, TotalOf(entries, key, delta));
+    totals.push_back(std::move(one));
   }
   return totals;
 }
 
 StatusOr<std::optional<Outlook>> OutlookOf(std::span<const v1::LedgerEntry> entries,
                                            const std::string& data_identity,
-                                           const dp::Budget& budget) {
+                                           const std::string& unit, const dp::Budget& budget,
+                                           bool against_models) {
   constexpr std::size_t kPaceRounds = 20;
   dp::Accountant accountant;
-  std::optional<dp::SubsampledGaussian> newest;
+  std::optional<dp::Event> newest;
   std::vector<std::int64_t> times;
   for (const v1::LedgerEntry& entry : entries) {
-    const auto event = ledger::ToSubsampledGaussian(entry.event());
-    if (entry.data_identity() != data_identity || !event) {
-      continue;
-    }
-    TUTTI_TRY(accountant.Add(*event));
-    newest = event;
+    if (entry.data_identity() != data_identity) continue;
+    const auto events = ledger::EventsFor(entry, unit);
+    if (!events) continue;
+    newest = against_models ? events->models : events->coordinator;
+    TUTTI_TRY(accountant.Add(*newest));
     times.push_back(entry.time());
   }
-  if (!newest || newest->steps == 0) {
+  if (!newest || dp::StepsOf(*newest) == 0) {
     return std::optional<Outlook>();
   }
   TUTTI_ASSIGN(const std::uint64_t steps, accountant.MaxSteps(*newest, budget));
-  Outlook outlook{.rounds = steps / newest->steps, .days = std::nullopt};
+  Outlook outlook{.rounds = steps / dp::StepsOf(*newest), .days = std::nullopt};
   const std::size_t paced = std::min(times.size(), kPaceRounds);
   const std::int64_t seconds = times.back() - times[times.size() - paced];
   if (paced > 1 && seconds > 0) {

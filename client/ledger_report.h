@@ -16,14 +16,17 @@ namespace tutti::client {
 
 struct DataTotals {
   std::string data_identity;
-  std::uint64_t rounds = 0;           // with privacy
+  std::string unit;                   // "example" or "client"
+  std::uint64_t rounds = 0;           // with privacy, that say something about the unit
   std::uint64_t without_privacy = 0;  // releases nothing was charged for
   double delta = 0;
-  double epsilon = 0;  // of all rounds with privacy together, at `delta`
+  double epsilon = 0;         // of all these rounds together, at `delta`, against the coordinator
+  double epsilon_models = 0;  // the same against whoever sees only the models
 };
 
-// In the order in which the data sets first appear. `delta`: where to count epsilon; nullopt: each
-// data set's newest entry says.
+// One for each data set and unit, in the order in which they first appear. A client's round counts
+// for its examples too (ledger::EventsFor), under the unit "example" when there are rounds of that
+// unit. `delta`: where to count epsilon; nullopt: each data set's newest entry says.
 StatusOr<std::vector<DataTotals>> TotalsOf(std::span<const v1::LedgerEntry> entries,
                                            std::optional<double> delta);
 
@@ -33,9 +36,11 @@ struct Outlook {
   std::optional<double> days;  // at the pace of the newest rounds (20 at most); unknown after one
 };
 
-// Of one data set; nullopt: no round with privacy so far. InvalidArgument: the budget is none.
+// Of one data set and unit; nullopt: no round with privacy so far. `against_models`: the budget is
+// counted as whoever sees only the models would. InvalidArgument: the budget is none.
 StatusOr<std::optional<Outlook>> OutlookOf(std::span<const v1::LedgerEntry> entries,
                                            const std::string& data_identity,
-                                           const dp::Budget& budget);
+                                           const std::string& unit, const dp::Budget& budget,
+                                           bool against_models);
 
 }  // namespace tutti::client

@@ -7,6 +7,7 @@
 #include "client/daemon.h"
 #include "client/identity.h"
 #include "client/ledger_report.h"
+#include "client/policy/policy.h"
 #include "client/store/ledger.h"
 #include "common/base/text.h"
 #include "common/ledger/ledger.h"
@@ -51,6 +52,7 @@ Json EntryJson(const v1::LedgerEntry& entry) {
           {"steps", entry.event().steps()},
           {"delta", entry.delta()},
           {"epsilon_after", Number(entry.epsilon_after())},
+          {"epsilon_models_after", Number(entry.epsilon_models_after())},
           {"policy_hash", ToHex(AsBytes(entry.policy_hash()))}};
 }
 
@@ -58,17 +60,20 @@ Json EntryJson(const v1::LedgerEntry& entry) {
 std::optional<Outlook> LeftOf(std::span<const v1::LedgerEntry> entries, const DataTotals& totals,
                               const v1::PolicyConfig* policy) {
   if (policy == nullptr) return std::nullopt;
-  const auto outlook = OutlookOf(entries, totals.data_identity,
-                                 {.epsilon = policy->max_epsilon_total(), .delta = totals.delta});
+  const auto outlook = OutlookOf(entries, totals.data_identity, totals.unit,
+                                 {.epsilon = policy->max_epsilon_total(), .delta = totals.delta},
+                                 policy::CoordinatorIsTrusted(*policy));
   return outlook.ok() ? *outlook : std::nullopt;
 }
 
 Json TotalsJson(std::span<const v1::LedgerEntry> entries, const DataTotals& totals,
                 const v1::PolicyConfig* policy) {
   Json json = {{"data_identity", totals.data_identity},
+               {"unit", totals.unit},
                {"rounds", totals.rounds},
                {"rounds_without_privacy", totals.without_privacy},
                {"epsilon_spent", Number(totals.epsilon)},
+               {"epsilon_models", Number(totals.epsilon_models)},
                {"delta", totals.delta}};
   if (policy != nullptr) json["epsilon_budget"] = policy->max_epsilon_total();
   const std::optional<Outlook> left = LeftOf(entries, totals, policy);
@@ -79,12 +84,16 @@ Json TotalsJson(std::span<const v1::LedgerEntry> entries, const DataTotals& tota
 
 void PrintTotals(std::span<const v1::LedgerEntry> entries, const DataTotals& totals,
                  const v1::PolicyConfig* policy, std::ostream& out) {
-  out << "data       " << Escaped(totals.data_identity) << ": epsilon "
-      << EpsilonText(totals.epsilon);
+  const bool trusted = policy != nullptr && policy::CoordinatorIsTrusted(*policy);
+  out << "data       " << Escaped(totals.data_identity) << ", one " << totals.unit << ": epsilon "
+      << EpsilonText(trusted ? totals.epsilon_models : totals.epsilon);
   if (policy != nullptr) out << " of " << policy->max_epsilon_total();
-  out << " spent at delta " << totals.delta << ", " << totals.rounds << " rounds";
+  out << " spent against " << (trusted ? "whoever sees only the models" : "the coordinator")
+      << " at delta " << totals.delta << ", " << totals.rounds << " rounds";
   if (totals.without_privacy > 0) out << " and " << totals.without_privacy << " without privacy";
   out << "\n";
+  out << "           " << EpsilonText(trusted ? totals.epsilon : totals.epsilon_models)
+      << " against " << (trusted ? "the coordinator" : "whoever sees only the models") << "\n";
   if (const std::optional<Outlook> left = LeftOf(entries, totals, policy)) {
     out << "left       " << left->rounds << " rounds like the last one";
     if (left->days)

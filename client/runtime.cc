@@ -25,7 +25,7 @@ Runtime::State::State(RuntimeSettings given, Books own_books, client_rpc::Link& 
       machine(
           {.signing_key = settings.identity.key, .certificate = settings.identity.certificate_der},
           verifier, own_rng, books.Answered()),
-      learner(settings.config, own_link, own_rng) {
+      learner(settings.config, settings.policy, own_link, own_rng) {
   TellBudget();
 }
 
@@ -80,6 +80,7 @@ void Runtime::State::Fatal(const Status& why) {
 void Runtime::State::TellBudget() {
   const protocol::BudgetReport report = books.Budget();
   counters.epsilon_spent = report.epsilon_spent;
+  counters.epsilon_models = report.epsilon_models;
   counters.epsilon_budget = report.epsilon_budget;
   machine.SetBudget(report);
   link.SetBudget(report);

@@ -111,7 +111,16 @@ void Runtime::State::DecideWith(const protocol::SessionHash& hash, std::uint64_t
   round->plan = *plan;
   log::Debug("round_accepted", {{"job", round->config.job},
                                 {"round", round->config.round},
-                                {"epsilon_after", plan->epsilon_after}});
+                                {"mechanism", privacy::MechanismName(plan->setting)},
+                                {"epsilon_coordinator_after", plan->coordinator.after},
+                                {"epsilon_models_after", plan->models.after}});
+  if (plan->steps_asked > 0) {
+    log::Info("round_shrunk", {{"job", round->config.job},
+                               {"round", round->config.round},
+                               {"steps", plan->steps},
+                               {"asked", plan->steps_asked},
+                               {"reason", "what is left of the budget"}});
+  }
   Failpoint("client.decided");
   Feed(session::Allowed{hash});
 }
@@ -162,13 +171,12 @@ void Runtime::State::Carry(session::Charge& effect) {
   if (!InRound(effect.session) || !round->encoded) return;
   const Cost cost = CostOf(round->plan, round->trained);
   if (cost.above_plan) {
-    log::Error("training_spent_more_than_planned",
-               {{"planned_steps", round->plan.event.steps},
-                {"steps", round->trained.steps()},
-                {"planned_rate", round->plan.event.sampling_rate},
-                {"rate", round->trained.sampling_rate()},
-                {"planned_noise", round->plan.event.noise_multiplier},
-                {"noise", round->trained.noise_multiplier()}});
+    log::Error("training_spent_more_than_planned", {{"planned_steps", round->plan.steps},
+                                                    {"steps", round->trained.steps()},
+                                                    {"planned_rate", round->plan.sampling_rate},
+                                                    {"rate", round->trained.sampling_rate()},
+                                                    {"planned_noise", round->plan.noise_multiplier},
+                                                    {"noise", round->trained.noise_multiplier()}});
   }
   Failpoint("client.before_charge");
   if (const Status charged = books.Charge(effect.session, effect.config, cost); !charged.ok()) {
@@ -301,7 +309,8 @@ void Runtime::State::TellEnd(const session::Finished& effect) {
              {"survivors", effect.survivors},
              {"reason", effect.reason},
              {"seconds", static_cast<double>((clock.Now() - round->started).count()) / 1000},
-             {"epsilon_spent", RoundedUp(counters.epsilon_spent, 3)},
+             {"epsilon_spent_coordinator", RoundedUp(counters.epsilon_spent, 3)},
+             {"epsilon_spent_models", RoundedUp(counters.epsilon_models, 3)},
              {"epsilon_budget", RoundedUp(counters.epsilon_budget, 3)}});
 }
 

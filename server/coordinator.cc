@@ -30,7 +30,7 @@ Coordinator::Coordinator(CoordinatorSettings settings, const CoordinatorParts& p
       cores_("tutti-cores", CoresForMasks()),
       publishing_("tutti-publish", 1),
       publisher_(parts.store, parts.checkpoints, parts.shelf, cores_, parts.clock,
-                 settings_.keep_models),
+                 settings_.keep_models, settings_.noise_key_file),
       core_(settings_.core, parts.verifier, parts.rng) {
   last_turn_ = parts_.clock.Now().count();
 }

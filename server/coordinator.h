@@ -31,7 +31,8 @@ struct CoordinatorSettings {
   round::CoreSettings core;
   std::size_t event_queue = 65536;
   std::size_t keep_models = 10;
-  bool insecure = false;  // clients have no certificates: level malicious is impossible
+  std::string noise_key_file;  // of jobs with noise = "tree"; made when missing
+  bool insecure = false;       // clients have no certificates: level malicious is impossible
   std::string ca_pem;
 };
 

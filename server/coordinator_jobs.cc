@@ -60,7 +60,14 @@ Status Coordinator::RestoreJob(const store::JobRecord& record) {
   }
   TUTTI_ASSIGN(PreparedJob prepared, PrepareJob(config));
   TUTTI_ASSIGN(const store::ModelRecord model, NewestSoundModel(record));
+  prepared.identity = std::to_string(record.submitted_at);
   if (model.round < record.rounds_done) {
+    if (prepared.setting.noise == privacy::NoiseSource::kTree) {
+      return FailedPrecondition(
+          Join("the newest checkpoints are lost, and rounds after ", model.round,
+               " cannot be done again: their tree's noise must not be drawn twice for different "
+               "sums; start a new job from the newest model (warm_start)"));
+    }
     TUTTI_TRY(parts_.store.RollBackTo(record.name, model.round));
   }
   parts_.shelf.Put(model, nullptr);
@@ -166,6 +173,7 @@ StatusOr<rpc::JobStatus> Coordinator::SubmitJob(const v1::JobConfig& config, Byt
   record.name = name;
   record.config = ToBytes(AsBytes(config.SerializeAsString()));
   record.submitted_at = model.created_at;
+  prepared.identity = std::to_string(record.submitted_at);
   TUTTI_TRY(parts_.store.AddJob(record, model));
   parts_.shelf.Put(model, nullptr);
   {

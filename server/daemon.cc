@@ -150,6 +150,7 @@ Status Daemon::State::StartCoordinator() {
   settings.core.server_version = TUTTI_VERSION;
   settings.event_queue = config.limits().event_queue();
   settings.keep_models = config.limits().keep_models();
+  settings.noise_key_file = config.state_directory() + "/noise.key";
   settings.insecure = config.insecure_loopback();
   coordinator = std::make_unique<Coordinator>(settings, CoordinatorParts{.store = *store,
                                                                          .checkpoints = checkpoints,

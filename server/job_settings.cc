@@ -18,19 +18,6 @@ Milliseconds Span(double seconds) {
   return Milliseconds(static_cast<std::int64_t>(std::llround(seconds * 1000)));
 }
 
-v1::TaskSpec TaskOf(const v1::JobConfig& config, std::uint64_t values) {
-  v1::TaskSpec task;
-  task.set_job(config.name());
-  task.set_rounds(config.rounds());
-  *task.mutable_model() = config.model();
-  *task.mutable_training() = config.training();
-  *task.mutable_privacy() = config.privacy();
-  *task.mutable_secure_aggregation() = config.secure_aggregation();
-  task.set_values(values);
-  *task.mutable_robust() = config.robust();
-  return task;
-}
-
 aggregate::CombinationRule RuleOf(const v1::RobustSpec& robust) {
   if (robust.rule() == "trimmed_mean") {
     return {aggregate::Combination::kTrimmedMean, robust.trim()};
@@ -47,7 +34,8 @@ StatusOr<PreparedJob> PrepareJob(const v1::JobConfig& config) {
   PreparedJob job;
   job.config = config;
   TUTTI_ASSIGN(job.layout, model::LayoutOf(config.model()));
-  const v1::TaskSpec task = TaskOf(config, job.layout.values);
+  job.task = config::TaskOf(config, job.layout.values);
+  const v1::TaskSpec& task = job.task;
   job.rule = RuleOf(config.robust());
   round::JobSettings& settings = job.settings;
   settings.name = JobId(config.name());
@@ -57,7 +45,11 @@ StatusOr<PreparedJob> PrepareJob(const v1::JobConfig& config) {
     return InvalidArgument(Join("the task has ", settings.task.size(), " bytes, at most ",
                                 protocol::kMaxTaskBytes, " are possible; use fewer layers"));
   }
-  settings.config = config::RoundTemplate(config, job.layout.values);
+  TUTTI_ASSIGN(settings.config, config::RoundTemplate(config, job.layout.values));
+  TUTTI_ASSIGN(job.setting, privacy::SettingOf(config.privacy()));
+  if (job.setting.in_ring()) {
+    TUTTI_ASSIGN(job.terms, privacy::TermsOf(task, settings.config));
+  }
   settings.cohort_size = config.cohort().size();
   settings.groups_needed = aggregate::GroupsNeeded(job.rule);
   settings.exclude_offenders = config.robust().exclude_offenders();

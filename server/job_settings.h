@@ -4,14 +4,21 @@
 
 #include "common/base/status.h"
 #include "common/model/layout.h"
+#include "common/privacy/setting.h"
+#include "common/privacy/terms.h"
 #include "server/aggregate/combine.h"
 #include "server/round/core.h"
 #include "tutti/v1/config.pb.h"
+#include "tutti/v1/task.pb.h"
 
 namespace tutti::server {
 
 struct PreparedJob {
   v1::JobConfig config;
+  v1::TaskSpec task;
+  std::string identity;  // tells it from an earlier job of the same name: when it was submitted
+  privacy::Setting setting;
+  std::optional<privacy::Terms> terms;  // settings with in_ring()
   model::Layout layout;
   round::JobSettings settings;
   aggregate::CombinationRule rule;  // from the groups' means to one update

@@ -6,12 +6,15 @@
 
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
+#include "common/crypto/random.h"
 #include "common/failpoint/failpoint.h"
 #include "common/log/log.h"
 #include "common/model/safetensors.h"
 #include "common/model/update_norm.h"
+#include "common/privacy/clip_norm.h"
 #include "common/secagg/encoding.h"
 #include "server/aggregate/server_optimiser.h"
+#include "server/sum_privacy.h"
 
 namespace tutti::server {
 
@@ -34,13 +37,15 @@ store::RoundRecord RecordOf(const round::RoundReport& report, const v1::JobConfi
   }
   record.declined = static_cast<std::uint32_t>(report.declined.size());
   record.privacy_unit = job.privacy().unit();
-  if (record.privacy_unit != "none") {
-    record.mechanism = "dp-sgd/poisson/gaussian";
+  const StatusOr<privacy::Setting> setting = privacy::SettingOf(job.privacy());
+  if (setting.ok() && setting->with_privacy()) {
+    record.mechanism = privacy::MechanismName(*setting);
     record.accountant = "rdp";
     record.delta = job.privacy().delta();
   }
   for (const auto& [client, budget] : report.budgets) {
     record.max_epsilon = std::max(record.max_epsilon, budget.epsilon_spent);
+    record.max_epsilon_models = std::max(record.max_epsilon_models, budget.epsilon_models);
     if (budget.delta > 0) {
       record.delta = std::max(record.delta, budget.delta);
     }
@@ -135,9 +140,10 @@ Status Publisher::RemoveMasks(secagg::Accumulator& sum,
   return status;
 }
 
-StatusOr<std::optional<aggregate::GroupMean>> Publisher::OpenSum(PublishOrder& order,
-                                                                 std::size_t place,
-                                                                 round::OpenedSum& opened) {
+StatusOr<std::optional<Publisher::GroupResult>> Publisher::OpenSum(PublishOrder& order,
+                                                                   std::size_t place,
+                                                                   double clip_norm,
+                                                                   round::OpenedSum& opened) {
   const round::ClosedSum& closed = order.publish.sums[place];
   const std::unique_ptr<secagg::Accumulator> held = std::move(order.sums[place]);
   if (held == nullptr) {
@@ -156,23 +162,67 @@ StatusOr<std::optional<aggregate::GroupMean>> Publisher::OpenSum(PublishOrder& o
   }
   if (sound.code() == StatusCode::kDataLoss) {
     opened.spoiled = std::string(MessageOf(sound));
-    return std::optional<aggregate::GroupMean>();
+    return std::optional<GroupResult>();
   }
   TUTTI_TRY(sound);
-  return std::optional(aggregate::GroupMean{std::move(decoded->mean), decoded->weight_sum});
+  GroupResult result{{std::move(decoded->mean), decoded->weight_sum}, 0};
+  if (order.job->terms) {
+    TUTTI_ASSIGN(privacy::OpenedVector vector,
+                 OpenPrivately(order, closed, std::move(result.mean.values), clip_norm));
+    result.mean.values = std::move(vector.update);
+    result.share_below = vector.share_below;
+  }
+  return std::optional(std::move(result));
+}
+
+StatusOr<privacy::OpenedVector> Publisher::OpenPrivately(const PublishOrder& order,
+                                                         const round::ClosedSum& closed,
+                                                         std::vector<float> mean,
+                                                         double clip_norm) {
+  const PreparedJob& job = *order.job;
+  const privacy::Terms& terms = *job.terms;
+  const std::uint64_t survivors = closed.survivors.size();
+  TUTTI_ASSIGN(std::vector<float> vector, privacy::Unrotate(terms, closed.config, std::move(mean)));
+  if (terms.setting.noise == privacy::NoiseSource::kCentral) {
+    crypto::SystemRng rng;
+    AddCentralNoise(terms.noise_multiplier, survivors, rng, vector);
+  }
+  if (terms.setting.noise == privacy::NoiseSource::kTree) {
+    TUTTI_TRY(AddTreeNoise(order, survivors, vector));
+  }
+  return OpenVector(job.task, terms, std::move(vector), survivors,
+                    privacy::UnitScale(job.task, clip_norm));
+}
+
+// The tree's promise is about running sums, so every round is divided by the same number: the
+// cohort's size, whoever came.
+Status Publisher::AddTreeNoise(const PublishOrder& order, std::uint64_t survivors,
+                               std::span<float> vector) {
+  const PreparedJob& job = *order.job;
+  TUTTI_ASSIGN(const Secret32 key, TreeKey(noise_key_file_, job.config.name(), job.identity));
+  for (float& value : vector) value *= static_cast<float>(survivors);
+  NoiseTree(key, job.terms->noise_multiplier).AddStep(order.publish.report.round, vector);
+  for (float& value : vector) value /= static_cast<float>(job.config.cohort().size());
+  return OkStatus();
 }
 
 StatusOr<Bytes> Publisher::NextCheckpoint(PublishOrder& order, PublishedRound& published,
                                           std::vector<round::OpenedSum>& sums) {
+  const PreparedJob& job = *order.job;
+  TUTTI_ASSIGN(const store::ModelBytes previous, shelf_.Load(order.model));
+  TUTTI_ASSIGN(const std::optional<double> own_clip, privacy::ClipNormOf(*previous));
+  const double clip_norm = own_clip.value_or(job.config.privacy().clip_norm());
   std::vector<aggregate::GroupMean> means;
+  double share_below = 0;
   std::string spoiled;
   for (std::size_t place = 0; place < order.publish.sums.size(); ++place) {
     published.masks_removed += order.publish.sums[place].masks.size();
     round::OpenedSum& opened = sums.emplace_back();
-    TUTTI_ASSIGN(std::optional<aggregate::GroupMean> mean, OpenSum(order, place, opened));
-    if (mean) {
-      published.weight_sum += mean->weight;
-      means.push_back(*std::move(mean));
+    TUTTI_ASSIGN(std::optional<GroupResult> result, OpenSum(order, place, clip_norm, opened));
+    if (result) {
+      published.weight_sum += result->mean.weight;
+      share_below += result->share_below;
+      means.push_back(std::move(result->mean));
     } else {
       spoiled = opened.spoiled;
     }
@@ -182,18 +232,39 @@ StatusOr<Bytes> Publisher::NextCheckpoint(PublishOrder& order, PublishedRound& p
                          " sums failed their checks and ", order.publish.groups_needed,
                          " are needed; the last one: ", spoiled));
   }
-  TUTTI_ASSIGN(std::vector<float> mean, aggregate::Combine(std::move(means), order.job->rule));
-  TUTTI_ASSIGN(const store::ModelBytes previous, shelf_.Load(order.model));
-  TUTTI_ASSIGN(const std::span<const float> weights,
-               model::ViewSafetensors(*previous, order.job->layout));
+  share_below /= static_cast<double>(means.size());
+  TUTTI_ASSIGN(std::vector<float> mean, aggregate::Combine(std::move(means), job.rule));
+  TUTTI_ASSIGN(const std::span<const float> weights, model::ViewSafetensors(*previous, job.layout));
   std::vector<float> next(weights.size());
-  TUTTI_TRY(
-      aggregate::ApplyFedAvg(weights, mean, order.job->config.server().learning_rate(), next));
+  TUTTI_TRY(aggregate::ApplyFedAvg(weights, mean, job.config.server().learning_rate(), next));
   mean = std::vector<float>();
   const round::RoundReport& report = order.publish.report;
-  return model::WriteSafetensors(
-      order.job->layout, next,
-      {{"job", report.job.value()}, {"round", std::to_string(report.round)}});
+  model::Metadata metadata = {{"job", report.job.value()}, {"round", std::to_string(report.round)}};
+  if (job.config.privacy().target_quantile() > 0) {
+    privacy::SetClipNorm(privacy::NextClipNorm(job.config.privacy(), clip_norm, share_below),
+                         metadata);
+  }
+  return model::WriteSafetensors(job.layout, next, metadata);
+}
+
+Status Publisher::FillRealised(const PublishOrder& order, store::RoundRecord& round) {
+  std::uint64_t smallest = 0;
+  for (const round::GroupReport& group : order.publish.report.groups) {
+    if (!group.lost.empty()) continue;
+    const std::uint64_t clients = group.survivors.size();
+    smallest = smallest == 0 ? clients : std::min(smallest, clients);
+  }
+  round.smallest_sum = static_cast<std::uint32_t>(smallest);
+  if (!order.job->terms) return OkStatus();
+  std::map<std::uint64_t, std::uint64_t> counts{{smallest, 1}};
+  TUTTI_ASSIGN(const std::vector<store::RoundRecord> before,
+               store_.Rounds(order.job->config.name()));
+  for (const store::RoundRecord& one : before) ++counts[one.smallest_sum];
+  TUTTI_ASSIGN(const RealisedEpsilon realised,
+               RealisedOf(*order.job->terms, order.job->config.privacy().delta(), counts));
+  round.realised_epsilon = realised.coordinator;
+  round.realised_epsilon_models = realised.models;
+  return OkStatus();
 }
 
 PublishResult Publisher::Publish(PublishOrder order) {
@@ -221,6 +292,7 @@ StatusOr<PublishedRound> Publisher::Store(PublishOrder& order, Bytes checkpoint,
   model.created_at = clock_.Wall();
   store::RoundRecord& round = published.round;
   round = RecordOf(report, order.job->config);
+  TUTTI_TRY(FillRealised(order, round));
   round.published = true;
   round.model_sha256 = model.sha256;
   round.sum_sha256 = HashOf(sums);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "common/platform/executor.h"
+#include "common/privacy/vector.h"
 #include "common/secagg/accumulator.h"
 #include "server/job_settings.h"
 #include "server/store/checkpoints.h"
@@ -36,15 +37,18 @@ struct PublishResult {
 
 class Publisher {
  public:
-  // Everything is borrowed. `keep_models`: newest checkpoints kept per job.
+  // Everything is borrowed. `keep_models`: newest checkpoints kept per job. `noise_key_file`: where
+  // the key of jobs with noise = "tree" is, or is made.
   Publisher(store::Store& store, store::Checkpoints& checkpoints, store::ModelShelf& shelf,
-            platform::Executor& cores, const Clock& clock, std::size_t keep_models)
+            platform::Executor& cores, const Clock& clock, std::size_t keep_models,
+            std::string noise_key_file)
       : store_(store),
         checkpoints_(checkpoints),
         shelf_(shelf),
         cores_(cores),
         clock_(clock),
-        keep_models_(keep_models) {}
+        keep_models_(keep_models),
+        noise_key_file_(std::move(noise_key_file)) {}
 
   // After an error nothing was published. DataLoss when fewer sums than the job needs pass their
   // checks: `sums` says what each of the others failed.
@@ -54,10 +58,22 @@ class Publisher {
 
  private:
   Status RemoveMasks(secagg::Accumulator& sum, std::span<const secagg::LeftoverMask> masks);
+  // One group's mean update, and the share of norms below the clip norm (adaptive clipping).
+  struct GroupResult {
+    aggregate::GroupMean mean;
+    double share_below = 0;
+  };
   // Opens the sum of that place, says in `opened` what came of it, and gives its mean when it
   // passes the checks.
-  StatusOr<std::optional<aggregate::GroupMean>> OpenSum(PublishOrder& order, std::size_t place,
-                                                        round::OpenedSum& opened);
+  StatusOr<std::optional<GroupResult>> OpenSum(PublishOrder& order, std::size_t place,
+                                               double clip_norm, round::OpenedSum& opened);
+  // From a sum's mean in clip norms to an update, with the coordinator's noise where it adds some.
+  StatusOr<privacy::OpenedVector> OpenPrivately(const PublishOrder& order,
+                                                const round::ClosedSum& closed,
+                                                std::vector<float> mean, double clip_norm);
+  Status AddTreeNoise(const PublishOrder& order, std::uint64_t survivors, std::span<float> vector);
+  // What this round and those before it came to; `round` is filled in but for that.
+  Status FillRealised(const PublishOrder& order, store::RoundRecord& round);
   // Opens all sums, fills in what `published` and `sums` say of them and gives the next checkpoint.
   StatusOr<Bytes> NextCheckpoint(PublishOrder& order, PublishedRound& published,
                                  std::vector<round::OpenedSum>& sums);
@@ -70,6 +86,7 @@ class Publisher {
   platform::Executor& cores_;
   const Clock& clock_;
   const std::size_t keep_models_;
+  const std::string noise_key_file_;
 };
 
 // The record of an attempt as far as its report tells; also for failures.

@@ -43,6 +43,41 @@ StatusOr<double> CalibratedNoise(const v1::TaskSpec& task, const Plan& plan) {
   return noise;
 }
 
+// Settings whose noise the trainer adds in every step.
+Status PlanSteps(const v1::TaskSpec& task, const model::TrainingPlan& training, Plan& plan) {
+  plan.sampling_rate = training.sampling_rate;
+  plan.noise_multiplier = task.privacy().noise_multiplier();
+  if (plan.noise_multiplier == 0) {
+    TUTTI_ASSIGN(plan.noise_multiplier, CalibratedNoise(task, plan));
+  }
+  plan.event = dp::SubsampledGaussian{plan.sampling_rate, plan.noise_multiplier, plan.steps};
+  plan.model_event = plan.event;
+  return OkStatus();
+}
+
+// Settings whose noise is in the sum.
+Status PlanSum(const v1::TaskSpec& task, const secagg::RoundConfig& round, const History& history,
+               Plan& plan) {
+  StatusOr<privacy::Terms> terms = privacy::TermsOf(task, round);
+  if (!terms.ok()) return Forbidden("the job's noise does not work out: " + TextOf(terms.status()));
+  plan.sampling_rate = terms->sampling_rate;
+  plan.noise_multiplier = terms->noise_multiplier;
+  plan.event = EventOf(*terms, privacy::Observer::kCoordinator, terms->fewest_clients);
+  plan.model_event = EventOf(*terms, privacy::Observer::kModels, terms->fewest_clients);
+  if (plan.setting.noise == privacy::NoiseSource::kTree && history.rounds_of_job > 0) {
+    // The first round was charged for all that the tree allows.
+    if (history.rounds_of_job >= terms->planned_rounds && Guard("policy.tree_rounds")) {
+      return ResourceExhausted(
+          Join("POLICY: this device took part in ", history.rounds_of_job,
+               " rounds of this job, and its tree of noise covers planned_rounds = ",
+               terms->planned_rounds, " of one client"));
+    }
+    plan.model_event = dp::WithSteps(plan.model_event, 0);
+  }
+  plan.terms = *std::move(terms);
+  return OkStatus();
+}
+
 Status CheckNoise(const v1::PolicyConfig& policy, const Plan& plan, const DataFacts& data) {
   const bool enough = plan.noise_multiplier >= policy.min_noise_multiplier() &&
                       plan.noise_multiplier > 0 && std::isfinite(plan.noise_multiplier);
@@ -58,27 +93,60 @@ Status CheckNoise(const v1::PolicyConfig& policy, const Plan& plan, const DataFa
   return OkStatus();
 }
 
-// Fills the epsilons of `plan` and compares them with the owner's limits.
-Status ChargeAgainst(const v1::PolicyConfig& policy, const History& history, Plan& plan) {
+StatusOr<Epsilons> EpsilonsOf(std::span<const dp::Event> history, const dp::Event& event,
+                              double delta) {
   dp::Accountant spent;
-  for (const dp::SubsampledGaussian& event : history.events) TUTTI_TRY(spent.Add(event));
-  TUTTI_ASSIGN(const dp::SpentBudget before, spent.Spent(policy.delta()));
-  TUTTI_ASSIGN(const dp::SpentBudget after, spent.SpentWith(plan.event, policy.delta()));
-  TUTTI_ASSIGN(const dp::SpentBudget alone, dp::SpentEpsilon({&plan.event, 1}, policy.delta()));
-  plan.epsilon_before = before.epsilon;
-  plan.epsilon_after = after.epsilon;
-  plan.epsilon_round = alone.epsilon;
-  if (!plan.with_privacy) return OkStatus();
-  if (!(alone.epsilon <= policy.max_epsilon_round()) && Guard("policy.epsilon_round")) {
-    return Forbidden(Join("this round alone costs epsilon ", RoundedUp(alone.epsilon, 3),
+  for (const dp::Event& one : history) TUTTI_TRY(spent.Add(one));
+  TUTTI_ASSIGN(const dp::SpentBudget before, spent.Spent(delta));
+  TUTTI_ASSIGN(const dp::SpentBudget after, spent.SpentWith(event, delta));
+  TUTTI_ASSIGN(const dp::SpentBudget alone, dp::SpentEpsilon({&event, 1}, delta));
+  return Epsilons{before.epsilon, after.epsilon, alone.epsilon};
+}
+
+// Fills the epsilons of `plan`.
+Status Count(const History& history, Plan& plan) {
+  TUTTI_ASSIGN(plan.coordinator, EpsilonsOf(history.events, plan.event, plan.delta));
+  TUTTI_ASSIGN(plan.models, EpsilonsOf(history.model_events, plan.model_event, plan.delta));
+  return OkStatus();
+}
+
+// Steps of DP-SGD are separate releases: fewer of them than asked for may still fit.
+Status Shrink(const v1::PolicyConfig& policy, const History& history, Plan& plan) {
+  dp::Accountant spent;
+  for (const dp::Event& one : history.events) TUTTI_TRY(spent.Add(one));
+  dp::Accountant nothing;
+  TUTTI_ASSIGN(const std::uint64_t in_total,
+               spent.MaxSteps(plan.event, {policy.max_epsilon_total(), plan.delta}));
+  TUTTI_ASSIGN(const std::uint64_t in_round,
+               nothing.MaxSteps(plan.event, {policy.max_epsilon_round(), plan.delta}));
+  const std::uint64_t fitting = std::min(in_total, in_round);
+  if (fitting == 0 || fitting >= plan.steps) return OkStatus();
+  plan.steps_asked = plan.steps;
+  plan.steps = fitting;
+  plan.event = dp::WithSteps(plan.event, fitting);
+  plan.model_event = dp::WithSteps(plan.model_event, fitting);
+  return Count(history, plan);
+}
+
+// Compares the plan's epsilons with the owner's limits.
+Status ChargeAgainst(const v1::PolicyConfig& policy, const History& history, Plan& plan) {
+  TUTTI_TRY(Count(history, plan));
+  if (!plan.with_privacy()) return OkStatus();
+  if (plan.setting.noise_in_trainer()) TUTTI_TRY(Shrink(policy, history, plan));
+  const bool trusted = CoordinatorIsTrusted(policy);
+  const Epsilons& counted = trusted ? plan.models : plan.coordinator;
+  const std::string_view whom =
+      trusted ? " against whoever sees only the models" : " against the coordinator";
+  if (!(counted.round <= policy.max_epsilon_round()) && Guard("policy.epsilon_round")) {
+    return Forbidden(Join("this round alone costs epsilon ", RoundedUp(counted.round, 3), whom,
                           " at delta ", policy.delta(), ", max_epsilon_round is ",
                           policy.max_epsilon_round(), "; ", kWayOut));
   }
-  if (!(after.epsilon <= policy.max_epsilon_total()) && Guard("policy.epsilon_total")) {
-    return ResourceExhausted(Join("BUDGET_EXHAUSTED: max_epsilon_total is ",
-                                  policy.max_epsilon_total(), " at delta ", policy.delta(),
-                                  ", spent ", RoundedUp(before.epsilon, 3), ", with this round ",
-                                  RoundedUp(after.epsilon, 3), "; ", kWayOut));
+  if (!(counted.after <= policy.max_epsilon_total()) && Guard("policy.epsilon_total")) {
+    return ResourceExhausted(
+        Join("BUDGET_EXHAUSTED: max_epsilon_total is ", policy.max_epsilon_total(), " at delta ",
+             policy.delta(), ", spent", whom, " ", RoundedUp(counted.before, 3),
+             ", with this round ", RoundedUp(counted.after, 3), "; ", kWayOut));
   }
   return OkStatus();
 }
@@ -93,8 +161,8 @@ Status Screen(const v1::PolicyConfig& policy, const v1::TaskSpec& task,
   TUTTI_TRY(CheckRoundMatchesTask(task, round));
   TUTTI_TRY(CheckCohort(policy, round));
   TUTTI_TRY(CheckQuota(policy, rounds_last_day));
-  TUTTI_ASSIGN(const bool with_privacy, WithPrivacy(policy, task));
-  return with_privacy ? CheckClip(policy, task.privacy()) : OkStatus();
+  TUTTI_ASSIGN(const privacy::Setting setting, SettingAllowed(policy, task));
+  return setting.with_privacy() ? CheckClip(policy, task.privacy().clip_norm()) : OkStatus();
 }
 
 StatusOr<Plan> Decide(const v1::PolicyConfig& policy, const v1::TaskSpec& task,
@@ -104,21 +172,23 @@ StatusOr<Plan> Decide(const v1::PolicyConfig& policy, const v1::TaskSpec& task,
   TUTTI_TRY(CheckData(policy, data.examples));
   Plan plan;
   plan.delta = policy.delta();
-  TUTTI_ASSIGN(plan.with_privacy, WithPrivacy(policy, task));
+  TUTTI_ASSIGN(plan.setting, SettingAllowed(policy, task));
   TUTTI_ASSIGN(const model::TrainingPlan training,
-               TrainingOfRound(policy, task.training(), plan.with_privacy, data.examples));
+               TrainingOfRound(policy, task, plan.setting.clips_examples(), data.examples));
   plan.steps = training.steps;
-  if (plan.with_privacy) {
-    plan.sampling_rate = training.sampling_rate;
-    plan.noise_multiplier = task.privacy().noise_multiplier();
-    if (plan.noise_multiplier == 0) {
-      TUTTI_ASSIGN(plan.noise_multiplier, CalibratedNoise(task, plan));
-    }
+  if (plan.with_privacy()) {
+    TUTTI_TRY(plan.setting.noise_in_trainer() ? PlanSteps(task, training, plan)
+                                              : PlanSum(task, round, history, plan));
     TUTTI_TRY(CheckNoise(policy, plan, data));
-    plan.event = {plan.sampling_rate, plan.noise_multiplier, plan.steps};
   }
   TUTTI_TRY(ChargeAgainst(policy, history, plan));
   return plan;
+}
+
+bool CoordinatorIsTrusted(const v1::PolicyConfig& policy) {
+  return std::any_of(policy.noise().begin(), policy.noise().end(), [](const std::string& source) {
+    return source == "central" || source == "tree";
+  });
 }
 
 std::string CodeOf(const Status& refusal) {

@@ -4,12 +4,15 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/base/status.h"
 #include "common/dp/accountant.h"
+#include "common/privacy/setting.h"
+#include "common/privacy/terms.h"
 #include "common/secagg/config.h"
 #include "tutti/v1/config.pb.h"
 #include "tutti/v1/task.pb.h"
@@ -23,22 +26,41 @@ struct DataFacts {
 
 // What its ledger says of the data identity that would be used, and of the last day.
 struct History {
-  std::vector<dp::SubsampledGaussian> events;
-  std::uint64_t rounds_last_day = 0;  // all data identities
+  std::vector<dp::Event> events;        // of the job's unit, as the coordinator sees them
+  std::vector<dp::Event> model_events;  // as whoever sees only the models does
+  std::uint64_t rounds_of_job = 0;      // charged for this job of this coordinator
+  std::uint64_t rounds_last_day = 0;    // all data identities
+};
+
+// Epsilon of a history, with this round, and of this round alone, at the policy's delta.
+struct Epsilons {
+  double before = 0;
+  double after = 0;
+  double round = 0;
 };
 
 // What to train and what to charge before the update leaves.
 struct Plan {
-  bool with_privacy = false;     // per-example clipping and noise
-  double sampling_rate = 1;      // min(1, batch_size / examples); 1 without privacy
-  double noise_multiplier = 0;   // noise stddev / clip norm; 0 without privacy
-  std::uint64_t steps = 0;       // optimiser steps this round
-  dp::SubsampledGaussian event;  // the debit; steps = 0 without privacy
-  double delta = 0;              // the policy's; every epsilon here is at it
-  double epsilon_before = 0;     // of the history
-  double epsilon_after = 0;      // with this round
-  double epsilon_round = 0;      // of this round alone
+  privacy::Setting setting;
+  double sampling_rate = 1;  // of each example in a step; 1 without privacy and for whole clients
+  double noise_multiplier = 0;  // noise stddev / clip norm; 0 without privacy
+  std::uint64_t steps = 0;      // optimiser steps this round
+  // More steps than the budget allows were asked for and these are what is left. 0: as asked.
+  std::uint64_t steps_asked = 0;
+  dp::Event event;                      // the debit; steps = 0 without privacy
+  dp::Event model_event;                // the same against whoever sees only the models
+  std::optional<privacy::Terms> terms;  // settings with in_ring()
+  double delta = 0;                     // the policy's; every epsilon here is at it
+  Epsilons coordinator;
+  Epsilons models;
+
+  bool with_privacy() const { return setting.with_privacy(); }
 };
+
+// Whose view max_epsilon_total and max_epsilon_round speak of: the coordinator's, unless the owner
+// trusts it to add the noise (policy.toml: noise holds "central" or "tree"), when it is that of
+// whoever sees only the models.
+bool CoordinatorIsTrusted(const v1::PolicyConfig& policy);
 
 // OK when every rule of `policy` allows the round. Otherwise PermissionDenied, or ResourceExhausted
 // when it may be allowed another time; the text starts with a code word, ": ", and says which key,
@@ -55,6 +77,9 @@ StatusOr<Plan> Decide(const v1::PolicyConfig& policy, const v1::TaskSpec& task,
 // forbid does not make anyone read it. Same errors.
 Status Screen(const v1::PolicyConfig& policy, const v1::TaskSpec& task,
               const secagg::RoundConfig& round, std::uint64_t rounds_last_day);
+
+// The rule for a clip norm that is known only when the model has come (adaptive clipping).
+Status CheckClip(const v1::PolicyConfig& policy, double clip_norm);
 
 // The code word a refusal starts with, and the rest of its text. A status without one gives
 // "POLICY" and all its text.

@@ -112,10 +112,13 @@ Status CheckRoundMatchesTask(const v1::TaskSpec& task, const secagg::RoundConfig
   }
   if (Guard("policy.same_level"))
     TUTTI_TRY(Same("level", LevelName(round.level), Escaped(wanted.level(), 32)));
-  if (Guard("policy.same_values")) TUTTI_TRY(Same("values", round.values, task.values()));
+  // With noise in the sum the device works out range and padding itself (privacy::TermsOf).
+  const StatusOr<privacy::Setting> setting = privacy::SettingOf(task.privacy());
+  const bool plain = !setting.ok() || !setting->in_ring();
+  if (plain && Guard("policy.same_values")) TUTTI_TRY(Same("values", round.values, task.values()));
   if (Guard("policy.same_value_bits"))
     TUTTI_TRY(Same("value_bits", round.value_bits, wanted.value_bits()));
-  if (Guard("policy.same_value_clip"))
+  if (plain && Guard("policy.same_value_clip"))
     TUTTI_TRY(Same("value_clip", round.value_clip, wanted.value_clip()));
   if (Guard("policy.same_corrupt_fraction"))
     TUTTI_TRY(Same("corrupt_fraction", round.corrupt_fraction, wanted.corrupt_fraction()));
@@ -184,23 +187,35 @@ Status CheckData(const v1::PolicyConfig& policy, std::uint64_t examples) {
                                kMaxExamples, " are supported"));
 }
 
-StatusOr<bool> WithPrivacy(const v1::PolicyConfig& policy, const v1::TaskSpec& task) {
-  const std::string& unit = task.privacy().unit();
-  if (unit == "example") return true;
-  if (unit != "none" && Guard("policy.privacy_unit")) {
-    return Mismatch(
-        Join("the task has privacy.unit \"", Escaped(unit, 32), "\", expected example or none"));
+StatusOr<privacy::Setting> SettingAllowed(const v1::PolicyConfig& policy,
+                                          const v1::TaskSpec& task) {
+  if (task.privacy().unit().empty() && Guard("policy.privacy_unit")) {
+    return Mismatch("the task has no privacy.unit, expected none, example or client");
   }
-  if (!policy.allow_without_privacy() && Guard("policy.allow_without_privacy")) {
+  StatusOr<privacy::Setting> setting = privacy::SettingOf(task.privacy());
+  if (!setting.ok()) return Mismatch("the task's " + std::string(MessageOf(setting.status())));
+  if (!setting->with_privacy()) {
+    if (policy.allow_without_privacy() || !Guard("policy.allow_without_privacy")) return setting;
     return Forbidden("the job asks for privacy.unit = \"none\", allow_without_privacy is not set");
   }
-  return false;
+  static const std::vector<std::string> usual = {"local", "distributed"};
+  const auto& listed = policy.noise();
+  const std::string source = task.privacy().noise().empty() ? "local" : task.privacy().noise();
+  const bool allowed = listed.empty()
+                           ? std::find(usual.begin(), usual.end(), source) != usual.end()
+                           : std::find(listed.begin(), listed.end(), source) != listed.end();
+  if (!allowed && Guard("policy.noise_source")) {
+    return Forbidden(Join("the job's privacy.noise is \"", source,
+                          "\", which noise does not list; ", privacy::Assumption(*setting)));
+  }
+  return setting;
 }
 
 StatusOr<model::TrainingPlan> TrainingOfRound(const v1::PolicyConfig& policy,
-                                              const v1::TrainingSpec& training, bool with_privacy,
+                                              const v1::TaskSpec& task, bool sample_examples,
                                               std::uint64_t examples) {
-  StatusOr<model::TrainingPlan> plan = model::PlanOf(training, with_privacy, examples);
+  StatusOr<model::TrainingPlan> plan =
+      model::PlanOf(task.training(), sample_examples, examples, task.privacy().sampling_rate());
   if (!plan.ok()) return Mismatch("the task's " + TextOf(plan.status()));
   if (plan->steps > policy.max_local_steps() && Guard("policy.max_local_steps")) {
     return Forbidden(Join("the job asks for ", plan->steps, " local steps, max_local_steps is ",
@@ -209,11 +224,11 @@ StatusOr<model::TrainingPlan> TrainingOfRound(const v1::PolicyConfig& policy,
   return plan;
 }
 
-Status CheckClip(const v1::PolicyConfig& policy, const v1::PrivacySpec& privacy) {
-  const bool within = privacy.clip_norm() > 0 && privacy.clip_norm() <= policy.max_clip_norm();
+Status CheckClip(const v1::PolicyConfig& policy, double clip_norm) {
+  const bool within = clip_norm > 0 && clip_norm <= policy.max_clip_norm();
   if (within || !Guard("policy.max_clip_norm")) return OkStatus();
-  return Forbidden(Join("the job's clip_norm is ", privacy.clip_norm(), ", max_clip_norm is ",
-                        policy.max_clip_norm()));
+  return Forbidden(
+      Join("the job's clip_norm is ", clip_norm, ", max_clip_norm is ", policy.max_clip_norm()));
 }
 
 }  // namespace tutti::policy

@@ -7,6 +7,7 @@
 
 #include "common/base/status.h"
 #include "common/model/training_plan.h"
+#include "common/privacy/setting.h"
 #include "common/secagg/config.h"
 #include "tutti/v1/config.pb.h"
 #include "tutti/v1/task.pb.h"
@@ -28,13 +29,12 @@ Status CheckRoundMatchesTask(const v1::TaskSpec& task, const secagg::RoundConfig
 Status CheckCohort(const v1::PolicyConfig& policy, const secagg::RoundConfig& round);
 Status CheckQuota(const v1::PolicyConfig& policy, std::uint64_t rounds_last_day);
 Status CheckData(const v1::PolicyConfig& policy, std::uint64_t examples);
-// Whether the task trains with privacy, when the policy lets it.
-StatusOr<bool> WithPrivacy(const v1::PolicyConfig& policy, const v1::TaskSpec& task);
+// What the task's privacy settings are, when the policy lets them.
+StatusOr<privacy::Setting> SettingAllowed(const v1::PolicyConfig& policy, const v1::TaskSpec& task);
 // What the trainer will do with the task: the same function decides it there, so what is charged is
 // what is taken.
 StatusOr<model::TrainingPlan> TrainingOfRound(const v1::PolicyConfig& policy,
-                                              const v1::TrainingSpec& training, bool with_privacy,
+                                              const v1::TaskSpec& task, bool sample_examples,
                                               std::uint64_t examples);
-Status CheckClip(const v1::PolicyConfig& policy, const v1::PrivacySpec& privacy);
 
 }  // namespace tutti::policy

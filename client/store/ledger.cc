@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <limits>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -108,6 +110,28 @@ Status WriteAndSync(int fd, BytesView record, const std::string& path) {
   if (::fdatasync(fd) != 0) return platform::FileError(errno, "cannot sync", path);
   return OkStatus();
 }
+
+// Events in the order they came in, equal mechanisms merged.
+class EventList {
+ public:
+  void Add(dp::Event event) {
+    const std::uint64_t steps = dp::StepsOf(event);
+    const auto [place, is_new] = places_.try_emplace(dp::WithSteps(event, 1), events_.size());
+    if (!is_new) {
+      const std::uint64_t known = dp::StepsOf(events_[place->second]);
+      if (known <= std::numeric_limits<std::uint64_t>::max() - steps) {
+        events_[place->second] = dp::WithSteps(std::move(event), known + steps);
+        return;
+      }
+    }
+    events_.push_back(std::move(event));
+  }
+  std::vector<dp::Event> Take() { return std::move(events_); }
+
+ private:
+  std::map<dp::Event, std::size_t> places_;
+  std::vector<dp::Event> events_;
+};
 
 }  // namespace
 
@@ -264,24 +288,26 @@ StatusOr<Digest> Ledger::Append(v1::LedgerEntry entry) {
   return state_->Write(std::move(entry));
 }
 
-std::vector<dp::SubsampledGaussian> Ledger::Events(std::string_view data_identity) const {
-  std::vector<dp::SubsampledGaussian> events;
+SpentEvents Ledger::Events(std::string_view data_identity, std::string_view unit) const {
+  EventList coordinator;
+  EventList models;
   for (const v1::LedgerEntry& entry : state_->entries) {
     if (entry.data_identity() != data_identity) continue;
-    const std::optional<dp::SubsampledGaussian> event = ledger::ToSubsampledGaussian(entry.event());
-    if (!event.has_value()) continue;
-    bool merged = false;
-    for (dp::SubsampledGaussian& known : events) {
-      const bool same = known.sampling_rate == event->sampling_rate &&
-                        known.noise_multiplier == event->noise_multiplier;
-      if (!same || known.steps > std::numeric_limits<std::uint64_t>::max() - event->steps) continue;
-      known.steps += event->steps;
-      merged = true;
-      break;
-    }
-    if (!merged) events.push_back(*event);
+    std::optional<ledger::UnitEvents> events = ledger::EventsFor(entry, unit);
+    if (!events.has_value()) continue;
+    coordinator.Add(std::move(events->coordinator));
+    models.Add(std::move(events->models));
   }
-  return events;
+  return {coordinator.Take(), models.Take()};
+}
+
+std::uint64_t Ledger::RoundsOfJob(std::string_view data_identity, std::string_view coordinator,
+                                  std::string_view job) const {
+  return static_cast<std::uint64_t>(std::count_if(
+      state_->entries.begin(), state_->entries.end(), [&](const v1::LedgerEntry& entry) {
+        return entry.data_identity() == data_identity && entry.coordinator() == coordinator &&
+               entry.job() == job;
+      }));
 }
 
 std::uint64_t Ledger::ReleasesWithoutPrivacy(std::string_view data_identity) const {

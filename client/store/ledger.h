@@ -26,6 +26,12 @@ struct LedgerSettings {
   bool accept_reset = false;
 };
 
+// The same releases, as two observers see them.
+struct SpentEvents {
+  std::vector<dp::Event> coordinator;
+  std::vector<dp::Event> models;
+};
+
 class Ledger {
  public:
   // FailedPrecondition "LEDGER_LOCKED: ..." when another process has it, "LEDGER_MISSING: ..." when
@@ -45,9 +51,13 @@ class Ledger {
   // again (fsync is never tried twice: the kernel may have dropped the data and report success).
   StatusOr<Digest> Append(v1::LedgerEntry entry);
 
-  // Every accounted event on `data_identity`, oldest first; equal mechanisms are merged into one
-  // event. Releases without privacy are not in it (ReleasesWithoutPrivacy).
-  std::vector<dp::SubsampledGaussian> Events(std::string_view data_identity) const;
+  // Everything accounted on `data_identity` that says something about `unit` (ledger::EventsFor),
+  // oldest first; equal mechanisms are merged into one event. Releases without privacy are not in
+  // it (ReleasesWithoutPrivacy).
+  SpentEvents Events(std::string_view data_identity, std::string_view unit) const;
+  // Rounds charged for one job of one coordinator on `data_identity`.
+  std::uint64_t RoundsOfJob(std::string_view data_identity, std::string_view coordinator,
+                            std::string_view job) const;
   std::uint64_t ReleasesWithoutPrivacy(std::string_view data_identity) const;
   // True when the round `session` was charged already (a repeated charge of one session must not
   // debit twice).

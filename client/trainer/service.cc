@@ -207,6 +207,8 @@ StatusOr<v1::TrainReply> Service::Train(const v1::TrainRequest& request, int mem
   reply.set_cpu_seconds(stopwatch.CpuSeconds());
   reply.set_loss(result.loss);
   reply.set_gradient_method(result.method);
+  reply.set_norms_counted(result.counted);
+  reply.set_norms_below(result.counted - result.clipped);
   return reply;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/privacy/terms.h"
+
 namespace tutti::config {
 namespace {
 
@@ -11,7 +13,20 @@ constexpr std::uint32_t kExampleWeightBits = 16;
 
 }  // namespace
 
-secagg::RoundConfig RoundTemplate(const v1::JobConfig& job, std::uint64_t values) {
+v1::TaskSpec TaskOf(const v1::JobConfig& job, std::uint64_t values) {
+  v1::TaskSpec task;
+  task.set_job(job.name());
+  task.set_rounds(job.rounds());
+  *task.mutable_model() = job.model();
+  *task.mutable_training() = job.training();
+  *task.mutable_privacy() = job.privacy();
+  *task.mutable_secure_aggregation() = job.secure_aggregation();
+  task.set_values(values);
+  *task.mutable_robust() = job.robust();
+  return task;
+}
+
+StatusOr<secagg::RoundConfig> RoundTemplate(const v1::JobConfig& job, std::uint64_t values) {
   const v1::SecureAggregationSpec& spec = job.secure_aggregation();
   secagg::RoundConfig round;
   round.level =
@@ -30,7 +45,9 @@ secagg::RoundConfig RoundTemplate(const v1::JobConfig& job, std::uint64_t values
   round.dropout_fraction = spec.dropout_fraction();
   round.privacy_bits = spec.privacy_bits();
   round.liveness_bits = spec.liveness_bits();
-  return round;
+  TUTTI_ASSIGN(const privacy::Setting setting, privacy::SettingOf(job.privacy()));
+  if (!setting.in_ring()) return round;
+  return privacy::FitRing(TaskOf(job, values), std::move(round));
 }
 
 }  // namespace tutti::config

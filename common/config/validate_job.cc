@@ -7,6 +7,7 @@
 #include "common/config/rules.h"
 #include "common/config/validate.h"
 #include "common/model/architecture.h"
+#include "common/privacy/setting.h"
 #include "common/secagg/config.h"
 #include "common/secagg/graph.h"
 
@@ -76,12 +77,12 @@ void CheckPrivacy(const v1::JobConfig& job, Rules& rules) {
   const v1::PrivacySpec& privacy = job.privacy();
   const bool noise = privacy.noise_multiplier() > 0;
   const bool target = privacy.target_epsilon() > 0;
-  if (privacy.unit() == "example" && noise && target) {
+  if (privacy.unit() != "none" && noise && target) {
     rules.Add({"privacy.noise_multiplier", "privacy.target_epsilon", "privacy.unit"},
               "found beside target_epsilon; keep one: the noise gives the epsilon, or the epsilon "
               "the noise");
   }
-  if (privacy.unit() == "example" && !noise && !target) {
+  if (privacy.unit() != "none" && !noise && !target) {
     rules.Add({"privacy.target_epsilon", "privacy.noise_multiplier", "privacy.unit"},
               "found neither target_epsilon nor noise_multiplier; set one, or unit = \"none\" for "
               "training without privacy");
@@ -98,6 +99,36 @@ void CheckPrivacy(const v1::JobConfig& job, Rules& rules) {
     rules.Add({"privacy.planned_rounds", "rounds"},
               Join("found ", privacy.planned_rounds(), ", but the job has ", job.rounds(),
                    " rounds; lower it, or 0 for all of them"));
+  }
+}
+
+// Settings that only some kinds of privacy have.
+void CheckPrivacyKind(const v1::JobConfig& job, Rules& rules) {
+  const v1::PrivacySpec& privacy = job.privacy();
+  const StatusOr<privacy::Setting> setting = privacy::SettingOf(privacy);
+  if (!setting.ok()) return;  // reported already
+  if (privacy.target_quantile() > 0 && !setting->in_ring()) {
+    rules.Add({"privacy.target_quantile", "privacy.noise", "privacy.unit"},
+              "found where the noise is not in the sum; adaptive clipping needs unit = \"client\", "
+              "or noise other than \"local\"; remove it");
+  }
+  if (privacy.sampling_rate() > 0 && setting->unit != privacy::Unit::kExample) {
+    rules.Add({"privacy.sampling_rate", "privacy.unit"},
+              Join("found with unit = \"", NameOf(setting->unit),
+                   "\"; only examples are sampled, remove it"));
+  }
+  if (setting->unit == privacy::Unit::kNone && setting->noise != privacy::NoiseSource::kLocal) {
+    rules.Add({"privacy.noise", "privacy.unit"},
+              "found with unit = \"none\"; remove it, or choose what is protected");
+  }
+  if (setting->in_ring() && job.robust().max_update_norm() > 0) {
+    rules.Add({"robust.max_update_norm", "privacy.unit", "privacy.noise"},
+              "found with noise in the sum, which would break it; clients' updates are clipped to "
+              "privacy.clip_norm there, remove it");
+  }
+  if (setting->noise_by_coordinator() && job.robust().groups() > 1) {
+    rules.Add({"robust.groups", "privacy.noise"},
+              "found with noise of the coordinator, which is added to one sum; use groups = 1");
   }
 }
 
@@ -154,10 +185,19 @@ void CheckRobust(const v1::JobConfig& job, Rules& rules) {
 // What the protocol itself would refuse when the job is submitted.
 void CheckRounds(const v1::JobConfig& job, Rules& rules) {
   const auto layout = model::LayoutOf(job.model());
-  if (!layout.ok() || !rules.Sound({"name", "model", "secure_aggregation", "cohort", "robust"})) {
+  if (!layout.ok() || !rules.Sound({"name", "model", "training", "privacy", "secure_aggregation",
+                                    "cohort", "robust"})) {
     return;  // reported already
   }
-  secagg::RoundConfig round = RoundTemplate(job, layout->values);
+  StatusOr<secagg::RoundConfig> fitted = RoundTemplate(job, layout->values);
+  if (!fitted.ok()) {
+    rules.Add({"privacy.noise", "privacy.noise_multiplier", "privacy.target_epsilon",
+               "privacy.sampling_rate", "secure_aggregation.value_bits",
+               "secure_aggregation.value_clip", "cohort.min_clients", "training.local_steps"},
+              std::string(MessageOf(fitted.status())));
+    return;
+  }
+  secagg::RoundConfig round = *std::move(fitted);
   round.round = 1;
   round.attempt = 1;
   if (round.values > secagg::kMaxValues) {
@@ -191,6 +231,7 @@ void Validate(const v1::JobConfig& config, LoadResult& result) {
   CheckModel(config.model(), rules);
   CheckTraining(config.training(), rules);
   CheckPrivacy(config, rules);
+  CheckPrivacyKind(config, rules);
   CheckCohort(config, rules);
   CheckSecureAggregation(config, rules);
   CheckRobust(config, rules);

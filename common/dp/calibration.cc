@@ -32,6 +32,15 @@ Status CheckTarget(const Budget& target) {
   return CheckDelta(target.delta);
 }
 
+// kMaxNoiseMultiplier in steps of kNoiseGrid.
+constexpr std::uint64_t kMostNoise = 100'000'000;
+
+Status TooMuchNoise(const Budget& target) {
+  return OutOfRange(Join("epsilon ", target.epsilon, " at delta ", target.delta,
+                         " needs a noise multiplier above ", kMaxNoiseMultiplier,
+                         "; raise the target, or take fewer steps or smaller batches"));
+}
+
 Status CheckSteps(std::uint64_t steps, const char* what) {
   if (steps > 0) return OkStatus();
   return InvalidArgument(Join(what, " for 0 steps was asked for, expected at least 1"));
@@ -49,29 +58,38 @@ StatusOr<double> CostOf(const SubsampledGaussian& event, double delta, Method me
   return spent.epsilon;
 }
 
+StatusOr<double> CalibrateNoiseBy(const std::function<StatusOr<double>(double)>& epsilon_of,
+                                  const Budget& target) {
+  TUTTI_TRY(CheckTarget(target));
+  const Cost cost = [&](std::uint64_t grid_units) {
+    return epsilon_of(static_cast<double>(grid_units) * kNoiseGrid);
+  };
+  TUTTI_ASSIGN(const double least, cost(kMostNoise));
+  if (!(least <= target.epsilon)) return TooMuchNoise(target);
+  TUTTI_ASSIGN(const std::uint64_t units, Smallest(cost, target.epsilon, 0, kMostNoise));
+  return static_cast<double>(units) * kNoiseGrid;
+}
+
 StatusOr<double> CalibrateNoise(const Budget& target, double sampling_rate, std::uint64_t steps,
                                 Method method) {
   TUTTI_TRY(CheckTarget(target));
   TUTTI_TRY(CheckSteps(steps, "noise"));
-  const Cost cost = [&](std::uint64_t grid_units) {
-    const double noise = static_cast<double>(grid_units) * kNoiseGrid;
+  const auto epsilon_of = [&](double noise) {
     return CostOf({sampling_rate, noise, steps}, target.delta, method);
   };
-  auto enough = static_cast<std::uint64_t>(std::llround(kMaxNoiseMultiplier / kNoiseGrid));
-  std::uint64_t failing = 0;  // no noise at all
-  if (method == Method::kPld) {
-    // What RDP calls enough is enough, and not much too much.
-    const StatusOr<double> by_rdp = CalibrateNoise(target, sampling_rate, steps, Method::kRdp);
-    if (by_rdp.status().code() == StatusCode::kInvalidArgument) return by_rdp.status();
-    if (by_rdp.ok()) enough = static_cast<std::uint64_t>(std::llround(*by_rdp / kNoiseGrid));
-  }
+  if (method == Method::kRdp) return CalibrateNoiseBy(epsilon_of, target);
+  const Cost cost = [&](std::uint64_t grid_units) {
+    return epsilon_of(static_cast<double>(grid_units) * kNoiseGrid);
+  };
+  // What RDP calls enough is enough, and not much too much.
+  std::uint64_t enough = kMostNoise;
+  const StatusOr<double> by_rdp = CalibrateNoise(target, sampling_rate, steps, Method::kRdp);
+  if (by_rdp.status().code() == StatusCode::kInvalidArgument) return by_rdp.status();
+  if (by_rdp.ok()) enough = static_cast<std::uint64_t>(std::llround(*by_rdp / kNoiseGrid));
   TUTTI_ASSIGN(const double least, cost(enough));
-  if (least > target.epsilon) {
-    return OutOfRange(Join("epsilon ", target.epsilon, " at delta ", target.delta, " over ", steps,
-                           " steps needs a noise multiplier above ", kMaxNoiseMultiplier,
-                           "; raise the target, or take fewer steps or smaller batches"));
-  }
-  while (method == Method::kPld && enough > 1) {  // tiny noise is slow to convolve: come from above
+  if (least > target.epsilon) return TooMuchNoise(target);
+  std::uint64_t failing = 0;  // no noise at all
+  while (enough > 1) {        // tiny noise is slow to convolve: come from above
     const std::uint64_t less = enough - enough / 5 - 1;
     TUTTI_ASSIGN(const double epsilon, cost(less));
     if (epsilon > target.epsilon) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 
 #include "common/dp/accountant.h"
@@ -30,6 +31,11 @@ StatusOr<double> CostOf(const SubsampledGaussian& event, double delta, Method me
 // ms by RDP, a second by PLD.
 StatusOr<double> CalibrateNoise(const Budget& target, double sampling_rate, std::uint64_t steps,
                                 Method method = Method::kRdp);
+
+// The smallest multiple of kNoiseGrid whose cost by `epsilon_of` is at most the target's epsilon;
+// `epsilon_of` does not grow with the noise. About 27 calls. Errors of `epsilon_of` are passed on.
+StatusOr<double> CalibrateNoiseBy(const std::function<StatusOr<double>(double)>& epsilon_of,
+                                  const Budget& target);
 
 // The largest number of steps of this rate and noise that fit, at most kMaxCalibratedSteps; 0 when
 // not even one does.

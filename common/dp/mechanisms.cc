@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 #include <iterator>
+#include <type_traits>
 #include <utility>
 
 #include "common/base/text.h"
@@ -146,6 +147,35 @@ std::uint64_t StepsOf(const Event& event) {
 Event WithSteps(Event event, std::uint64_t steps) {
   std::visit([&](auto& mechanism) { mechanism.steps = steps; }, event);
   return event;
+}
+
+Event AsExampleEvent(Event client_event) {
+  struct Twice {
+    void operator()(SubsampledGaussian& event) const { event.noise_multiplier /= 2; }
+    void operator()(TreeAggregation& event) const { event.noise_multiplier /= 2; }
+    void operator()(Skellam& event) const {
+      event.l1_sensitivity *= 2;
+      event.l2_sensitivity *= 2;
+    }
+    void operator()(DistributedDiscreteGaussian& event) const {
+      event.l1_sensitivity *= 2;
+      event.l2_sensitivity *= 2;
+    }
+    void operator()(UnknownRelease&) const {}
+  };
+  const std::uint64_t steps = StepsOf(client_event);
+  const bool known = std::visit(
+      [](auto& event) {
+        if constexpr (std::is_invocable_v<Twice, decltype(event)>) {
+          Twice{}(event);
+          return true;
+        } else {
+          return false;
+        }
+      },
+      client_event);
+  if (known) return client_event;
+  return UnknownRelease{.name = "an event that is not a client's", .steps = steps};
 }
 
 std::string NameOf(const Event& event) {

@@ -174,7 +174,7 @@ StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& 
         Join("training.loss is \"", Escaped(training.loss(), 40), "\", expected cross_entropy"));
   }
   TUTTI_ASSIGN(const model::TrainingPlan plan,
-               model::PlanOf(training, with_privacy, data.labels.size()));
+               model::PlanOf(training, with_privacy, data.labels.size(), privacy.sampling_rate()));
   std::optional<noise::NoisePlan> noise_plan;
   if (with_privacy) {
     TUTTI_ASSIGN(noise_plan,
@@ -201,6 +201,8 @@ StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& 
                      .noise_multiplier = with_privacy ? privacy.noise_multiplier() : 0,
                      .method = method};
   const Totals& totals = trainer.totals();
+  result.counted = totals.counted;
+  result.clipped = totals.clipped;
   if (totals.counted > 0) {
     result.loss = totals.loss_sum / static_cast<double>(totals.counted);
     result.clipped_fraction =

@@ -27,6 +27,8 @@ struct TrainResult {
   double loss =
       0;  // mean over the examples seen; without noise: must stay on the device with privacy
   double clipped_fraction = 0;  // of the examples seen; the same holds
+  std::uint64_t counted = 0;    // examples in all batches; the same holds
+  std::uint64_t clipped = 0;    // of those, whose gradient was longer than the clip norm
   float max_abs_update = 0;     // largest absolute value of the update
   std::string method;           // "plain" or as Network::GradientMethod
 };

@@ -1,6 +1,7 @@
 #include "common/ledger/ledger.h"
 
 #include <algorithm>
+#include <variant>
 
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
@@ -116,21 +117,78 @@ Verified Verify(BytesView bytes) {
   return verdict;
 }
 
-v1::MechanismEvent ToMechanismEvent(const dp::SubsampledGaussian& event) {
+v1::MechanismEvent ToMechanismEvent(const dp::Event& event) {
   v1::MechanismEvent message;
-  message.set_mechanism(std::string(kDpSgd));
-  message.set_sampling_rate(event.sampling_rate);
-  message.set_noise_multiplier(event.noise_multiplier);
-  message.set_steps(event.steps);
+  message.set_mechanism(std::holds_alternative<dp::SubsampledGaussian>(event) ? std::string(kDpSgd)
+                                                                              : dp::NameOf(event));
+  message.set_steps(dp::StepsOf(event));
+  std::visit(
+      [&](const auto& mechanism) {
+        if constexpr (requires { mechanism.sampling_rate; })
+          message.set_sampling_rate(mechanism.sampling_rate);
+        if constexpr (requires { mechanism.noise_multiplier; })
+          message.set_noise_multiplier(mechanism.noise_multiplier);
+        if constexpr (requires { mechanism.share_sigma; }) {
+          message.set_share_sigma(mechanism.share_sigma);
+          message.set_shares(mechanism.shares);
+          message.set_values(mechanism.values);
+        }
+        if constexpr (requires { mechanism.l1_sensitivity; }) {
+          message.set_l1_sensitivity(mechanism.l1_sensitivity);
+          message.set_l2_sensitivity(mechanism.l2_sensitivity);
+        }
+        if constexpr (requires { mechanism.variance; }) message.set_variance(mechanism.variance);
+        if constexpr (requires { mechanism.leaves; }) message.set_leaves(mechanism.leaves);
+      },
+      event);
   return message;
 }
 
-std::optional<dp::SubsampledGaussian> ToSubsampledGaussian(const v1::MechanismEvent& event) {
-  if (event.mechanism() == kNoMechanism) return std::nullopt;
-  const dp::SubsampledGaussian gaussian{event.sampling_rate(), event.noise_multiplier(),
-                                        event.steps()};
-  if (event.mechanism() != kDpSgd || !dp::CheckEvent(gaussian).ok()) return dp::kUnboundedRelease;
-  return gaussian;
+std::optional<dp::Event> ToEvent(const v1::MechanismEvent& event) {
+  const std::string& name = event.mechanism();
+  if (name == kNoMechanism) return std::nullopt;
+  const dp::Event unknown{
+      dp::UnknownRelease{.name = name, .steps = std::max<std::uint64_t>(event.steps(), 1)}};
+  dp::Event known = unknown;
+  if (name == kDpSgd) {
+    known = dp::SubsampledGaussian{event.sampling_rate(), event.noise_multiplier(), event.steps()};
+  } else if (name == dp::NameOf(dp::DistributedDiscreteGaussian{})) {
+    known = dp::DistributedDiscreteGaussian{.share_sigma = event.share_sigma(),
+                                            .shares = event.shares(),
+                                            .l1_sensitivity = event.l1_sensitivity(),
+                                            .l2_sensitivity = event.l2_sensitivity(),
+                                            .values = event.values(),
+                                            .sampling_rate = event.sampling_rate(),
+                                            .steps = event.steps()};
+  } else if (name == dp::NameOf(dp::Skellam{})) {
+    known = dp::Skellam{.variance = event.variance(),
+                        .l1_sensitivity = event.l1_sensitivity(),
+                        .l2_sensitivity = event.l2_sensitivity(),
+                        .sampling_rate = event.sampling_rate(),
+                        .steps = event.steps()};
+  } else if (name == dp::NameOf(dp::TreeAggregation{})) {
+    known = dp::TreeAggregation{.noise_multiplier = event.noise_multiplier(),
+                                .leaves = event.leaves(),
+                                .steps = event.steps()};
+  }
+  return dp::CheckEvent(known).ok() ? known : unknown;
+}
+
+std::optional<UnitEvents> EventsFor(const v1::LedgerEntry& entry, std::string_view unit) {
+  const bool of_client = entry.unit() == "client";
+  if (unit == "client" && !of_client) return std::nullopt;
+  const std::optional<dp::Event> coordinator = ToEvent(entry.event());
+  if (!coordinator) return std::nullopt;
+  UnitEvents events{*coordinator, *coordinator};
+  if (entry.has_model_event()) {
+    const std::optional<dp::Event> models = ToEvent(entry.model_event());
+    events.models = models ? *models : dp::UnknownRelease{.name = "none", .steps = 1};
+  }
+  if (of_client && unit != "client") {
+    events.coordinator = dp::AsExampleEvent(std::move(events.coordinator));
+    events.models = dp::AsExampleEvent(std::move(events.models));
+  }
+  return events;
 }
 
 }  // namespace tutti::ledger

@@ -57,8 +57,18 @@ struct Verified {
 Verified Verify(BytesView bytes);
 
 // MechanismEvent and the accountant's event. A mechanism this version does not know, or one with
-// impossible numbers, becomes dp::kUnboundedRelease: never skipped. kNoMechanism gives nothing.
-v1::MechanismEvent ToMechanismEvent(const dp::SubsampledGaussian& event);
-std::optional<dp::SubsampledGaussian> ToSubsampledGaussian(const v1::MechanismEvent& event);
+// impossible numbers, becomes a dp::UnknownRelease: never skipped. kNoMechanism gives nothing.
+v1::MechanismEvent ToMechanismEvent(const dp::Event& event);
+std::optional<dp::Event> ToEvent(const v1::MechanismEvent& event);
+
+// What an entry costs one unit ("example" or "client") against the coordinator and against whoever
+// sees only the models; nothing when it says nothing about that unit. For examples a client's event
+// counts too, as one of twice the sensitivity. The other way round an example's event says nothing
+// about a client.
+struct UnitEvents {
+  dp::Event coordinator;
+  dp::Event models;
+};
+std::optional<UnitEvents> EventsFor(const v1::LedgerEntry& entry, std::string_view unit);
 
 }  // namespace tutti::ledger

@@ -18,10 +18,11 @@ struct TrainingPlan {
   bool operator==(const TrainingPlan&) const = default;
 };
 
-// With privacy an epoch is ceil(examples / batch_size) steps of sampling rate min(1, batch_size /
-// examples). InvalidArgument when not exactly one of local_steps and local_epochs is set or
-// batch_size is 0; FailedPrecondition when there are no examples.
-StatusOr<TrainingPlan> PlanOf(const v1::TrainingSpec& training, bool with_privacy,
-                              std::uint64_t examples);
+// With `sample_examples` (per-example privacy) an epoch is ceil(1 / rate) steps of `sampling_rate`;
+// 0 stands for min(1, batch_size / examples). InvalidArgument when not exactly one of local_steps
+// and local_epochs is set, batch_size is 0, or the rate is none; FailedPrecondition when there are
+// no examples.
+StatusOr<TrainingPlan> PlanOf(const v1::TrainingSpec& training, bool sample_examples,
+                              std::uint64_t examples, double sampling_rate = 0);
 
 }  // namespace tutti::model

@@ -34,9 +34,10 @@ struct LedgerHead {
 // What a client tells of its ledger, for the operator's reports; the coordinator never decides by
 // it.
 struct BudgetReport {
-  double epsilon_spent = 0;
+  double epsilon_spent = 0;  // against the coordinator
   double epsilon_budget = 0;
   double delta = 0;
+  double epsilon_models = 0;  // against whoever sees only the models
   std::optional<LedgerHead> ledger{};  // nothing: not told
   bool operator==(const BudgetReport&) const = default;
 };

@@ -87,6 +87,7 @@ StatusOr<protocol::BudgetReport> BudgetFrom(const Message& message) {
   protocol::BudgetReport budget;
   TUTTI_ASSIGN(budget.epsilon_spent, NonNegative(message.epsilon_spent(), "epsilon spent"));
   TUTTI_ASSIGN(budget.epsilon_budget, NonNegative(message.epsilon_budget(), "epsilon budget"));
+  TUTTI_ASSIGN(budget.epsilon_models, NonNegative(message.epsilon_models(), "epsilon models"));
   return budget;
 }
 
@@ -298,6 +299,7 @@ void ToProto(const protocol::UnmaskRequest& request, v1::UnmaskRequest* out) {
   ToProto(request.unmask, out->mutable_unmask());
   out->set_epsilon_spent(request.budget.epsilon_spent);
   out->set_epsilon_budget(request.budget.epsilon_budget);
+  out->set_epsilon_models(request.budget.epsilon_models);
   out->set_delta(request.budget.delta);
   FillLedger(request.budget, out);
 }
@@ -317,6 +319,7 @@ void ToProto(const protocol::DeclineRequest& request, v1::DeclineRequest* out) {
   out->set_reason(ShortText(request.reason, kMaxReasonBytes));
   out->set_epsilon_spent(request.budget.epsilon_spent);
   out->set_epsilon_budget(request.budget.epsilon_budget);
+  out->set_epsilon_models(request.budget.epsilon_models);
 }
 StatusOr<protocol::DeclineRequest> FromProto(const v1::DeclineRequest& request) {
   protocol::DeclineRequest value;
@@ -363,6 +366,7 @@ StatusOr<protocol::UploadHeader> HeaderFromProto(const v1::UploadChunk& first_ch
 void ToProto(const protocol::BudgetReport& budget, v1::AttachRequest* out) {
   out->set_epsilon_spent(budget.epsilon_spent);
   out->set_epsilon_budget(budget.epsilon_budget);
+  out->set_epsilon_models(budget.epsilon_models);
   FillLedger(budget, out);
 }
 StatusOr<protocol::BudgetReport> BudgetFromProto(const v1::AttachRequest& request) {

@@ -30,6 +30,9 @@ void ToProto(const store::RoundRecord& round, v1::RoundInfo* out) {
   out->set_accuracy(round.accuracy);
   out->set_loss(round.loss);
   out->set_max_epsilon(round.max_epsilon);
+  out->set_max_epsilon_models(round.max_epsilon_models);
+  out->set_realised_epsilon(round.realised_epsilon);
+  out->set_realised_epsilon_models(round.realised_epsilon_models);
   out->set_delta(round.delta);
   out->set_privacy_unit(round.privacy_unit);
   out->set_mechanism(round.mechanism);

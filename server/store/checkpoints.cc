@@ -1,5 +1,6 @@
 #include "server/store/checkpoints.h"
 
+#include <cmath>
 #include <set>
 
 #include "common/base/text.h"
@@ -27,6 +28,11 @@ std::string Quoted(std::string_view text) {
     quoted += c;
   }
   return quoted + '"';
+}
+
+// Infinity is no number in JSON, and a negative one stands for unknown.
+std::string Realised(double epsilon) {
+  return epsilon >= 0 && std::isfinite(epsilon) ? RoundedUp(epsilon, 6) : "null";
 }
 
 }  // namespace
@@ -106,7 +112,11 @@ std::string ManifestJson(const ModelRecord& model, const RoundRecord& round,
         ",\"clients\":", round.survivors, ",\"sum_sha256\":\"", ToHex(round.sum_sha256),
         "\",\"privacy\":{\"unit\":", Quoted(round.privacy_unit),
         ",\"mechanism\":", Quoted(round.mechanism), ",\"accountant\":", Quoted(round.accountant),
-        ",\"largest_epsilon\":", RoundedUp(round.max_epsilon, 6), ",\"delta\":", round.delta, "}");
+        ",\"largest_epsilon\":", RoundedUp(round.max_epsilon, 6),
+        ",\"largest_epsilon_models\":", RoundedUp(round.max_epsilon_models, 6),
+        ",\"realised_epsilon\":", Realised(round.realised_epsilon),
+        ",\"realised_epsilon_models\":", Realised(round.realised_epsilon_models),
+        ",\"delta\":", round.delta, "}");
   }
   if (!task_json.empty()) {
     json += Join(",\"task\":", task_json);

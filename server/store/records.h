@@ -84,7 +84,15 @@ struct RoundRecord {
   std::uint64_t bytes_down = 0;
   double accuracy = -1;
   double loss = 0;
+  // The largest that a client in the sum reported, over all its jobs on that data: against the
+  // coordinator, and against whoever sees only the models (1e9: nothing is promised).
   double max_epsilon = 0;
+  double max_epsilon_models = 0;
+  // This job so far, from the clients that really were in its sums; negative: only the clients know
+  // (noise = "local" with unit = "example", where it is what they report).
+  double realised_epsilon = -1;
+  double realised_epsilon_models = -1;
+  std::uint32_t smallest_sum = 0;  // clients in the smallest sum of the result
   double delta = 0;
   std::string privacy_unit;
   std::string mechanism;

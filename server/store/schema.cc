@@ -9,7 +9,7 @@ namespace tutti::store {
 namespace {
 
 // Times are seconds since 1970 UTC; hashes are 32-byte blobs; lists of text are lines.
-constexpr std::array<std::string_view, 4> kMigrations = {R"sql(
+constexpr std::array<std::string_view, 5> kMigrations = {R"sql(
 CREATE TABLE clients(
   name TEXT PRIMARY KEY,
   role TEXT NOT NULL,
@@ -114,6 +114,13 @@ CREATE TABLE spoiled_sums(
   sequence INTEGER PRIMARY KEY,
   session BLOB NOT NULL UNIQUE
 ) STRICT;
+)sql",
+                                                         R"sql(
+ALTER TABLE rounds ADD COLUMN max_epsilon_models REAL NOT NULL DEFAULT 0;
+ALTER TABLE rounds ADD COLUMN realised_epsilon REAL NOT NULL DEFAULT -1;
+ALTER TABLE rounds ADD COLUMN realised_epsilon_models REAL NOT NULL DEFAULT -1;
+ALTER TABLE rounds ADD COLUMN smallest_sum INTEGER NOT NULL DEFAULT 0;
+UPDATE rounds SET max_epsilon_models = max_epsilon;
 )sql"};
 
 Status QuickCheck(Database& database, const std::string& path) {

@@ -22,7 +22,7 @@ constexpr const char* kRoundsSql =
     "bytes_down, max_epsilon, delta, privacy_unit, mechanism, accountant, model_sha256, "
     "sum_sha256, "
     "finished_at, refusals, failures, coalesce(e.accuracy, -1), coalesce(e.loss, 0), r.groups, "
-    "groups_left_out "
+    "groups_left_out, max_epsilon_models, realised_epsilon, realised_epsilon_models, smallest_sum "
     "FROM rounds r LEFT JOIN (SELECT round, sum(accuracy * examples) / sum(examples) AS accuracy, "
     "sum(loss * examples) / sum(examples) AS loss FROM evaluations WHERE job = ?1 AND examples > 0 "
     "GROUP BY round) e ON e.round = r.round WHERE job = ?1 AND published ORDER BY r.round";
@@ -45,6 +45,10 @@ RoundRecord RoundFrom(const Row& row, const std::string& job) {
           .accuracy = row.Real(20),
           .loss = row.Real(21),
           .max_epsilon = row.Real(10),
+          .max_epsilon_models = row.Real(24),
+          .realised_epsilon = row.Real(25),
+          .realised_epsilon_models = row.Real(26),
+          .smallest_sum = static_cast<std::uint32_t>(row.Unsigned(27)),
           .delta = row.Real(11),
           .privacy_unit = row.Text(12),
           .mechanism = row.Text(13),
@@ -86,15 +90,17 @@ Status SqliteStore::PutRound(const RoundRecord& round) {
       "INSERT OR REPLACE INTO rounds(job, round, attempt, session, published, reason, invited, "
       "survivors, declined, seconds, bytes_up, bytes_down, max_epsilon, delta, privacy_unit, "
       "mechanism, accountant, model_sha256, sum_sha256, finished_at, refusals, failures, "
-      "groups, groups_left_out) "
+      "groups, groups_left_out, max_epsilon_models, realised_epsilon, realised_epsilon_models, "
+      "smallest_sum) "
       "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "
-      "?19, ?20, ?21, ?22, ?23, ?24)",
+      "?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)",
       round.job, round.round, round.attempt, BytesView(round.session), round.published,
       round.reason, round.invited, round.survivors, round.declined, round.seconds, round.bytes_up,
       round.bytes_down, round.max_epsilon, round.delta, round.privacy_unit, round.mechanism,
       round.accountant, BytesView(round.model_sha256), BytesView(round.sum_sha256),
       round.finished_at, JoinWith(round.refusals, "\n"), round.failures, round.groups,
-      round.groups_left_out);
+      round.groups_left_out, round.max_epsilon_models, round.realised_epsilon,
+      round.realised_epsilon_models, round.smallest_sum);
 }
 
 Status SqliteStore::CountDropouts(std::span<const std::string> dropouts) {

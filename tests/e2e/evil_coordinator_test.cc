@@ -37,7 +37,7 @@ constexpr const char* kOpen =
     "max_clip_norm = 1000000.0\n";
 constexpr const char* kOnceADay = "max_epsilon_total = 1000.0\nmax_rounds_per_day = 1\n";
 // One round fits, two do not.
-constexpr const char* kThrifty = "max_epsilon_total = 2.3\n";
+constexpr const char* kThrifty = "max_epsilon_total = 2.2\n";
 constexpr const char* kStubborn = "max_epsilon_total = 1000.0\nmin_corrupt_fraction = 0.2\n";
 
 struct Victim {

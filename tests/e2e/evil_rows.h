@@ -40,7 +40,7 @@ inline constexpr Row kRows[] = {
      "policy.min_corrupt_fraction"},
     {"once-a-day", "another-round", "POLICY", "max_rounds_per_day is 1",
      "policy.max_rounds_per_day"},
-    {"thrifty", "another-round", "BUDGET_EXHAUSTED", "max_epsilon_total is 2.3",
+    {"thrifty", "another-round", "BUDGET_EXHAUSTED", "max_epsilon_total is 2.2",
      "policy.epsilon_total"},
     // ---- a round that is not its task's
     {"strict", "weaker-threshold", "CONFIG_MISMATCH", "corrupt_fraction",

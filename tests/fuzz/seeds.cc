@@ -75,7 +75,7 @@ void AddLedgers(Seeds& seeds) {
     entry.set_unit("example");
     entry.set_job("digits");
     entry.set_round(i + 1);
-    *entry.mutable_event() = ledger::ToMechanismEvent({0.01, 1.1, 20});
+    *entry.mutable_event() = ledger::ToMechanismEvent(dp::SubsampledGaussian{0.01, 1.1, 20});
     const Bytes record = *ledger::EncodeRecord(entry);
     previous = ledger::HashOfRecord(record);
     records.Raw(record);

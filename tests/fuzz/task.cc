@@ -66,8 +66,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const StatusOr<policy::Plan> plan =
       policy::Decide(fuzz::OwnersPolicy(), task, fuzz::RoundOf(task), {7500}, {});
   if (plan.ok()) {
-    fuzz::Expect(plan->with_privacy, "a policy that forbids training without privacy is kept");
-    fuzz::Expect(plan->epsilon_after > 0 && plan->epsilon_after <= fuzz::kBudget,
+    fuzz::Expect(plan->with_privacy(), "a policy that forbids training without privacy is kept");
+    fuzz::Expect(plan->coordinator.after > 0 && plan->coordinator.after <= fuzz::kBudget,
                  "a plan stays within the budget");
     fuzz::Expect(plan->noise_multiplier >= 0.3 && std::isfinite(plan->noise_multiplier),
                  "a plan has the noise the owner asks for");

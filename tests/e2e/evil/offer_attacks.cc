@@ -51,8 +51,7 @@ constexpr Attack kAttacks[] = {
     {"wide-clip", Step::kOffer, [](Draft& d) { d.task.mutable_privacy()->set_clip_norm(1e6); }},
     {"no-clip", Step::kOffer, [](Draft& d) { d.task.mutable_privacy()->set_clip_norm(0); }},
     {"no-privacy", Step::kOffer, [](Draft& d) { d.task.mutable_privacy()->set_unit("none"); }},
-    {"unknown-privacy", Step::kOffer,
-     [](Draft& d) { d.task.mutable_privacy()->set_unit("client"); }},
+    {"unknown-privacy", Step::kOffer, [](Draft& d) { d.task.mutable_privacy()->clear_unit(); }},
     {"costly-round", Step::kOffer,
      [](Draft& d) {
        d.task.mutable_training()->set_local_steps(40);

@@ -52,19 +52,22 @@ v1::TrainReply Reply(double rate, double noise, std::uint64_t steps) {
 
 TEST_CASE("a round costs its plan, or more when more was done, never less", "[client]") {
   policy::Plan plan;
-  plan.with_privacy = true;
+  plan.sampling_rate = kEvent.sampling_rate;
+  plan.noise_multiplier = kEvent.noise_multiplier;
+  plan.steps = kEvent.steps;
   plan.event = kEvent;
-  REQUIRE(CostOf(plan, Reply(0.1, 1.0, 100)).event == kEvent);
+  plan.model_event = kEvent;
+  REQUIRE(CostOf(plan, Reply(0.1, 1.0, 100)).event == dp::Event(kEvent));
   REQUIRE_FALSE(CostOf(plan, Reply(0.1, 1.0, 100)).above_plan);
   const Cost less = CostOf(plan, Reply(0.05, 2.0, 10));
-  REQUIRE(less.event == kEvent);
+  REQUIRE(less.event == dp::Event(kEvent));
   REQUIRE_FALSE(less.above_plan);
   const Cost more = CostOf(plan, Reply(0.2, 0.5, 200));
-  REQUIRE(more.event == dp::SubsampledGaussian{0.2, 0.5, 200});
+  REQUIRE(more.event == dp::Event(dp::SubsampledGaussian{0.2, 0.5, 200}));
   REQUIRE(more.above_plan);
-  REQUIRE(CostOf(plan, Reply(7, 1.0, 100)).event == dp::kUnboundedRelease);
-  plan.with_privacy = false;
-  REQUIRE_FALSE(CostOf(plan, Reply(0, 0, 100)).with_privacy);
+  REQUIRE(std::holds_alternative<dp::UnknownRelease>(CostOf(plan, Reply(7, 1.0, 100)).event));
+  plan.setting.unit = privacy::Unit::kNone;
+  REQUIRE_FALSE(CostOf(plan, Reply(0, 0, 100)).with_privacy());
 }
 
 TEST_CASE("a debit is on disk when it returns, once for a session, and is found again",
@@ -76,7 +79,7 @@ TEST_CASE("a debit is on disk when it returns, once for a session, and is found 
     auto books = Books::Open(Settings(folder.path(), 100), clock);
     REQUIRE(books.ok());
     REQUIRE(books->Budget().epsilon_spent == 0);
-    const Cost cost{.with_privacy = true, .event = kEvent, .above_plan = false};
+    const Cost cost{.unit = "example", .event = kEvent, .model_event = kEvent};
     REQUIRE(books->Charge(Session(1), Round(1), cost).ok());
     REQUIRE(client_store::ReadLedger(folder.path())->size() == 1);
     spent = books->Budget().epsilon_spent;
@@ -98,7 +101,7 @@ TEST_CASE("an edited ledger stops the client until its owner accepts the reset",
   const FixedClock clock;
   {
     auto books = Books::Open(Settings(folder.path(), 100), clock);
-    const Cost cost{.with_privacy = true, .event = kEvent, .above_plan = false};
+    const Cost cost{.unit = "example", .event = kEvent, .model_event = kEvent};
     REQUIRE(books->Charge(Session(1), Round(1), cost).ok());
     REQUIRE(books->Charge(Session(2), Round(2), cost).ok());
   }
@@ -122,7 +125,8 @@ TEST_CASE("training beyond its plan and the budget leaves no debit and no update
   const FixedClock clock;
   const double plan_epsilon = dp::SpentEpsilon({&kEvent, 1}, 1e-5)->epsilon;
   auto books = Books::Open(Settings(folder.path(), plan_epsilon * 1.01), clock);
-  const Cost cost{.with_privacy = true, .event = {0.1, 1.0, 200}, .above_plan = true};
+  const dp::SubsampledGaussian twice{0.1, 1.0, 200};
+  const Cost cost{.unit = "example", .event = twice, .model_event = twice, .above_plan = true};
   const Status charged = books->Charge(Session(1), Round(1), cost);
   REQUIRE(charged.code() == StatusCode::kResourceExhausted);
   REQUIRE(policy::CodeOf(charged) == "BUDGET_EXHAUSTED");

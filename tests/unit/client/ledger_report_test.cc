@@ -13,7 +13,7 @@ namespace {
 v1::LedgerEntry Entry(const std::string& data, std::uint64_t steps, double noise) {
   v1::LedgerEntry entry;
   entry.set_data_identity(data);
-  *entry.mutable_event() = ledger::ToMechanismEvent({0.1, noise, steps});
+  *entry.mutable_event() = ledger::ToMechanismEvent(dp::SubsampledGaussian{0.1, noise, steps});
   entry.set_delta(1e-5);
   return entry;
 }
@@ -50,10 +50,10 @@ TEST_CASE("a release whose mechanism is not understood counts as unbounded", "[c
 TEST_CASE("what is left of a budget is told in rounds and, after two of them, in days",
           "[client]") {
   const dp::Budget budget{.epsilon = 4, .delta = 1e-5};
-  REQUIRE_FALSE(OutlookOf({}, "a", budget)->has_value());
+  REQUIRE_FALSE(OutlookOf({}, "a", "example", budget, false)->has_value());
   std::vector<v1::LedgerEntry> entries = {Entry("a", 10, 2.0), Entry("b", 1000, 0.5)};
   entries[0].set_time(1'000'000);
-  auto outlook = OutlookOf(entries, "a", budget);
+  auto outlook = OutlookOf(entries, "a", "example", budget, false);
   REQUIRE(outlook.ok());
   const dp::SubsampledGaussian one{0.1, 2.0, 10};
   const std::uint64_t further = *dp::MaxSteps({&one, 1}, one, budget);
@@ -66,11 +66,12 @@ TEST_CASE("what is left of a budget is told in rounds and, after two of them, in
     entries.back().set_time(time);
   }
   const std::uint64_t before = (*outlook)->rounds;
-  outlook = OutlookOf(entries, "a", budget);
+  outlook = OutlookOf(entries, "a", "example", budget, false);
   REQUIRE((*outlook)->rounds == before - 2);
   REQUIRE(*(*outlook)->days == Approx(static_cast<double>(before - 2) / 4));
   // A budget that is used up.
-  REQUIRE((*OutlookOf(entries, "a", {.epsilon = 0.01, .delta = 1e-5}))->rounds == 0);
+  REQUIRE((*OutlookOf(entries, "a", "example", {.epsilon = 0.01, .delta = 1e-5}, false))->rounds ==
+          0);
 }
 
 }  // namespace tutti::client

@@ -75,16 +75,18 @@ TEST_CASE("events are those of one data set, merged by mechanism", "[client_stor
   none.mutable_event()->Clear();
   none.mutable_event()->set_mechanism("none");
   REQUIRE(ledger.Append(none).ok());
-  const std::vector<dp::SubsampledGaussian> expected = {{0.01, 1.1, 42}, {0.02, 1.1, 5}};
-  REQUIRE(ledger.Events("photos") == expected);
-  REQUIRE(ledger.Events("contacts").size() == 1);
-  REQUIRE(ledger.Events("nothing").empty());
+  const std::vector<dp::Event> expected = {dp::SubsampledGaussian{0.01, 1.1, 42},
+                                           dp::SubsampledGaussian{0.02, 1.1, 5}};
+  REQUIRE(ledger.Events("photos", "example").coordinator == expected);
+  REQUIRE(ledger.Events("contacts", "example").coordinator.size() == 1);
+  REQUIRE(ledger.Events("nothing", "example").coordinator.empty());
   REQUIRE(ledger.ReleasesWithoutPrivacy("photos") == 1);
   REQUIRE(ledger.ReleasesWithoutPrivacy("contacts") == 0);
   v1::LedgerEntry unknown = ChargeOf(6, kEvent);
   unknown.mutable_event()->set_mechanism("from a newer version");
   REQUIRE(ledger.Append(unknown).ok());
-  REQUIRE(ledger.Events("photos").back() == dp::kUnboundedRelease);
+  REQUIRE(std::holds_alternative<dp::UnknownRelease>(
+      ledger.Events("photos", "example").coordinator.back()));
 }
 
 TEST_CASE("step counts that overflow are kept apart, not wrapped", "[client_store]") {
@@ -92,7 +94,7 @@ TEST_CASE("step counts that overflow are kept apart, not wrapped", "[client_stor
   Ledger ledger = Opened(scratch.path());
   REQUIRE(ledger.Append(ChargeOf(1, {0.01, 1.1, ~std::uint64_t{0}})).ok());
   REQUIRE(ledger.Append(ChargeOf(2, {0.01, 1.1, 7})).ok());
-  REQUIRE(ledger.Events("photos").size() == 2);
+  REQUIRE(ledger.Events("photos", "example").coordinator.size() == 2);
 }
 
 TEST_CASE("rounds are counted over all data sets since a time", "[client_store]") {

@@ -35,7 +35,7 @@ class World {
     const dp::SubsampledGaussian event{0.01 * static_cast<double>(1 + rng_.Below(4)),
                                        0.7 + 0.3 * static_cast<double>(rng_.Below(3)),
                                        1 + rng_.Below(40)};
-    std::vector<dp::SubsampledGaussian> planned = ledger_->Events("photos");
+    std::vector<dp::Event> planned = ledger_->Events("photos", "example").coordinator;
     planned.push_back(event);
     if (EpsilonOf(planned) > kBudget) return;
     const std::uint64_t crash = rng_.Below(6);
@@ -50,7 +50,7 @@ class World {
   }
 
   void RequirePromise() {
-    const std::vector<dp::SubsampledGaussian> charged = ledger_->Events("photos");
+    const std::vector<dp::Event> charged = ledger_->Events("photos", "example").coordinator;
     REQUIRE(EpsilonOf(charged) >= EpsilonOf(left_) * (1 - 1e-12));
     REQUIRE(EpsilonOf(charged) <= kBudget);
   }
@@ -61,9 +61,10 @@ class World {
 
  private:
   // Sums the curves of a list that has few mechanisms and many events.
-  double EpsilonOf(const std::vector<dp::SubsampledGaussian>& events) {
+  double EpsilonOf(const std::vector<dp::Event>& events) {
     dp::RdpCurve total{};
-    for (const dp::SubsampledGaussian& event : events) {
+    for (const dp::Event& any : events) {
+      const auto& event = std::get<dp::SubsampledGaussian>(any);
       const std::pair key(event.sampling_rate, event.noise_multiplier);
       const auto known = curves_.find(key);
       const dp::RdpCurve curve =
@@ -99,7 +100,7 @@ class World {
   std::string directory_;
   TestRng rng_;
   std::optional<Ledger> ledger_;
-  std::vector<dp::SubsampledGaussian> left_;
+  std::vector<dp::Event> left_;
   std::size_t crashes_ = 0;
   std::map<std::pair<double, double>, dp::RdpCurve> curves_;
 };

@@ -20,7 +20,7 @@ v1::LedgerEntry EntryOf(std::uint64_t sequence, const Digest& previous) {
   entry.set_unit("example");
   entry.set_job("digits");
   entry.set_round(sequence + 1);
-  *entry.mutable_event() = ToMechanismEvent({0.01, 1.1, 20});
+  *entry.mutable_event() = ToMechanismEvent(dp::SubsampledGaussian{0.01, 1.1, 20});
   return entry;
 }
 
@@ -182,17 +182,51 @@ TEST_CASE("entries too large for a record are refused", "[ledger]") {
 
 TEST_CASE("an event that cannot be accounted costs everything, never nothing", "[ledger]") {
   const dp::SubsampledGaussian event{0.01, 1.1, 20};
-  REQUIRE(*ToSubsampledGaussian(ToMechanismEvent(event)) == event);
+  const auto is_unknown = [](const v1::MechanismEvent& message) {
+    const std::optional<dp::Event> read = ToEvent(message);
+    return read && std::holds_alternative<dp::UnknownRelease>(*read) && dp::StepsOf(*read) > 0;
+  };
+  REQUIRE(*ToEvent(ToMechanismEvent(event)) == dp::Event(event));
   v1::MechanismEvent unknown = ToMechanismEvent(event);
   unknown.set_mechanism("laplace");
-  REQUIRE(*ToSubsampledGaussian(unknown) == dp::kUnboundedRelease);
-  REQUIRE(*ToSubsampledGaussian(v1::MechanismEvent()) == dp::kUnboundedRelease);
+  REQUIRE(is_unknown(unknown));
+  REQUIRE(is_unknown(v1::MechanismEvent()));
   v1::MechanismEvent impossible = ToMechanismEvent(event);
   impossible.set_sampling_rate(std::numeric_limits<double>::quiet_NaN());
-  REQUIRE(*ToSubsampledGaussian(impossible) == dp::kUnboundedRelease);
+  REQUIRE(is_unknown(impossible));
   v1::MechanismEvent none;
   none.set_mechanism(std::string(kNoMechanism));
-  REQUIRE(!ToSubsampledGaussian(none).has_value());
+  REQUIRE(!ToEvent(none).has_value());
+}
+
+TEST_CASE("every mechanism of a round is read back as it was written", "[ledger]") {
+  for (const dp::Event& event :
+       std::vector<dp::Event>{dp::SubsampledGaussian{0.01, 1.1, 20},
+                              dp::DistributedDiscreteGaussian{4, 6, 50, 20, 1000, 0.5, 3},
+                              dp::Skellam{200, 50, 20, 0.5, 3}, dp::TreeAggregation{7, 30, 1},
+                              dp::TreeAggregation{7, 30, 0}}) {
+    REQUIRE(*ToEvent(ToMechanismEvent(event)) == event);
+  }
+}
+
+TEST_CASE("a client's round counts for its examples at twice the sensitivity", "[ledger]") {
+  v1::LedgerEntry entry;
+  entry.set_unit("client");
+  *entry.mutable_event() =
+      ToMechanismEvent(dp::DistributedDiscreteGaussian{4, 6, 50, 20, 1000, 1, 1});
+  *entry.mutable_model_event() =
+      ToMechanismEvent(dp::DistributedDiscreteGaussian{4, 8, 50, 20, 1000, 1, 1});
+  const auto whole = EventsFor(entry, "client");
+  REQUIRE(whole->coordinator ==
+          dp::Event(dp::DistributedDiscreteGaussian{4, 6, 50, 20, 1000, 1, 1}));
+  REQUIRE(whole->models == dp::Event(dp::DistributedDiscreteGaussian{4, 8, 50, 20, 1000, 1, 1}));
+  const auto one = EventsFor(entry, "example");
+  REQUIRE(one->coordinator ==
+          dp::Event(dp::DistributedDiscreteGaussian{4, 6, 100, 40, 1000, 1, 1}));
+  entry.set_unit("example");
+  REQUIRE_FALSE(EventsFor(entry, "client").has_value());
+  entry.clear_model_event();
+  REQUIRE(EventsFor(entry, "example")->models == EventsFor(entry, "example")->coordinator);
 }
 
 }  // namespace
