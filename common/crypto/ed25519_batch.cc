@@ -18,7 +18,7 @@ namespace {
 using Scalar = ByteArray<32>;  // little-endian, modulo the group order
 
 // Below this many signatures Verify is as fast.
-constexpr std::size_t kFewest = 2;
+constexpr std::size_t kFewest = 6;
 
 Scalar Product(const Scalar& a, const Scalar& b) {
   Scalar product;

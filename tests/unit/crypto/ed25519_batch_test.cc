@@ -248,7 +248,7 @@ TEST_CASE("keys and points R that are not of the curve or have y above the prime
   for (unsigned low = 0; low < 256; ++low) {
     Number bytes = kPrime;  // p - 237 ... p + 18; about half are points
     bytes[0] = static_cast<std::uint8_t>(low);
-    Batch batch = GoodBatch(2, 21);
+    Batch batch = GoodBatch(8, 21);
     batch.entries[0].key = bytes;
     SetPart(std::span(batch.entries[1].signature).first(32), bytes);
     REQUIRE(batch.Bad() == Indices{0, 1});
