@@ -4,10 +4,10 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
-#include <sodium/core.h>
 #include <sodium/crypto_sign.h>
 
 #include "common/crypto/openssl_handles.h"
+#include "common/crypto/sodium_start.h"
 
 namespace tutti::crypto {
 namespace {
@@ -113,8 +113,7 @@ Signature Sign(const Ed25519Private& key, BytesView message) {
 }
 
 bool Verify(const Ed25519Public& key, BytesView message, const Signature& signature) {
-  static const bool ready = sodium_init() >= 0;
-  TUTTI_CHECK(ready);
+  StartSodium();
   return crypto_sign_verify_detached(signature.data(), message.data(), message.size(),
                                      key.data()) == 0;
 }

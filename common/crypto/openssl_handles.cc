@@ -24,6 +24,11 @@ const EVP_MD* Sha256Algorithm() {
   return kDigest;
 }
 
+const EVP_MD* Sha512Algorithm() {
+  static const EVP_MD* const kDigest = FetchDigest("SHA512");
+  return kDigest;
+}
+
 const EVP_CIPHER* Aes256Gcm() {
   static const EVP_CIPHER* const kCipher = FetchCipher("AES-256-GCM");
   return kCipher;

@@ -34,6 +34,7 @@ using RequestHandle = Handle<X509_REQ, X509_REQ_free>;
 // changes after it was made, and fetching it per call costs more than hashing a short message. They
 // are never freed, because OpenSSL's own exit handler may have run before ours would.
 const EVP_MD* Sha256Algorithm();
+const EVP_MD* Sha512Algorithm();
 const EVP_CIPHER* Aes256Gcm();
 const EVP_CIPHER* Aes256Ctr();
 const EVP_CIPHER* Aes128Ctr();

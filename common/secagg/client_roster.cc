@@ -5,6 +5,7 @@
 #include "common/base/guard.h"
 #include "common/base/text.h"
 #include "common/crypto/box.h"
+#include "common/crypto/ed25519_batch.h"
 #include "common/secagg/client_state.h"
 #include "common/secagg/shamir.h"
 
@@ -86,6 +87,7 @@ std::vector<PlacedDigest> ClientSession::State::KnownLeaves(const Roster& candid
 Status ClientSession::State::CheckSigners(const Roster& candidate) {
   DistinctSigners distinct;
   distinct.Add(self);
+  std::vector<std::size_t> signing;  // the places whose certificate is good
   for (std::size_t place = 0; place < neighbours.size(); ++place) {
     const RosterEntry& entry = candidate.entries[place];
     StatusOr<Signer> signer = VerifySigner(*verifier, entry.join.certificate);
@@ -98,24 +100,42 @@ Status ClientSession::State::CheckSigners(const Roster& candidate) {
                                          Escaped(signer->name, 64),
                                          ", who is in the roster already"));
     }
-    if (!crypto::Verify(signer->key, JoinStatement(config_hash, entry.join),
-                        entry.join.signature) &&
-        Guard("roster.signature")) {
-      return InvalidArgument(tutti::Join("entry ", entry.index, " of ", Escaped(signer->name, 64),
-                                         " is not signed by its certificate's key for this round"));
-    }
     neighbours[place].signer = *std::move(signer);
+    signing.push_back(place);
+  }
+  return CheckJoinSignatures(candidate, signing);
+}
+
+Status ClientSession::State::CheckJoinSignatures(const Roster& candidate,
+                                                 std::span<const std::size_t> places) const {
+  std::vector<Bytes> statements;
+  std::vector<crypto::SignedMessage> joins;
+  for (const std::size_t place : places) {
+    const Join& signed_join = candidate.entries[place].join;
+    statements.push_back(JoinStatement(config_hash, signed_join));
+    joins.push_back({.key = neighbours[place].signer.key,
+                     .message = statements.back(),
+                     .signature = signed_join.signature});
+  }
+  const std::vector<std::size_t> bad = crypto::BadSignatures(joins);
+  if (!bad.empty() && Guard("roster.signature")) {
+    const std::size_t place = places[bad.front()];
+    return InvalidArgument(tutti::Join("entry ", candidate.entries[place].index, " of ",
+                                       Escaped(neighbours[place].signer.name, 64),
+                                       " is not signed by its certificate's key for this round"));
   }
   return OkStatus();
 }
 
 Status ClientSession::State::AgreeWithNeighbours(const Roster& candidate) {
+  crypto::Agreement box_agreement(box_key);
+  crypto::Agreement mask_agreement(mask_key);
   for (std::size_t place = 0; place < neighbours.size(); ++place) {
     const RosterEntry& entry = candidate.entries[place];
     Neighbour& neighbour = neighbours[place];
     neighbour.index = entry.index;
-    const StatusOr<Secret32> boxes_agreed = crypto::Agree(box_key, entry.join.box_key);
-    const StatusOr<Secret32> masks_agreed = crypto::Agree(mask_key, entry.join.mask_key);
+    const StatusOr<Secret32> boxes_agreed = box_agreement.With(entry.join.box_key);
+    const StatusOr<Secret32> masks_agreed = mask_agreement.With(entry.join.mask_key);
     if (!boxes_agreed.ok() || !masks_agreed.ok()) {
       if (!Guard("roster.low_order")) continue;
       return InvalidArgument(

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,12 @@ struct Neighbour {
   bool holds_shares = false;  // its box opened and fits its hash: the two shares are good
   Secret32 seed_share;
   Secret32 mask_key_share;
+};
+
+// A commit and who it is of.
+struct SignedCommit {
+  const CommitEntry* entry = nullptr;
+  Signer signer;
 };
 
 struct ClientSession::State {
@@ -79,6 +86,7 @@ struct ClientSession::State {
   // The tree's leaves of this client and of the roster's entries, ascending.
   std::vector<PlacedDigest> KnownLeaves(const Roster& candidate) const;
   Status CheckSigners(const Roster& candidate);
+  Status CheckJoinSignatures(const Roster& candidate, std::span<const std::size_t> places) const;
   Status AgreeWithNeighbours(const Roster& candidate);
   Shares MakeShares(SecureRng& rng);
   // client_boxes.cc
@@ -87,6 +95,7 @@ struct ClientSession::State {
   // client_survivors.cc
   Status CheckSurvivors(const Survivors& set);
   Status CheckCertificate(const CommitCertificate& candidate);
+  Status CheckCommitSignatures(std::span<const SignedCommit> candidates) const;
   bool SignersAreInTree(const CommitCertificate& candidate);
   StatusOr<Signer> SignerOf(const CommitEntry& entry);
   void AdoptSurvivors(const Survivors& set);

@@ -4,6 +4,7 @@
 
 #include "common/base/guard.h"
 #include "common/base/text.h"
+#include "common/crypto/ed25519_batch.h"
 #include "common/crypto/hash.h"
 #include "common/secagg/client_state.h"
 
@@ -144,6 +145,24 @@ bool ClientSession::State::SignersAreInTree(const CommitCertificate& candidate) 
   return MerkleProofFits(roster->root, roster->size, std::move(leaves), candidate.proof);
 }
 
+Status ClientSession::State::CheckCommitSignatures(std::span<const SignedCommit> candidates) const {
+  const Bytes statement = CommitStatement(session, *survivor_set);
+  std::vector<crypto::SignedMessage> signatures;
+  for (const SignedCommit& candidate : candidates) {
+    signatures.push_back({.key = candidate.signer.key,
+                          .message = statement,
+                          .signature = candidate.entry->signature});
+  }
+  const std::vector<std::size_t> bad = crypto::BadSignatures(signatures);
+  if (!bad.empty() && Guard("certificate.signature")) {
+    const SignedCommit& first = candidates[bad.front()];
+    return InvalidArgument(tutti::Join("commit of client ", first.entry->index, " (",
+                                       Escaped(first.signer.name, 64),
+                                       ") does not sign the set this client committed to"));
+  }
+  return OkStatus();
+}
+
 Status ClientSession::State::CheckCertificate(const CommitCertificate& candidate) {
   const std::uint32_t needed = CommitsNeeded(roster->size, config.corrupt_fraction);
   const std::size_t commits = candidate.commits.size();
@@ -151,8 +170,8 @@ Status ClientSession::State::CheckCertificate(const CommitCertificate& candidate
     return InvalidArgument(tutti::Join("certificate of ", candidate.commits.size(),
                                        " commits, expected ", needed, " to ", roster->size));
   }
-  const Bytes statement = CommitStatement(session, *survivor_set);
   DistinctSigners distinct;
+  std::vector<SignedCommit> signed_commits;
   std::optional<Index> last;
   for (const CommitEntry& entry : candidate.commits) {
     if (last.has_value() && entry.index <= *last && Guard("certificate.order")) {
@@ -174,13 +193,9 @@ Status ClientSession::State::CheckCertificate(const CommitCertificate& candidate
       return InvalidArgument(tutti::Join("commit of client ", entry.index, " is of ",
                                          Escaped(signer->name, 64), ", who signed already"));
     }
-    if (!crypto::Verify(signer->key, statement, entry.signature) &&
-        Guard("certificate.signature")) {
-      return InvalidArgument(tutti::Join("commit of client ", entry.index, " (",
-                                         Escaped(signer->name, 64),
-                                         ") does not sign the set this client committed to"));
-    }
+    signed_commits.push_back({.entry = &entry, .signer = *std::move(signer)});
   }
+  TUTTI_TRY(CheckCommitSignatures(signed_commits));
   if (!SignersAreInTree(candidate) && Guard("certificate.tree")) {
     return InvalidArgument("the signers' joins are not in the roster's tree");
   }

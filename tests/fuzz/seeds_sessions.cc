@@ -93,6 +93,26 @@ void AddOthers(Seeds& seeds) {
   seeds["encoding/sum"] = Course({1, 0, 10, 1, 12, 9, 20, 6, 4, 0}) + bytes;
 }
 
+// Number of entries; of each the signer, the message's length, the message and how it is spoilt.
+void AddSignatures(Seeds& seeds) {
+  const auto batch = [](const std::string& spoilt) {
+    std::string entries = Course({9});
+    for (int signer = 0; signer < 8; ++signer) {
+      entries += Course({signer, 2, 'm', signer, 0});
+    }
+    return entries + Course({8, 1, 'm'}) + spoilt;
+  };
+  const std::string order("\xed\xd3\xf5\x5c\x1a\x63\x12\x58\xd6\x9c\xf7\xa2\xde\xf9\xde\x14", 16);
+  seeds["signatures/good"] = batch(Course({0}));
+  seeds["signatures/key-of-order-1"] = batch(Course({1, 1}) + std::string(31, '\0'));
+  seeds["signatures/r-above-the-prime"] =
+      batch(Course({2, 0xee}) + std::string(30, '\xff') + Course({0x7f}));
+  seeds["signatures/s-is-the-order"] =
+      batch(Course({3}) + order + std::string(15, '\0') + Course({0x10}));
+  seeds["signatures/bit-of-s"] = batch(Course({4, 0, 40, 3}));
+  seeds["signatures/bit-of-key"] = batch(Course({5, 0, 31, 127}));
+}
+
 }  // namespace
 
 void AddSessionSeeds(Seeds& seeds) {
@@ -100,6 +120,7 @@ void AddSessionSeeds(Seeds& seeds) {
   AddServerCourses(seeds);
   AddUploadCourses(seeds);
   AddOthers(seeds);
+  AddSignatures(seeds);
 }
 
 }  // namespace tutti::fuzz

@@ -2,6 +2,7 @@
 
 #include "tests/bench/round/round_bench.h"
 #include "tests/bench/secagg/limits.h"
+#include "tests/bench/secagg/signatures.h"
 
 namespace tutti::bench {
 
@@ -12,6 +13,7 @@ StatusOr<nlohmann::json> SecaggLine(const SecaggSettings& settings) {
   const ServerCosts& server = figures.server;
   const double mask_bytes =
       static_cast<double>(server.masks) * static_cast<double>(settings.values + 1) * 4;
+  const SignatureCosts signatures(551);  // a certificate's at 1,000 clients
   nlohmann::json line = MachineFacts();
   line.update(
       {{"bench", "secagg"},
@@ -42,6 +44,10 @@ StatusOr<nlohmann::json> SecaggLine(const SecaggSettings& settings) {
        {"add_gelem_per_s", server.added_elements / server.sum * 1e-9},
        {"limit_add_gelem_per_s", AddedElementsPerSecond() * 1e-9},
        {"server_peak_rss_mib", static_cast<double>(server.peak_rss_bytes) / (1 << 20)},
+       {"verify_us", signatures.OneByOne(100) * 1e6},
+       {"verify_us_in_100", signatures.InBatch(100) * 1e6},
+       {"verify_us_in_200", signatures.InBatch(200) * 1e6},
+       {"verify_us_in_551", signatures.InBatch(551) * 1e6},
        {"exact", figures.exact}});
   return line;
 }

@@ -13,19 +13,6 @@ namespace {
 
 constexpr std::size_t kCachedLanes = 4096;                 // 16 KiB: half of a first-level cache
 constexpr std::size_t kLargeLanes = std::size_t{1} << 26;  // 256 MiB
-constexpr int kTrials = 7;
-
-// The best of several trials: everything that disturbs a trial makes it slower.
-template <typename Work>
-double BestSeconds(Work&& work) {
-  double best = 1e9;
-  for (int trial = 0; trial < kTrials; ++trial) {
-    const double start = ThreadCpuSeconds();
-    work();
-    best = std::min(best, ThreadCpuSeconds() - start);
-  }
-  return best;
-}
 
 }  // namespace
 
