@@ -51,6 +51,23 @@ Status CheckData(const model::Architecture& architecture, const DataView& data,
   return OkStatus();
 }
 
+// What neither the plan nor the optimiser checks.
+Status CheckSpecs(const v1::TrainingSpec& training, const v1::PrivacySpec& privacy) {
+  if (!privacy.unit().empty() && privacy.unit() != "none" && privacy.unit() != "example") {
+    return InvalidArgument(
+        Join("privacy.unit is \"", Escaped(privacy.unit(), 40), "\", expected none or example"));
+  }
+  if (!training.loss().empty() && training.loss() != "cross_entropy") {
+    return InvalidArgument(
+        Join("training.loss is \"", Escaped(training.loss(), 40), "\", expected cross_entropy"));
+  }
+  if (!(training.average_decay() >= 0 && training.average_decay() < 1)) {
+    return InvalidArgument(Join("training.average_decay is ", training.average_decay(),
+                                ", expected at least 0 and below 1"));
+  }
+  return OkStatus();
+}
+
 // Rows of the data copied side by side.
 class Gathered {
  public:
@@ -173,23 +190,12 @@ StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& 
   TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(model));
   TUTTI_TRY(CheckData(architecture, data, weights.size()));
   const bool with_privacy = privacy.unit() != "none";
-  if (with_privacy && !privacy.unit().empty() && privacy.unit() != "example") {
-    return InvalidArgument(
-        Join("privacy.unit is \"", Escaped(privacy.unit(), 40), "\", expected none or example"));
-  }
-  if (!training.loss().empty() && training.loss() != "cross_entropy") {
-    return InvalidArgument(
-        Join("training.loss is \"", Escaped(training.loss(), 40), "\", expected cross_entropy"));
-  }
+  TUTTI_TRY(CheckSpecs(training, privacy));
   TUTTI_ASSIGN(const model::TrainingPlan plan,
                model::PlanOf(training, with_privacy, data.labels.size()));
   std::optional<NoisePlan> noise;
   if (with_privacy) {
     TUTTI_ASSIGN(noise, PlanNoise(privacy.clip_norm(), privacy.noise_multiplier(), weights.size()));
-  }
-  if (!(training.average_decay() >= 0 && training.average_decay() < 1)) {
-    return InvalidArgument(Join("training.average_decay is ", training.average_decay(),
-                                ", expected at least 0 and below 1"));
   }
   TUTTI_ASSIGN(Optimiser optimiser, Optimiser::Create(training, weights.size()));
   TUTTI_ASSIGN(Network network, Network::Create(architecture));
