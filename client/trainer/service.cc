@@ -16,6 +16,7 @@
 #include "common/base/text.h"
 #include "common/learn/train.h"
 #include "common/model/architecture.h"
+#include "common/model/features.h"
 
 namespace tutti::trainer {
 namespace {
@@ -98,10 +99,6 @@ class Stopwatch {
   double cpu_ = Cpu();
 };
 
-learn::DataView ViewOf(const data::Dataset& set) {
-  return {.features = set.features, .labels = set.labels};
-}
-
 }  // namespace
 
 v1::TrainerReply Service::Answer(const v1::TrainerRequest& request, int memory_fd,
@@ -156,11 +153,30 @@ StatusOr<const data::Dataset*> Service::DataOf(const v1::DataConfig& config,
   const std::string key = config.SerializeAsString() + "/" + read.SerializeAsString();
   if (key != data_key_) {
     data_key_.clear();
+    features_key_.clear();
     data_ = {};  // before the new one is loaded: never two data sets at once
+    features_ = {};
     TUTTI_ASSIGN(data_, data::Load(config, model));
     data_key_ = key;
   }
   return &data_;
+}
+
+StatusOr<learn::DataView> Service::InputsOf(const v1::DataConfig& config,
+                                            const v1::ModelSpec& model,
+                                            const ProgressSink& progress) {
+  TUTTI_ASSIGN(const data::Dataset* const data, DataOf(config, model));
+  if (!model::HasFeatures(model)) {
+    return learn::DataView{.features = data->features, .labels = data->labels};
+  }
+  const std::string key = Join(data_key_, "/", model.features(), "/", model.feature_groups());
+  if (key != features_key_) {
+    features_key_.clear();
+    features_ = {};
+    TUTTI_ASSIGN(features_, model::FeaturesOf(model, data->features, Throttle(progress)));
+    features_key_ = key;
+  }
+  return learn::DataView{.features = features_, .labels = data->labels};
 }
 
 StatusOr<v1::DescribeReply> Service::Describe(const v1::DescribeRequest& request) {
@@ -191,12 +207,12 @@ StatusOr<v1::TrainReply> Service::Train(const v1::TrainRequest& request, int mem
         Join("the request states ", request.values(), " values, the model has ", layout.values));
   }
   TUTTI_ASSIGN(MappedValues block, MappedValues::Map(memory_fd, 2 * layout.values));
-  TUTTI_ASSIGN(const data::Dataset* const data, DataOf(request.data(), request.model()));
+  TUTTI_ASSIGN(const learn::DataView data, InputsOf(request.data(), request.model(), progress));
   const auto received = block.values().first(layout.values);
   std::vector<float> weights(received.begin(), received.end());
   TUTTI_ASSIGN(const learn::TrainResult result,
-               learn::Train(request.model(), request.training(), request.privacy(), ViewOf(*data),
-                            weights, rng_, Throttle(progress)));
+               learn::Train(request.model(), request.training(), request.privacy(), data, weights,
+                            rng_, Throttle(progress)));
   std::memcpy(block.values().data() + layout.values, weights.data(), layout.values * sizeof(float));
   v1::TrainReply reply;
   reply.set_examples(result.examples);
@@ -221,9 +237,9 @@ StatusOr<v1::EvaluateReply> Service::Evaluate(const v1::EvaluateRequest& request
         Join("the request states ", request.values(), " values, the model has ", layout.values));
   }
   TUTTI_ASSIGN(MappedValues block, MappedValues::Map(memory_fd, layout.values));
-  TUTTI_ASSIGN(const data::Dataset* const data, DataOf(request.data(), request.model()));
+  TUTTI_ASSIGN(const learn::DataView data, InputsOf(request.data(), request.model(), progress));
   TUTTI_ASSIGN(const learn::EvaluateResult result,
-               learn::Evaluate(request.model(), ViewOf(*data), block.values(), Throttle(progress)));
+               learn::Evaluate(request.model(), data, block.values(), Throttle(progress)));
   v1::EvaluateReply reply;
   reply.set_examples(result.examples);
   reply.set_loss(result.loss);

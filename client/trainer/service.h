@@ -1,14 +1,17 @@
-// What tutti-trainer does with a request: load the data (kept while the configuration stays the
-// same), train, evaluate. Thread safety: confined to one thread.
+// What tutti-trainer does with a request: load the data and compute the model's fixed features of
+// it (both kept while the configuration stays the same), train, evaluate. Thread safety: confined
+// to one thread.
 #pragma once
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "client/data/dataset.h"
 #include "common/base/rng.h"
 #include "common/base/status.h"
 #include "common/learn/runtime.h"
+#include "common/learn/train.h"
 #include "tutti/v1/trainer.pb.h"
 
 namespace tutti::trainer {
@@ -33,11 +36,16 @@ class Service {
   StatusOr<v1::EvaluateReply> Evaluate(const v1::EvaluateRequest& request, int memory_fd,
                                        const ProgressSink& progress);
   StatusOr<const data::Dataset*> DataOf(const v1::DataConfig& config, const v1::ModelSpec& model);
+  // What the model's layers read of that data.
+  StatusOr<learn::DataView> InputsOf(const v1::DataConfig& config, const v1::ModelSpec& model,
+                                     const ProgressSink& progress);
 
   learn::RuntimeReport runtime_;
   SecureRng& rng_;
   data::Dataset data_;
   std::string data_key_;  // what data_ was loaded for; empty: nothing is loaded
+  std::vector<float> features_;
+  std::string features_key_;  // what features_ was computed for; empty: nothing is computed
 };
 
 }  // namespace tutti::trainer

@@ -17,7 +17,7 @@ struct RuntimeReport {
 
 // Threads LibTorch and OpenBLAS may use, and malloc's thresholds: buffers of a training step stay
 // in the heap, because giving them back and faulting them in again costs several times the
-// computation of small models.
+// computation of small models. Denormal numbers become zero in the calling thread.
 void SetUp(std::uint32_t threads);
 
 // OpenBLAS falls back to kernels of 2004 on a processor it does not know, a third of what the

@@ -11,6 +11,7 @@
 #include "common/learn/network.h"
 #include "common/learn/optimiser.h"
 #include "common/learn/sampling.h"
+#include "common/learn/weight_average.h"
 #include "common/model/safetensors.h"
 #include "common/model/training_plan.h"
 #include "common/noise/gaussian.h"
@@ -46,6 +47,23 @@ Status CheckData(const model::Architecture& architecture, const DataView& data,
   if (label != data.labels.end()) {
     return InvalidArgument(Join("example ", label - data.labels.begin(), " has label ", *label,
                                 ", expected below model.classes = ", architecture.classes));
+  }
+  return OkStatus();
+}
+
+// What neither the plan nor the optimiser checks.
+Status CheckSpecs(const v1::TrainingSpec& training, const v1::PrivacySpec& privacy) {
+  if (!privacy.unit().empty() && privacy.unit() != "none" && privacy.unit() != "example") {
+    return InvalidArgument(
+        Join("privacy.unit is \"", Escaped(privacy.unit(), 40), "\", expected none or example"));
+  }
+  if (!training.loss().empty() && training.loss() != "cross_entropy") {
+    return InvalidArgument(
+        Join("training.loss is \"", Escaped(training.loss(), 40), "\", expected cross_entropy"));
+  }
+  if (!(training.average_decay() >= 0 && training.average_decay() < 1)) {
+    return InvalidArgument(Join("training.average_decay is ", training.average_decay(),
+                                ", expected at least 0 and below 1"));
   }
   return OkStatus();
 }
@@ -88,7 +106,9 @@ class Trainer {
         rng_(rng),
         progress_(progress) {}
 
-  Status Run(Optimiser& optimiser, std::uint32_t batch_size) {
+  // `average` starts at the network's weights and holds the result.
+  Status Run(Optimiser& optimiser, std::uint32_t batch_size, WeightAverage& average,
+             const StepSeen& seen) {
     const auto examples = static_cast<std::uint32_t>(data_.labels.size());
     ShuffledBatches shuffled(rng_, examples, batch_size);
     std::vector<float> gradient(network_.weights().size());
@@ -109,6 +129,10 @@ class Trainer {
         value *= scale;
       }
       optimiser.Step(gradient, network_.weights());
+      average.Add(network_.weights());
+      if (seen) {
+        seen(step_ + 1, average.values());
+      }
       progress_(step_ + 1, plan_.steps);
     }
     return OkStatus();
@@ -161,18 +185,12 @@ class Trainer {
 
 StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& training,
                             const v1::PrivacySpec& privacy, const DataView& data,
-                            std::span<float> weights, SecureRng& rng, const Progress& progress) {
+                            std::span<float> weights, SecureRng& rng, const Progress& progress,
+                            const StepSeen& seen) {
   TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(model));
   TUTTI_TRY(CheckData(architecture, data, weights.size()));
   const bool with_privacy = privacy.unit() != "none";
-  if (with_privacy && !privacy.unit().empty() && privacy.unit() != "example") {
-    return InvalidArgument(
-        Join("privacy.unit is \"", Escaped(privacy.unit(), 40), "\", expected none or example"));
-  }
-  if (!training.loss().empty() && training.loss() != "cross_entropy") {
-    return InvalidArgument(
-        Join("training.loss is \"", Escaped(training.loss(), 40), "\", expected cross_entropy"));
-  }
+  TUTTI_TRY(CheckSpecs(training, privacy));
   TUTTI_ASSIGN(const model::TrainingPlan plan,
                model::PlanOf(training, with_privacy, data.labels.size(), privacy.sampling_rate()));
   std::optional<noise::NoisePlan> noise_plan;
@@ -189,8 +207,9 @@ StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& 
     TUTTI_ASSIGN(method, network.GradientMethod());
   }
   Trainer trainer(network, data, plan, noise_plan, rng, progress);
-  TUTTI_TRY(trainer.Run(optimiser, training.batch_size()));
-  if (!model::AllFinite(network.weights())) {
+  WeightAverage average(training.average_decay(), weights);
+  TUTTI_TRY(trainer.Run(optimiser, training.batch_size(), average, seen));
+  if (!model::AllFinite(average.values())) {
     return FailedPrecondition(
         "training diverged: a weight is not finite; lower training.learning_rate");
   }
@@ -208,7 +227,7 @@ StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& 
     result.clipped_fraction =
         static_cast<double>(totals.clipped) / static_cast<double>(totals.counted);
   }
-  const std::span<const float> trained = network.weights();
+  const std::span<const float> trained = average.values();
   for (std::size_t i = 0; i < weights.size(); ++i) {
     weights[i] = trained[i] - weights[i];
     result.max_abs_update = std::max(result.max_abs_update, std::abs(weights[i]));

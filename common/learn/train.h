@@ -15,7 +15,7 @@
 namespace tutti::learn {
 
 struct DataView {
-  std::span<const float> features;        // row major, labels.size() rows
+  std::span<const float> features;  // what the first layer reads; row major, labels.size() rows
   std::span<const std::uint32_t> labels;  // below model.classes
 };
 
@@ -42,6 +42,9 @@ struct EvaluateResult {
 // Called after every part of a step: at least once a step.
 using Progress = std::function<void(std::uint64_t steps_done, std::uint64_t steps_total)>;
 
+// Called after every step with the weights an update would be made of if this were the last one.
+using StepSeen = std::function<void(std::uint64_t steps_done, std::span<const float> weights)>;
+
 // `weights` holds the received weights and afterwards the update (trained minus received). `rng`
 // draws the batches and keys the noise: crypto::SystemRng outside tests. privacy.noise_multiplier
 // is used as it is (0: no noise, clipping alone); calibration is the caller's. On an error
@@ -49,7 +52,8 @@ using Progress = std::function<void(std::uint64_t steps_done, std::uint64_t step
 // FailedPrecondition: no examples, or training diverged.
 StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& training,
                             const v1::PrivacySpec& privacy, const DataView& data,
-                            std::span<float> weights, SecureRng& rng, const Progress& progress);
+                            std::span<float> weights, SecureRng& rng, const Progress& progress,
+                            const StepSeen& seen = {});
 
 StatusOr<EvaluateResult> Evaluate(const v1::ModelSpec& model, const DataView& data,
                                   std::span<const float> weights, const Progress& progress);

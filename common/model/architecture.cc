@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/base/text.h"
+#include "common/model/features.h"
 
 namespace tutti::model {
 namespace {
@@ -365,7 +366,8 @@ StatusOr<std::uint64_t> ValuesOf(const Shape& shape, std::uint64_t limit, std::s
 
 StatusOr<Architecture> ArchitectureOf(const v1::ModelSpec& spec) {
   Architecture result;
-  TUTTI_ASSIGN(result.input, InputOf(spec));
+  TUTTI_ASSIGN(result.example, InputOf(spec));
+  TUTTI_ASSIGN(result.input, FeatureShape(spec, result.example));
   if (spec.classes() < 2) {
     return InvalidArgument(Join("model.classes is ", spec.classes(), ", expected at least 2"));
   }

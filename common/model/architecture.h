@@ -62,7 +62,9 @@ struct Layer {
 };
 
 struct Architecture {
-  Shape input;  // one or three dimensions: a [height, width] input has become [1, height, width]
+  // Of an example: one or three dimensions; [height, width] has become [1, height, width].
+  Shape example;
+  Shape input;  // what the first layer reads: the example, or its features (features.h)
   std::uint32_t classes = 0;
   std::vector<Layer> layers;
   Layout layout;

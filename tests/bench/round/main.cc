@@ -136,6 +136,7 @@ int main(int argc, char** argv) {
       "  tutti-bench park --clients 1000\n"
       "  tutti-bench secagg --clients 1000 --values 1000000 --dropout 0.1 --level malicious\n"
       "  tutti-bench dpsgd --model lenet --batch 256\n"
+      "  tutti-bench train --job configs/jobs/benchmarks/scattering.toml\n"
       "  tutti-bench accountant",
       "tutti-bench");
   app.require_subcommand(1);
@@ -155,7 +156,15 @@ int main(int argc, char** argv) {
   AddPark(app, park);
   const CLI::App* noise_command =
       app.add_subcommand("noise", "milliseconds for a million values of secure noise on one core");
+  CLI::App* train_command =
+      app.add_subcommand("train", "a job on one data set: accuracy and epsilon");
+  train_command->prefix_command()->set_help_flag();  // its options are read there
   CLI11_PARSE(app, argc, argv);
+  if (train_command->parsed()) {
+    std::vector<std::string> words = train_command->remaining();
+    words.insert(words.begin(), "train");
+    return RunLearn(programs, std::move(words));
+  }
   if (noise_command->parsed()) {
     return RunLearn(programs, {"noise"});
   }

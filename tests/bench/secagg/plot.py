@@ -8,7 +8,11 @@ The left panel takes the rounds of 1,000,000 values with 10 % dropouts, the righ
 """
 import json
 import math
+import os
 import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+from svg import Axis, curve, line, text, write  # noqa: E402
 
 COLOURS = {"curious": "#1b6ca8", "malicious": "#c4500c"}
 PANEL_WIDTH, PANEL_HEIGHT, LEFT, TOP, GAP = 330, 250, 70, 56, 100
@@ -27,27 +31,6 @@ def series(rounds, x_key, wanted):
     return found
 
 
-def text(x, y, words, anchor="middle", size=12, colour="#333", extra=""):
-    return (f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" fill="{colour}"{extra}>'
-            f"{words}</text>")
-
-
-def line(x1, y1, x2, y2, colour, width=1):
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" stroke-width="{width}"/>'
-
-
-class Axis:
-    """Maps values to pixels; `logarithmic` or from zero."""
-
-    def __init__(self, least, most, start, length, logarithmic):
-        self.convert = math.log10 if logarithmic else float
-        self.low, self.high = self.convert(least), self.convert(most)
-        self.start, self.length = start, length
-
-    def at(self, value):
-        return self.start + (self.convert(value) - self.low) / (self.high - self.low) * self.length
-
-
 def panel(left, title, x_title, x_axis, y_axis, x_ticks, y_ticks, curves):
     bottom, right = TOP + PANEL_HEIGHT, left + PANEL_WIDTH
     out = [text(left + PANEL_WIDTH / 2, TOP - 16, title, size=13, colour="#111", extra=' font-weight="bold"')]
@@ -64,9 +47,7 @@ def panel(left, title, x_title, x_axis, y_axis, x_ticks, y_ticks, curves):
     for level, points in curves.items():
         colour = COLOURS[level]
         places = [(x_axis.at(x), y_axis.at(y)) for x, y in points]
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-        out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        out += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.2" fill="{colour}"/>' for x, y in places]
+        out += curve(places, colour)
         # The last value stands above the upper curve and below the lower one.
         above = all(points[-1][1] >= other[-1][1] for other in curves.values())
         out.append(text(places[-1][0], places[-1][1] + (-10 if above else 22), f"{points[-1][1]:,.0f}", colour=colour))
@@ -91,18 +72,14 @@ def main(lines_path, svg_path):
     bottom, second = TOP + PANEL_HEIGHT, LEFT + PANEL_WIDTH + GAP
     top_time = 50 * math.ceil(1.15 * max(y for points in by_dropout.values() for _, y in points) / 50)
     width, height = second + PANEL_WIDTH + 30, bottom + 60
-    out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-           'font-family="DejaVu Sans, Helvetica, Arial, sans-serif">',
-           f'<rect width="{width}" height="{height}" fill="white"/>']
-    out += panel(LEFT, "1,000,000 values, 10 % drop out", "clients in the round (logarithmic)",
-                 Axis(sizes[0] * 0.8, sizes[-1] * 1.25, LEFT, PANEL_WIDTH, True),
-                 Axis(10 ** decades[0], 10 ** decades[-1], bottom, -PANEL_HEIGHT, True),
-                 [(x, f"{x:,}") for x in sizes], [(10 ** d, f"{10 ** d:,}") for d in decades], by_size)
+    out = panel(LEFT, "1,000,000 values, 10 % drop out", "clients in the round (logarithmic)",
+                Axis(sizes[0] * 0.8, sizes[-1] * 1.25, LEFT, PANEL_WIDTH, True),
+                Axis(10 ** decades[0], 10 ** decades[-1], bottom, -PANEL_HEIGHT, True),
+                [(x, f"{x:,}") for x in sizes], [(10 ** d, f"{10 ** d:,}") for d in decades], by_size)
     out += panel(second, "100 clients, 1,048,576 values", "share of clients that drop out after sharing, %",
                  Axis(0, shares[-1] * 1.08, second, PANEL_WIDTH, False), Axis(0, top_time, bottom, -PANEL_HEIGHT, False),
                  [(x, f"{100 * x:g}") for x in shares], [(y, str(y)) for y in range(0, top_time + 1, 50)], by_dropout)
-    with open(svg_path, "w", encoding="utf-8") as svg:
-        svg.write("\n".join(out + ["</svg>"]) + "\n")
+    write(svg_path, width, height, out)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@
 
 #include "common/base/rng.h"
 #include "common/learn/network.h"
+#include "common/model/features.h"
 #include "common/model/initial_weights.h"
 #include "tests/catch.h"
 
@@ -57,7 +58,7 @@ World Make(const v1::ModelSpec& spec, std::size_t examples) {
   const auto start = model::InitialWeights(architecture->layout, spec.seed());
   std::copy(start.begin(), start.end(), network->weights().begin());
   World world{.network = *std::move(network), .features = {}, .labels = {}, .width = 1};
-  for (const std::uint64_t size : architecture->input) {
+  for (const std::uint64_t size : architecture->example) {
     world.width *= size;
   }
   TestRng rng(11);
@@ -68,6 +69,10 @@ World Make(const v1::ModelSpec& spec, std::size_t examples) {
       world.features.push_back(static_cast<float>(scale * (2 * rng.Unit() - 1)));
     }
     world.labels.push_back(static_cast<std::uint32_t>(rng.Below(spec.classes())));
+  }
+  if (model::HasFeatures(spec)) {
+    world.features = *model::FeaturesOf(spec, world.features, [](std::uint64_t, std::uint64_t) {});
+    world.width = world.features.size() / examples;
   }
   return world;
 }
@@ -160,6 +165,39 @@ TEST_CASE("book-keeping equals the loop over examples with strides, padding, poo
   Add(spec, "layer_norm");
   Add(spec, "linear", 4);
   RequireEqualToLoop(spec);
+}
+
+TEST_CASE("book-keeping equals the loop over examples for the networks of the benchmark jobs",
+          "[clipping]") {
+  v1::ModelSpec spec = Spec("layers", {28, 28}, 10);
+  Add(spec, "conv2d", 16, 8, 2, 2);
+  Add(spec, "tanh");
+  Add(spec, "max_pool2d", 0, 2, 1);
+  Add(spec, "conv2d", 32, 4, 2);
+  Add(spec, "tanh");
+  Add(spec, "max_pool2d", 0, 2, 1);
+  Add(spec, "flatten");
+  Add(spec, "linear", 32);
+  Add(spec, "tanh");
+  Add(spec, "linear", 10);
+  REQUIRE(model::LayoutOf(spec)->values == 26'010);
+  RequireEqualToLoop(spec, 12);
+}
+
+TEST_CASE("book-keeping equals the loop over examples for models on scattering features",
+          "[clipping]") {
+  v1::ModelSpec linear = Spec("logistic", {28, 28}, 10);
+  linear.set_features("scattering");
+  RequireEqualToLoop(linear, 12);
+  linear.set_feature_groups(27);
+  RequireEqualToLoop(linear, 12);
+  v1::ModelSpec layers = Spec("layers", {2, 16, 24}, 4);
+  layers.set_features("scattering");
+  Add(layers, "conv2d", 8, 3, 2, 1);
+  Add(layers, "tanh");
+  Add(layers, "flatten");
+  Add(layers, "linear", 4);
+  RequireEqualToLoop(layers, 12);
 }
 
 TEST_CASE("an example that is not a number adds nothing and hides no other", "[clipping]") {

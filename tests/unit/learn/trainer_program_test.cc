@@ -4,11 +4,13 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <tuple>
 
 #include "client/trainer/supervisor.h"
 #include "common/base/rng.h"
 #include "common/model/initial_weights.h"
 #include "tests/catch.h"
+#include "tests/unit/learn/image_files.h"
 
 namespace tutti::trainer {
 namespace {
@@ -119,6 +121,54 @@ TEST_CASE("the trainer program describes, trains with and without privacy, and e
   REQUIRE(score.ok());
   REQUIRE(score->examples() == 200);
   REQUIRE(score->accuracy() > 0.95);
+  REQUIRE(supervisor.starts() == 1);
+}
+
+TEST_CASE("the trainer program trains and evaluates on features, and on the images again",
+          "[trainer]") {
+  const ImageFiles files(200, 0);
+  Supervisor supervisor(Config());
+  v1::TrainRequest request;
+  request.mutable_data()->set_format("idx");
+  request.mutable_data()->set_images(files.images());
+  request.mutable_data()->set_labels(files.labels());
+  v1::ModelSpec& model = *request.mutable_model();
+  model.set_architecture("logistic");
+  model.add_input_shape(ImageFiles::kSide);
+  model.add_input_shape(ImageFiles::kSide);
+  model.set_classes(2);
+  request.mutable_training()->set_learning_rate(0.5);
+  request.mutable_training()->set_batch_size(50);
+  request.mutable_training()->set_local_steps(20);
+  request.mutable_privacy()->set_unit("example");
+  request.mutable_privacy()->set_clip_norm(1);
+  request.mutable_privacy()->set_noise_multiplier(0.5);
+  // Other features and other groups need other inputs; the same ones again do not.
+  for (const auto& [features, groups, values] : {std::tuple{"none", 0U, 64U * 2 + 2},
+                                                 {"scattering", 0U, 81U * 4 * 2 + 2},
+                                                 {"scattering", 27U, 81U * 4 * 2 + 2},
+                                                 {"none", 0U, 64U * 2 + 2}}) {
+    model.set_features(features);
+    model.set_feature_groups(groups);
+    std::vector<float> weights(values);
+    for (int round = 0; round < 2; ++round) {
+      const auto trained = supervisor.Train(request, weights, {});
+      INFO(trained.status());
+      REQUIRE(trained.ok());
+      REQUIRE(trained->reply.gradient_method() == "book-keeping");
+      for (std::size_t i = 0; i < weights.size(); ++i) {
+        weights[i] += trained->update[i];
+      }
+    }
+    v1::EvaluateRequest evaluate;
+    *evaluate.mutable_data() = request.data();
+    *evaluate.mutable_model() = model;
+    evaluate.set_values(weights.size());
+    const auto score = supervisor.Evaluate(evaluate, weights, {});
+    INFO(features << " " << groups << " " << score.status());
+    REQUIRE(score.ok());
+    REQUIRE(score->accuracy() > 0.9);
+  }
   REQUIRE(supervisor.starts() == 1);
 }
 

@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""Draws test accuracy against epsilon from what deploy/accuracy.sh measured.
+
+  plot.py FIGURES.csv OUT.svg
+
+Of repeated runs the mean is drawn; the published figures stand as crosses. Python's standard library only.
+"""
+import csv
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+from svg import Axis, curve, line, text, write  # noqa: E402
+
+# F. Tramer, D. Boneh, arXiv:2011.11660, for Fashion-MNIST at delta 1e-5.
+JOBS = {"scattering": ("#1b6ca8", "scattering features and one linear layer", 3, 89.7),
+        "cnn": ("#c4500c", "convolutional network", 3, 86.0)}
+WIDTH, HEIGHT, LEFT, TOP = 520, 300, 66, 46
+
+
+def cross(x, y, colour):
+    return [line(x - 5, y + dy, x + 5, y - dy, colour, 1.5) for dy in (-5, 5)]
+
+
+def main(figures_path, svg_path):
+    with open(figures_path, encoding="utf-8") as figures:
+        rows = list(csv.DictReader(figures))
+    epsilons = sorted({float(row["epsilon"]) for row in rows})
+    accuracies = [100 * float(row["test_accuracy"]) for row in rows]
+    low = 5 * int(min(accuracies) / 5)
+    bottom = TOP + HEIGHT
+    across = Axis(epsilons[0] * 0.85, epsilons[-1] * 1.2, LEFT, WIDTH, True)
+    up = Axis(low, 95, bottom, -HEIGHT, False)
+    out = [text(LEFT, TOP - 18, "test accuracy, %", "start")]
+    for value in range(low, 96, 5):
+        out += [line(LEFT, up.at(value), LEFT + WIDTH, up.at(value), "#e4e4e4"), text(LEFT - 8, up.at(value) + 4, value, "end")]
+    for epsilon in epsilons:
+        out += [line(across.at(epsilon), bottom, across.at(epsilon), bottom + 5, "#666"),
+                text(across.at(epsilon), bottom + 20, f"{epsilon:g}")]
+    out += [line(LEFT, bottom, LEFT + WIDTH, bottom, "#666"), line(LEFT, TOP, LEFT, bottom, "#666"),
+            text(LEFT + WIDTH / 2, bottom + 42, "epsilon at delta 1e-5 (logarithmic)")]
+    for row, (job, (colour, label, at_epsilon, published)) in enumerate(JOBS.items()):
+        by_epsilon = {}
+        for r in rows:
+            if r["job"] == job:
+                by_epsilon.setdefault(float(r["epsilon"]), []).append(100 * float(r["test_accuracy"]))
+        means = [(epsilon, sum(runs) / len(runs)) for epsilon, runs in sorted(by_epsilon.items())]
+        places = [(across.at(x), up.at(y)) for x, y in means]
+        out += curve(places, colour)
+        for (x, y), (_, mean) in zip(places, means):
+            out.append(text(x, y + (-10 if row == 0 else 20), f"{mean:.1f}", colour=colour))
+        out += cross(across.at(at_epsilon), up.at(published), "#111")
+        y = bottom - 20 - 20 * (len(JOBS) - row)
+        out += [line(LEFT + 230, y - 4, LEFT + 254, y - 4, colour, 2), text(LEFT + 262, y, label, "start", colour=colour)]
+    out += cross(LEFT + 242, bottom - 24, "#111") + [text(LEFT + 262, bottom - 20, "published (arXiv:2011.11660)", "start")]
+    write(svg_path, LEFT + WIDTH + 24, bottom + 60, out)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    main(sys.argv[1], sys.argv[2])
