@@ -189,7 +189,8 @@ print("|".join([d["name"], "%.2f" % (math.ceil(book["epsilon_spent"] * 100 - 1e-
   done
 } | awk -F'|' '{printf "   %-10s %15s %12s %18s\n", $1, $2, $3, $4}'
 if [[ $private == yes ]]; then
-  say "   at delta 1e-5; unit: one image; mechanism: DP-SGD with Poisson sampling, noise added on the device; accountant: RDP"
+  say "   against the coordinator, at delta 1e-5; accountant: RDP"
+  "$bin/tutti" status "$job_name" | grep -E '^(protected|mechanism|trust)' | sed 's/^/   /'
 else
   say "   this job adds no noise, so nothing is charged and nothing bounds what the model tells about one image"
 fi

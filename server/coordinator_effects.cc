@@ -183,11 +183,18 @@ void Coordinator::OnPublished(const protocol::SessionHash& session, PublishResul
     job.model = published->model.sha256;
     job.model_bytes = published->model.bytes;
     job.status.record.rounds_done = round.round;
-    job.status.record.max_epsilon = std::max(job.status.record.max_epsilon, round.max_epsilon);
+    store::JobRecord& record = job.status.record;
+    record.max_epsilon = std::max(record.max_epsilon, round.max_epsilon);
+    record.max_epsilon_models = std::max(record.max_epsilon_models, round.max_epsilon_models);
+    record.realised_epsilon = round.realised_epsilon;
+    record.realised_epsilon_models = round.realised_epsilon_models;
   });
   http::Metrics& metrics = parts_.metrics;
   metrics.RoundEnded(true, round.seconds);
-  metrics.SetMaxEpsilon(round.max_epsilon);
+  metrics.SetEpsilons({.reported_coordinator = round.max_epsilon,
+                       .reported_models = round.max_epsilon_models,
+                       .realised_coordinator = round.realised_epsilon,
+                       .realised_models = round.realised_epsilon_models});
   metrics.SetDropoutFraction(round.invited == 0 ? 0.0
                                                 : 1.0 - static_cast<double>(round.survivors) /
                                                             static_cast<double>(round.invited));
@@ -200,7 +207,10 @@ void Coordinator::OnPublished(const protocol::SessionHash& session, PublishResul
                                 {"masks_removed", published->masks_removed},
                                 {"weight_sum", published->weight_sum},
                                 {"seconds", round.seconds},
-                                {"max_epsilon", round.max_epsilon}});
+                                {"epsilon_coordinator", round.max_epsilon},
+                                {"epsilon_models", round.max_epsilon_models},
+                                {"realised_epsilon_coordinator", round.realised_epsilon},
+                                {"realised_epsilon_models", round.realised_epsilon_models}});
   watchers_.Tell({.job = status, .finished = round, .progress = {}, .line = ""});
   Dispatch(round::Published{session,
                             round::ModelRef{published->model.sha256, published->model.bytes},

@@ -20,6 +20,25 @@ Status NoSuchJob(const std::string& name) {
   return NotFound(Join("no job is called \"", Escaped(name), "\"; tutti job list shows them"));
 }
 
+// What a job does not change while it runs.
+void Describe(const PreparedJob& prepared, rpc::JobStatus& status) {
+  status.rounds_total = prepared.config.rounds();
+  status.values = prepared.layout.values;
+  status.privacy_unit = NameOf(prepared.setting.unit);
+  status.mechanism = privacy::MechanismName(prepared.setting);
+  status.assumption = privacy::Assumption(prepared.setting);
+}
+
+// Keys that jobs of earlier versions were stored without, as they were meant.
+void AddNewKeys(v1::JobConfig& config) {
+  v1::PrivacySpec& privacy = *config.mutable_privacy();
+  if (privacy.noise().empty()) {
+    privacy.set_noise("local");
+    privacy.set_distribution("discrete_gaussian");
+    privacy.set_clip_learning_rate(0.2);
+  }
+}
+
 }  // namespace
 
 rpc::JobStatus Coordinator::Update(const std::string& name,
@@ -58,6 +77,7 @@ Status Coordinator::RestoreJob(const store::JobRecord& record) {
   if (!config.ParseFromArray(record.config.data(), static_cast<int>(record.config.size()))) {
     return DataLoss(Join("the stored configuration of job ", record.name, " cannot be read"));
   }
+  AddNewKeys(config);
   TUTTI_ASSIGN(PreparedJob prepared, PrepareJob(config));
   TUTTI_ASSIGN(const store::ModelRecord model, NewestSoundModel(record));
   prepared.identity = std::to_string(record.submitted_at);
@@ -72,8 +92,7 @@ Status Coordinator::RestoreJob(const store::JobRecord& record) {
   }
   parts_.shelf.Put(model, nullptr);
   Update(record.name, [&](Job& job) {
-    job.status.rounds_total = prepared.config.rounds();
-    job.status.values = prepared.layout.values;
+    Describe(prepared, job.status);
     job.status.record.rounds_done = model.round;
     job.prepared = std::make_shared<const PreparedJob>(std::move(prepared));
     job.model = model.sha256;
@@ -181,8 +200,7 @@ StatusOr<rpc::JobStatus> Coordinator::SubmitJob(const v1::JobConfig& config, Byt
     order_.push_back(name);
     Job& job = jobs_[name];
     job.status.record = record;
-    job.status.rounds_total = config.rounds();
-    job.status.values = prepared.layout.values;
+    Describe(prepared, job.status);
     job.prepared = std::make_shared<const PreparedJob>(std::move(prepared));
     job.model = model.sha256;
     job.model_bytes = model.bytes;

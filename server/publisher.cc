@@ -238,6 +238,7 @@ StatusOr<Bytes> Publisher::NextCheckpoint(PublishOrder& order, PublishedRound& p
   std::vector<float> next(weights.size());
   TUTTI_TRY(aggregate::ApplyFedAvg(weights, mean, job.config.server().learning_rate(), next));
   mean = std::vector<float>();
+  TUTTI_TRY(AddMomentum(order, weights, next));
   const round::RoundReport& report = order.publish.report;
   model::Metadata metadata = {{"job", report.job.value()}, {"round", std::to_string(report.round)}};
   if (job.config.privacy().target_quantile() > 0) {
@@ -245,6 +246,29 @@ StatusOr<Bytes> Publisher::NextCheckpoint(PublishOrder& order, PublishedRound& p
                          metadata);
   }
   return model::WriteSafetensors(job.layout, next, metadata);
+}
+
+Status Publisher::AddMomentum(const PublishOrder& order, std::span<const float> model,
+                              std::span<float> next) {
+  const PreparedJob& job = *order.job;
+  const double momentum = job.config.server().momentum();
+  if (momentum == 0) return OkStatus();
+  TUTTI_ASSIGN(const std::vector<store::ModelRecord> models, store_.Models(job.config.name()));
+  const auto current = std::find_if(models.begin(), models.end(),
+                                    [&](const auto& one) { return one.sha256 == order.model; });
+  if (current == models.end() || current + 1 == models.end()) return OkStatus();
+  store::ModelBytes before = shelf_.Find((current + 1)->sha256);
+  if (before == nullptr) {
+    StatusOr<Bytes> read = checkpoints_.Read(*(current + 1));
+    if (!read.ok()) {
+      log::Warn("a round takes no momentum",
+                {{"job", job.config.name()}, {"reason", read.status()}});
+      return OkStatus();
+    }
+    before = std::make_shared<const Bytes>(*std::move(read));
+  }
+  TUTTI_ASSIGN(const std::span<const float> previous, model::ViewSafetensors(*before, job.layout));
+  return aggregate::AddMomentum(previous, model, momentum, next);
 }
 
 Status Publisher::FillRealised(const PublishOrder& order, store::RoundRecord& round) {

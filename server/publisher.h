@@ -72,6 +72,9 @@ class Publisher {
                                                 const round::ClosedSum& closed,
                                                 std::vector<float> mean, double clip_norm);
   Status AddTreeNoise(const PublishOrder& order, std::uint64_t survivors, std::span<float> vector);
+  // Takes a share of the last round's step again (server.momentum); nothing when its start is gone.
+  Status AddMomentum(const PublishOrder& order, std::span<const float> model,
+                     std::span<float> next);
   // What this round and those before it came to; `round` is filled in but for that.
   Status FillRealised(const PublishOrder& order, store::RoundRecord& round);
   // Opens all sums, fills in what `published` and `sums` say of them and gives the next checkpoint.

@@ -1,8 +1,11 @@
 #include "server/aggregate/server_optimiser.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <functional>
+#include <vector>
 
 #include "common/base/text.h"
 
@@ -52,6 +55,22 @@ Status ApplyFedAvg(std::span<const float> model, std::span<const float> mean_upd
     }
   }
   return Internal("the new model was reported as not finite, yet every value is");
+}
+
+Status AddMomentum(std::span<const float> previous, std::span<const float> model, double momentum,
+                   std::span<float> next) {
+  if (previous.size() != next.size() || model.size() != next.size()) {
+    return InvalidArgument(Join("the models have ", previous.size(), " and ", model.size(),
+                                " values, the result ", next.size()));
+  }
+  if (!(momentum >= 0 && momentum < 1)) {
+    return InvalidArgument(Join("server momentum is ", momentum, ", expected 0 to below 1"));
+  }
+  std::vector<float> step(next.size());
+  std::transform(model.begin(), model.end(), previous.begin(), step.begin(), std::minus<>());
+  std::vector<float> moved(next.begin(), next.end());
+  if (momentum == 0) return OkStatus();
+  return ApplyFedAvg(moved, step, momentum, next);
 }
 
 }  // namespace tutti::aggregate

@@ -61,7 +61,18 @@ std::string Date(std::int64_t seconds_since_1970) {
 }
 
 std::string EpsilonText(double epsilon, bool privacy) {
-  return privacy ? RoundedUp(epsilon, 3) : "-";
+  constexpr double kNoPromise = 1e9;  // how infinity travels
+  if (!privacy) {
+    return "-";
+  }
+  return epsilon < kNoPromise ? RoundedUp(epsilon, 3) : "no promise";
+}
+
+std::string EpsilonsText(double coordinator, double models) {
+  const std::string seen = EpsilonText(coordinator);
+  const std::string published = EpsilonText(models);
+  return seen == published ? seen + " (coordinator and models)"
+                           : Join(seen, " (coordinator), ", published, " (models)");
 }
 
 std::string GroupsText(const v1::RoundInfo& round) {
@@ -80,7 +91,8 @@ std::string RoundTable(const google::protobuf::RepeatedPtrField<v1::RoundInfo>& 
                {"dropped", Align::kRight},
                {"groups", Align::kRight},
                {"test accuracy", Align::kRight},
-               {"largest epsilon", Align::kRight},
+               {"epsilon: coordinator", Align::kRight},
+               {"models", Align::kRight},
                {"MB up", Align::kRight},
                {"MB down", Align::kRight},
                {"seconds", Align::kRight}});
@@ -92,6 +104,7 @@ std::string RoundTable(const google::protobuf::RepeatedPtrField<v1::RoundInfo>& 
     table.AddRow({std::to_string(round.round()), std::to_string(round.survivors()),
                   std::to_string(round.dropped()), GroupsText(round), Percent(round.accuracy()),
                   EpsilonText(round.max_epsilon(), round.privacy_unit() != "none"),
+                  EpsilonText(round.max_epsilon_models(), round.privacy_unit() != "none"),
                   Megabytes(round.bytes_up()), Megabytes(round.bytes_down()),
                   Seconds(round.seconds())});
     up += round.bytes_up();
@@ -100,8 +113,8 @@ std::string RoundTable(const google::protobuf::RepeatedPtrField<v1::RoundInfo>& 
     dropped += round.dropped();
   }
   table.AddRule();
-  table.AddRow({"total", "", std::to_string(dropped), "", "", "", Megabytes(up), Megabytes(down),
-                Seconds(seconds)});
+  table.AddRow({"total", "", std::to_string(dropped), "", "", "", "", Megabytes(up),
+                Megabytes(down), Seconds(seconds)});
   return table.Text();
 }
 

@@ -16,6 +16,8 @@ std::string Clock(double seconds);                  // "0:45", "1:02:03"
 std::string Date(std::int64_t seconds_since_1970);  // "2026-01-31 12:00:00Z"; "never" for 0
 // Never smaller than it is, three decimals; "-" for a round without privacy.
 std::string EpsilonText(double epsilon, bool privacy = true);
+// "2.988 (coordinator and models)" or "8.199 (coordinator), 5.012 (models)": whom each is against.
+std::string EpsilonsText(double coordinator, double models);
 // "5", or "4 of 5" when the round went on without some of its groups.
 std::string GroupsText(const v1::RoundInfo& round);
 

@@ -28,7 +28,14 @@ void PrintJob(const v1::JobInfo& job, Console& console) {
       {"rounds", RoundsText(job)},
       {"submitted", Date(job.submitted_at())},
       {"test accuracy", Percent(job.accuracy())},
-      {"largest epsilon", EpsilonText(job.max_epsilon(), job.max_epsilon() > 0)},
+      {"protected", job.privacy_unit() == "none" ? "nothing" : "one " + job.privacy_unit()},
+      {"mechanism", job.mechanism()},
+      {"trust", job.assumption()},
+      {"largest epsilon",
+       job.max_epsilon() > 0 ? EpsilonsText(job.max_epsilon(), job.max_epsilon_models()) : "-"},
+      {"realised epsilon", job.realised_epsilon_models() >= 0
+                               ? EpsilonsText(job.realised_epsilon(), job.realised_epsilon_models())
+                               : "-"},
       {"model values", std::to_string(job.values())}};
   if (!job.step().empty() && !HasEnded(job)) {
     pairs.insert(pairs.begin() + 2, {"step", job.step()});
@@ -127,9 +134,10 @@ int ListJobs(const Arguments& arguments, Connection& connection, Console& consol
                {"submitted"},
                {"reason"}});
   for (const v1::JobInfo& job : reply.jobs()) {
-    table.AddRow({job.name(), job.state(), RoundsText(job), Percent(job.accuracy()),
-                  EpsilonText(job.max_epsilon(), job.max_epsilon() > 0), Date(job.submitted_at()),
-                  job.reason().substr(0, 100)});
+    table.AddRow(
+        {job.name(), job.state(), RoundsText(job), Percent(job.accuracy()),
+         job.max_epsilon() > 0 ? EpsilonsText(job.max_epsilon(), job.max_epsilon_models()) : "-",
+         Date(job.submitted_at()), job.reason().substr(0, 100)});
   }
   console.out << table.Text();
   return kDone;

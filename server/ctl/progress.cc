@@ -41,7 +41,7 @@ std::string Progress::RoundLine(const v1::RoundInfo& round) {
     line += ", test accuracy " + Percent(round.accuracy());
   }
   if (privacy) {
-    line += ", largest epsilon " + EpsilonText(round.max_epsilon());
+    line += ", largest epsilon " + EpsilonsText(round.max_epsilon(), round.max_epsilon_models());
   }
   return line + Join(", ", Megabytes(round.bytes_up()), " MB up, ", Megabytes(round.bytes_down()),
                      " MB down, ", Seconds(round.seconds()), " s\n");
@@ -61,7 +61,7 @@ std::string Progress::Live() const {
   text += Cut(step) + "\n";
   std::string numbers = "test accuracy " + Percent(job_.accuracy());
   if (job_.max_epsilon() > 0) {
-    numbers += "   largest epsilon " + EpsilonText(job_.max_epsilon());
+    numbers += "   largest epsilon " + EpsilonsText(job_.max_epsilon(), job_.max_epsilon_models());
   }
   numbers += "   " + Clock(seconds_);
   const std::uint64_t seen =

@@ -43,7 +43,12 @@ int ShowEnd(const std::string& name, Connection& connection, Console& console) {
   if (job.state() == "done") {
     console.out << "job " << shown << " is done: test accuracy " << Percent(job.accuracy());
     if (job.max_epsilon() > 0) {
-      console.out << ", largest epsilon of any client " << EpsilonText(job.max_epsilon());
+      console.out << ", largest epsilon of any client "
+                  << EpsilonsText(job.max_epsilon(), job.max_epsilon_models());
+    }
+    if (job.realised_epsilon_models() >= 0) {
+      console.out << "\nthis job alone, from who really was in its sums: epsilon "
+                  << EpsilonsText(job.realised_epsilon(), job.realised_epsilon_models());
     }
     console.out << "\nfetch the model with: tutti model export " << shown << " -o " << shown
                 << ".safetensors\n";

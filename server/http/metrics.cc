@@ -75,10 +75,18 @@ struct Metrics::State {
              "Clients with spoiled sums held against them, by what follows");
   prometheus::Gauge& suspects = standings.Add({{"standing", "suspect"}});
   prometheus::Gauge& excluded = standings.Add({{"standing", "excluded"}});
-  prometheus::Gauge& max_epsilon =
-      Gauges(registry, "tutti_server_max_epsilon_reported",
-             "Largest privacy loss any client in the newest round's sum reported")
-          .Add({});
+  prometheus::Family<prometheus::Gauge>& reported = Gauges(
+      registry, "tutti_server_max_epsilon_reported",
+      "Largest privacy loss any client in the newest round's sum reported, over all its jobs, "
+      "by who sees what; 1e9: nothing is promised");
+  prometheus::Gauge& reported_coordinator = reported.Add({{"against", "coordinator"}});
+  prometheus::Gauge& reported_models = reported.Add({{"against", "models"}});
+  prometheus::Family<prometheus::Gauge>& realised =
+      Gauges(registry, "tutti_server_realised_epsilon",
+             "Privacy loss of the newest round's job so far, from who was in its sums, by who sees "
+             "what; negative: only the clients know");
+  prometheus::Gauge& realised_coordinator = realised.Add({{"against", "coordinator"}});
+  prometheus::Gauge& realised_models = realised.Add({{"against", "models"}});
   prometheus::Gauge& dropouts =
       Gauges(registry, "tutti_server_dropout_fraction",
              "Invited clients of the newest attempt that were not in its sum")
@@ -101,7 +109,12 @@ void Metrics::RoundEnded(bool published, double seconds) {
   state_->seconds.Observe(seconds);
 }
 void Metrics::SetDropoutFraction(double fraction) { state_->dropouts.Set(fraction); }
-void Metrics::SetMaxEpsilon(double epsilon) { state_->max_epsilon.Set(epsilon); }
+void Metrics::SetEpsilons(const Epsilons& epsilons) {
+  state_->reported_coordinator.Set(epsilons.reported_coordinator);
+  state_->reported_models.Set(epsilons.reported_models);
+  state_->realised_coordinator.Set(epsilons.realised_coordinator);
+  state_->realised_models.Set(epsilons.realised_models);
+}
 void Metrics::SetAttached(std::size_t trainers, std::size_t evaluators) {
   state_->trainers.Set(static_cast<double>(trainers));
   state_->evaluators.Set(static_cast<double>(evaluators));

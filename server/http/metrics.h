@@ -9,6 +9,16 @@
 
 namespace tutti::http {
 
+// Of the newest round, against the coordinator and against whoever sees only the models: the
+// largest a client in its sum reported of its ledger, and what the job's sums came to (negative:
+// only the clients know).
+struct Epsilons {
+  double reported_coordinator = 0;
+  double reported_models = 0;
+  double realised_coordinator = -1;
+  double realised_models = -1;
+};
+
 class Metrics {
  public:
   Metrics();
@@ -27,7 +37,7 @@ class Metrics {
   void RoundEnded(bool published, double seconds);
   // Of the newest attempt: invited clients that were not in its sum, as a fraction.
   void SetDropoutFraction(double fraction);
-  void SetMaxEpsilon(double epsilon);  // largest any client of the newest round reported
+  void SetEpsilons(const Epsilons& epsilons);  // of the newest round
   void SetAttached(std::size_t trainers, std::size_t evaluators);
   void SetPhase(int phase);  // round::Phase: 0 idle .. 7 publishing
   void SetQueue(std::size_t events);

@@ -11,6 +11,12 @@ void ToProto(const JobStatus& status, v1::JobInfo* out) {
   out->set_submitted_at(record.submitted_at);
   out->set_accuracy(record.accuracy);
   out->set_max_epsilon(record.max_epsilon);
+  out->set_max_epsilon_models(record.max_epsilon_models);
+  out->set_realised_epsilon(record.realised_epsilon);
+  out->set_realised_epsilon_models(record.realised_epsilon_models);
+  out->set_privacy_unit(status.privacy_unit);
+  out->set_mechanism(status.mechanism);
+  out->set_assumption(status.assumption);
   out->set_reason(record.reason);
   out->set_step(status.step);
   out->set_values(status.values);

@@ -82,7 +82,10 @@ struct JobStatus {
   store::JobRecord record;
   std::uint64_t rounds_total = 0;
   std::uint64_t values = 0;
-  std::string step;  // of the running round; empty: none runs
+  std::string privacy_unit;
+  std::string mechanism;
+  std::string assumption;  // what the promise against the coordinator takes for granted
+  std::string step;        // of the running round; empty: none runs
 };
 struct JobEvent {
   JobStatus job;

@@ -108,15 +108,15 @@ std::string ManifestJson(const ModelRecord& model, const RoundRecord& round,
                           ",\"round\":", model.round, ",\"sha256\":\"", ToHex(model.sha256),
                           "\",\"bytes\":", model.bytes, ",\"created_at\":", model.created_at);
   if (model.round > 0) {
-    json += Join(
-        ",\"clients\":", round.survivors, ",\"sum_sha256\":\"", ToHex(round.sum_sha256),
-        "\",\"privacy\":{\"unit\":", Quoted(round.privacy_unit),
-        ",\"mechanism\":", Quoted(round.mechanism), ",\"accountant\":", Quoted(round.accountant),
-        ",\"largest_epsilon\":", RoundedUp(round.max_epsilon, 6),
-        ",\"largest_epsilon_models\":", RoundedUp(round.max_epsilon_models, 6),
-        ",\"realised_epsilon\":", Realised(round.realised_epsilon),
-        ",\"realised_epsilon_models\":", Realised(round.realised_epsilon_models),
-        ",\"delta\":", round.delta, "}");
+    json += Join(",\"clients\":", round.survivors, ",\"sum_sha256\":\"", ToHex(round.sum_sha256),
+                 "\",\"privacy\":{\"unit\":", Quoted(round.privacy_unit),
+                 ",\"mechanism\":", Quoted(round.mechanism),
+                 ",\"accountant\":", Quoted(round.accountant),
+                 ",\"largest_epsilon\":", RoundedUp(round.max_epsilon, 6),
+                 ",\"largest_epsilon_models\":", RoundedUp(round.max_epsilon_models, 6),
+                 ",\"realised_epsilon\":", Realised(round.realised_epsilon),
+                 ",\"realised_epsilon_models\":", Realised(round.realised_epsilon_models),
+                 ",\"delta\":", round.delta, "}");
   }
   if (!task_json.empty()) {
     json += Join(",\"task\":", task_json);

@@ -64,6 +64,9 @@ struct JobRecord {
   WallSeconds submitted_at = 0;
   double accuracy = -1;    // newest evaluation; negative: none yet
   double max_epsilon = 0;  // over all published rounds
+  double max_epsilon_models = 0;
+  double realised_epsilon = -1;  // of the newest published round
+  double realised_epsilon_models = -1;
 };
 
 // One attempt. `published` attempts are the job's rounds; the others say why they failed.

@@ -232,7 +232,14 @@ StatusOr<std::vector<JobRecord>> SqliteStore::JobsWhere(const std::string& name)
       "coalesce((SELECT sum(accuracy * examples) / sum(examples) FROM evaluations e "
       " WHERE e.job = jobs.name AND e.examples > 0 GROUP BY round ORDER BY round DESC LIMIT 1), "
       "-1), "
-      "coalesce((SELECT max(max_epsilon) FROM rounds r WHERE r.job = jobs.name AND published), 0) "
+      "coalesce((SELECT max(max_epsilon) FROM rounds r WHERE r.job = jobs.name AND published), 0), "
+      "coalesce((SELECT max(max_epsilon_models) FROM rounds r WHERE r.job = jobs.name AND "
+      "published), 0), "
+      "coalesce((SELECT realised_epsilon FROM rounds r WHERE r.job = jobs.name AND published "
+      " ORDER BY round DESC LIMIT 1), -1), "
+      "coalesce((SELECT realised_epsilon_models FROM rounds r WHERE r.job = jobs.name AND "
+      "published "
+      " ORDER BY round DESC LIMIT 1), -1) "
       "FROM jobs WHERE ?1 = '' OR name = ?1 ORDER BY sequence",
       [&](const Row& row) {
         jobs.push_back({.name = row.Text(0),
@@ -242,7 +249,10 @@ StatusOr<std::vector<JobRecord>> SqliteStore::JobsWhere(const std::string& name)
                         .rounds_done = row.Unsigned(4),
                         .submitted_at = row.Int(5),
                         .accuracy = row.Real(6),
-                        .max_epsilon = row.Real(7)});
+                        .max_epsilon = row.Real(7),
+                        .max_epsilon_models = row.Real(8),
+                        .realised_epsilon = row.Real(9),
+                        .realised_epsilon_models = row.Real(10)});
       },
       name));
   return jobs;

@@ -59,4 +59,32 @@ TEST_CASE("the last value of a long model is checked too", "[aggregate]") {
   REQUIRE(ApplyFedAvg(model, mean, 2.0, next).code() == StatusCode::kDataLoss);
 }
 
+TEST_CASE("momentum takes a share of the last step again, as with a velocity kept", "[aggregate]") {
+  const std::vector<std::vector<float>> means = {{1, -2}, {0.5F, 1}, {-1, 0}, {2, 2}};
+  std::vector<float> velocity(2);
+  std::vector<float> expected(2);
+  std::vector<float> before(2);
+  std::vector<float> model(2);
+  for (const std::vector<float>& mean : means) {
+    for (std::size_t i = 0; i < 2; ++i) {
+      velocity[i] = 0.9F * velocity[i] + mean[i];
+      expected[i] += 0.5F * velocity[i];
+    }
+    std::vector<float> next(2);
+    REQUIRE(ApplyFedAvg(model, mean, 0.5, next).ok());
+    REQUIRE(AddMomentum(before, model, 0.9, next).ok());
+    before = model;
+    model = next;
+    for (std::size_t i = 0; i < 2; ++i) REQUIRE(model[i] == Approx(expected[i]));
+  }
+}
+
+TEST_CASE("momentum that is none is refused", "[aggregate]") {
+  const std::vector<float> model(2);
+  std::vector<float> next(2);
+  REQUIRE(AddMomentum(model, model, 0, next).ok());
+  REQUIRE_FALSE(AddMomentum(model, model, 1, next).ok());
+  REQUIRE_FALSE(AddMomentum(model, std::vector<float>(3), 0.5, next).ok());
+}
+
 }  // namespace tutti::aggregate
