@@ -85,6 +85,13 @@ CLI::App* AddDpsgd(CLI::App& app, std::string& model, std::uint32_t& batch, std:
   return command;
 }
 
+// Its options are read by the program that does it.
+CLI::App* AddTrain(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("train", "a job on one data set: accuracy and epsilon");
+  command->prefix_command()->set_help_flag();
+  return command;
+}
+
 int RunLearn(const std::string& programs, std::vector<std::string> words) {
   words.insert(words.begin(), programs + "/tutti-bench-learn");
   std::vector<char*> arguments;
@@ -156,9 +163,7 @@ int main(int argc, char** argv) {
   AddPark(app, park);
   const CLI::App* noise_command =
       app.add_subcommand("noise", "milliseconds for a million values of secure noise on one core");
-  CLI::App* train_command =
-      app.add_subcommand("train", "a job on one data set: accuracy and epsilon");
-  train_command->prefix_command()->set_help_flag();  // its options are read there
+  const CLI::App* train_command = AddTrain(app);
   CLI11_PARSE(app, argc, argv);
   if (train_command->parsed()) {
     std::vector<std::string> words = train_command->remaining();
