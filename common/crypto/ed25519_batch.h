@@ -1,4 +1,4 @@
-// Many Ed25519 signatures verified at once, in a sixth of the time one by one
+// Many Ed25519 signatures verified at once, in a third of the time one by one
 // (docs/performance.md): Debian has no library that does this. Takes time that depends on its
 // inputs, all of which are public. Thread safety: pure function, safe to call from any thread.
 //

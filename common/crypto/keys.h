@@ -43,7 +43,7 @@ Ed25519Public Ed25519PublicOf(const Ed25519Private& key);
 Signature Sign(const Ed25519Private& key, BytesView message);
 // The cofactorless equation of RFC 8032 section 5.1.7. Refused besides: a scalar not below the
 // group order, a key or point R of small order or not in canonical form, so that no key verifies
-// everything and no signature has a second form.
+// everything and no signature has a second form. Many at once: ed25519_batch.h.
 bool Verify(const Ed25519Public& key, BytesView message, const Signature& signature);
 
 }  // namespace tutti::crypto

@@ -22,6 +22,7 @@ v1::JobUpdate Finished(std::uint64_t round, double accuracy) {
   update.mutable_finished()->set_dropped(1);
   update.mutable_finished()->set_accuracy(accuracy);
   update.mutable_finished()->set_max_epsilon(0.5);
+  update.mutable_finished()->set_max_epsilon_models(0.25);
   update.mutable_finished()->set_privacy_unit("example");
   update.mutable_finished()->set_bytes_up(1000000);
   update.mutable_finished()->set_seconds(2);
@@ -51,7 +52,8 @@ TEST_CASE("in a pipe there is one line for each thing that happened", "[ctl]") {
   REQUIRE(progress.Update(JobAt(2), 0) == "job digits: running, 2 of 20 rounds done\n");
   REQUIRE(progress.Update(Step(3), 1).empty());
   REQUIRE(progress.Update(Finished(3, -1), 2) ==
-          "round 3 of 20: 7 in, 1 dropped, largest epsilon 0.500, 1.0 MB up, 0.0 MB down, 2.0 s\n");
+          "round 3 of 20: 7 in, 1 dropped, largest epsilon 0.500 (coordinator), 0.250 (models), 1.0 "
+          "MB up, 0.0 MB down, 2.0 s\n");
   REQUIRE(progress.Update(Finished(3, 0.5), 3) == "round 3 evaluated: test accuracy 50.00 %\n");
   v1::JobUpdate event;
   event.set_event("client-5 declined: BUDGET_EXHAUSTED\n\x1b[2J");

@@ -67,6 +67,7 @@ v1::RoundInfo Round(std::uint64_t number, double accuracy) {
   round.set_bytes_down(2000000);
   round.set_accuracy(accuracy);
   round.set_max_epsilon(1.5);
+  round.set_max_epsilon_models(number == 1 ? 1e9 : 1.5);
   round.set_privacy_unit("example");
   return round;
 }
@@ -78,14 +79,20 @@ TEST_CASE("the table of rounds shows clients, accuracy, epsilon, traffic and tot
   *reply.add_rounds() = Round(2, 0.815);
   reply.mutable_rounds(1)->set_groups_left_out(1);
   REQUIRE(RoundTable(reply.rounds()) ==
-          "round  in  dropped  groups  test accuracy  largest epsilon  MB up  MB down  seconds\n"
-          "-----  --  -------  ------  -------------  ---------------  -----  -------  -------\n"
-          "    1   7        1       5              -            1.500    1.5      2.0     10.2\n"
-          "    2   7        1  4 of 5        81.50 %            1.500    1.5      2.0     10.2\n"
-          "-----  --  -------  ------  -------------  ---------------  -----  -------  -------\n"
-          "total            2                                            3.0      4.0     20.5\n");
+          "round  in  dropped  groups  test accuracy  epsilon: coordinator      models  MB up  MB "
+          "down  seconds\n"
+          "-----  --  -------  ------  -------------  --------------------  ----------  -----  "
+          "-------  -------\n"
+          "    1   7        1       5              -                 1.500  no promise    1.5      "
+          "2.0     10.2\n"
+          "    2   7        1  4 of 5        81.50 %                 1.500       1.500    1.5      "
+          "2.0     10.2\n"
+          "-----  --  -------  ------  -------------  --------------------  ----------  -----  "
+          "-------  -------\n"
+          "total            2                                                             3.0      "
+          "4.0     20.5\n");
   reply.mutable_rounds(0)->set_privacy_unit("none");
-  REQUIRE(RoundTable(reply.rounds()).find("              -                -    1.5") !=
+  REQUIRE(RoundTable(reply.rounds()).find("              -                     -           -    1.5") !=
           std::string::npos);
 }
 
