@@ -368,7 +368,8 @@ TEST_CASE("watching survives a restart of the coordinator and ends with the tabl
   REQUIRE(Has(world.out, "round 1 of 2: 8 in, 0 dropped"));
   REQUIRE(Has(world.out, "the coordinator broke the watching off; trying again\n"));
   REQUIRE(Has(world.out, "round 2 of 2: 8 in, 0 dropped, test accuracy 80.00 %"));
-  REQUIRE(Has(world.out, "round  in  dropped  groups  test accuracy  epsilon: coordinator  models"));
+  REQUIRE(
+      Has(world.out, "round  in  dropped  groups  test accuracy  epsilon: coordinator  models"));
   REQUIRE(Has(world.out, "job digits is done: test accuracy 80.00 %"));
   REQUIRE_FALSE(Has(world.out, "\x1b"));
 }

@@ -51,9 +51,10 @@ TEST_CASE("in a pipe there is one line for each thing that happened", "[ctl]") {
   Progress progress(ProgressStyle::kPlain, 80);
   REQUIRE(progress.Update(JobAt(2), 0) == "job digits: running, 2 of 20 rounds done\n");
   REQUIRE(progress.Update(Step(3), 1).empty());
-  REQUIRE(progress.Update(Finished(3, -1), 2) ==
-          "round 3 of 20: 7 in, 1 dropped, largest epsilon 0.500 (coordinator), 0.250 (models), 1.0 "
-          "MB up, 0.0 MB down, 2.0 s\n");
+  REQUIRE(
+      progress.Update(Finished(3, -1), 2) ==
+      "round 3 of 20: 7 in, 1 dropped, largest epsilon 0.500 (coordinator), 0.250 (models), 1.0 "
+      "MB up, 0.0 MB down, 2.0 s\n");
   REQUIRE(progress.Update(Finished(3, 0.5), 3) == "round 3 evaluated: test accuracy 50.00 %\n");
   v1::JobUpdate event;
   event.set_event("client-5 declined: BUDGET_EXHAUSTED\n\x1b[2J");
