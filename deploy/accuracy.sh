@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 data=${DATA:-/usr/share/datasets/fashion-mnist}
 csv=${CSV:-docs/data/accuracy-epsilon.csv}
 svg=${SVG:-docs/accuracy-epsilon.svg}
-header=job,epsilon,delta,accountant,test_accuracy,steps,sampling_rate,noise_multiplier,train_seconds,feature_seconds
+header=job,epsilon,delta,accountant,test_accuracy,steps,sampling_rate,noise_multiplier
 
 run() {
   local job=$1 epsilon=$2
@@ -20,8 +20,8 @@ run() {
     python3 -c 'import json, sys
 line = json.load(sys.stdin)
 line.update(epsilon=sys.argv[1], accuracy=line["accuracy"][-1])
-print("{job},{epsilon},{delta:g},{accountant},{accuracy:.4f},{steps},{sampling_rate:.5f},{noise_multiplier:.4f},"
-      "{seconds:.0f},{feature_seconds:.0f}".format(**line))' "$epsilon" >>"$csv"
+print("{job},{epsilon},{delta:g},{accountant},{accuracy:.4f},{steps},{sampling_rate:.5f},{noise_multiplier:.4f}"
+      .format(**line))' "$epsilon" >>"$csv"
   tail -n 1 "$csv"
 }
 
