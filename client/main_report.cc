@@ -36,6 +36,25 @@ StatusOr<std::vector<v1::LedgerEntry>> Entries(const std::string& directory) {
   return entries;
 }
 
+// As a file of events for `tutti privacy compose` has it; fields a mechanism does not have are left
+// out.
+Json EventJson(const v1::MechanismEvent& event) {
+  Json json = {{"mechanism", event.mechanism()}, {"steps", event.steps()}};
+  const auto add = [&](const char* key, auto value) {
+    if (value != 0) json[key] = value;
+  };
+  add("sampling_rate", event.sampling_rate());
+  add("noise_multiplier", event.noise_multiplier());
+  add("share_sigma", event.share_sigma());
+  add("shares", event.shares());
+  add("l1_sensitivity", event.l1_sensitivity());
+  add("l2_sensitivity", event.l2_sensitivity());
+  add("values", event.values());
+  add("variance", event.variance());
+  add("leaves", event.leaves());
+  return json;
+}
+
 Json EntryJson(const v1::LedgerEntry& entry) {
   return {{"sequence", entry.sequence()},
           {"previous_hash", ToHex(AsBytes(entry.previous_hash()))},
@@ -50,6 +69,9 @@ Json EntryJson(const v1::LedgerEntry& entry) {
           {"sampling_rate", entry.event().sampling_rate()},
           {"noise_multiplier", entry.event().noise_multiplier()},
           {"steps", entry.event().steps()},
+          {"event", EventJson(entry.event())},
+          {"model_event",
+           EventJson(entry.has_model_event() ? entry.model_event() : entry.event())},
           {"delta", entry.delta()},
           {"epsilon_after", Number(entry.epsilon_after())},
           {"epsilon_models_after", Number(entry.epsilon_models_after())},

@@ -112,6 +112,7 @@ void Runtime::State::DecideWith(const protocol::SessionHash& hash, std::uint64_t
   log::Debug("round_accepted", {{"job", round->config.job},
                                 {"round", round->config.round},
                                 {"mechanism", privacy::MechanismName(plan->setting)},
+                                {"noise_multiplier", plan->noise_multiplier},
                                 {"epsilon_coordinator_after", plan->coordinator.after},
                                 {"epsilon_models_after", plan->models.after}});
   if (plan->steps_asked > 0) {

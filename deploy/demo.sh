@@ -5,6 +5,7 @@
 #   deploy/demo.sh BIN_DIRECTORY [JOB.toml]       default job: configs/jobs/fashion-mnist.toml
 #
 # Everything it makes lies in demo-state/ (TUTTI_DEMO_STATE names another folder); all processes end with it.
+# TUTTI_DEMO_BUDGET: epsilon the clients' owners allow (4.0). TUTTI_DEMO_KILL=no: nobody is killed, for jobs that count on every client (configs/jobs/benchmarks).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=$(cd "${1:?usage: deploy/demo.sh BIN_DIRECTORY [JOB.toml]}" && pwd)
@@ -12,8 +13,9 @@ job=${2:-configs/jobs/fashion-mnist.toml}
 state=${TUTTI_DEMO_STATE:-demo-state}
 clients=8
 victim=3
+kill=${TUTTI_DEMO_KILL:-yes}
 data=/usr/share/datasets/fashion-mnist
-budget=4.0
+budget=${TUTTI_DEMO_BUDGET:-4.0}
 bold='' plain=''
 if [[ -t 1 ]]; then bold=$'\033[1m' plain=$'\033[0m'; fi
 
@@ -138,7 +140,8 @@ say "   each client reads its own 7,500 of the 60,000 images; the evaluator hold
 say "   the owner's policy on every client: epsilon at most $budget in total, sums of at least 5 clients, noise required"
 
 title "3. The job: $job"
-say "   in round 3, its update ready, client-$victim is ended with kill -9; it comes back two rounds later"
+[[ $kill == no ]] ||
+  say "   in round 3, its update ready, client-$victim is ended with kill -9; it comes back two rounds later"
 rounds_done() {
   "$bin/tutti" job show "$job_name" --json 2>/dev/null |
     python3 -c 'import json,sys; d=json.load(sys.stdin); print(int(d.get("job", d).get("rounds_done", 0)))' 2>/dev/null || echo 0
@@ -154,16 +157,19 @@ kill_and_return() {
   trap 'kill "$(cat "$state/logs/$name.pid")" 2>/dev/null' TERM
   wait $!
 }
-echo "${pids[client-$victim]}" >"$state/logs/client-$victim.pid"
-disown "${pids[client-$victim]}" 2>/dev/null || true
-kill_and_return &
-pids[killer]=$!
+if [[ $kill != no ]]; then
+  echo "${pids[client-$victim]}" >"$state/logs/client-$victim.pid"
+  disown "${pids[client-$victim]}" 2>/dev/null || true
+  kill_and_return &
+  pids[killer]=$!
+fi
 
 started=$SECONDS
 "$bin/tutti" run "$job" --watch || fail "the job did not finish; the coordinator's log: $shown/logs/server.log"
 seconds=$((SECONDS - started))
 say "   the job took $seconds seconds"
 
+if [[ $kill != no ]]; then
 title "4. Did the sum of round 3 stay exact without client-$victim?"
 grep 'round published' "$state/logs/server.log" | grep 'round=3 ' | sed 's/^[^ ]* */   coordinator: /' || true
 cat <<TEXT
@@ -171,6 +177,7 @@ cat <<TEXT
    the others, if it got that far. Each key it rebuilt for that had to match the one announced before, and weight_sum, a
    lane of the same sum, has to be the number of clients in it: with one mask left over it would be a random 32-bit number.
 TEXT
+fi
 
 title "5. What each device has spent, by its own ledger"
 for i in $(seq $clients); do
@@ -190,7 +197,7 @@ print("|".join([d["name"], "%.2f" % (math.ceil(book["epsilon_spent"] * 100 - 1e-
 } | awk -F'|' '{printf "   %-10s %15s %12s %18s\n", $1, $2, $3, $4}'
 if [[ $private == yes ]]; then
   say "   against the coordinator, at delta 1e-5; accountant: RDP"
-  "$bin/tutti" status "$job_name" | grep -E '^(protected|mechanism|trust)' | sed 's/^/   /'
+  "$bin/tutti" job show "$job_name" | grep -E '^(protected|mechanism|trust)' | sed 's/^/   /'
 else
   say "   this job adds no noise, so nothing is charged and nothing bounds what the model tells about one image"
 fi

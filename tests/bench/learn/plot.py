@@ -14,7 +14,9 @@ from svg import Axis, curve, line, text, write  # noqa: E402
 
 # F. Tramer, D. Boneh, arXiv:2011.11660, for Fashion-MNIST at delta 1e-5.
 JOBS = {"scattering": ("#1b6ca8", "scattering features and one linear layer", 3, 89.7),
-        "cnn": ("#c4500c", "convolutional network", 3, 86.0)}
+        "cnn": ("#c4500c", "convolutional network", 3, 86.0),
+        "federated": ("#2a8a4a", "scattering, eight clients, noise in the secure sum", None, None),
+        "federated-local": ("#8a4aa0", "scattering, eight clients, each all of its noise", None, None)}
 WIDTH, HEIGHT, LEFT, TOP = 520, 300, 66, 46
 
 
@@ -48,11 +50,12 @@ def main(figures_path, svg_path):
         places = [(across.at(x), up.at(y)) for x, y in means]
         out += curve(places, colour)
         for (x, y), (_, mean) in zip(places, means):
-            out.append(text(x, y + (-10 if row == 0 else 20), f"{mean:.1f}", colour=colour))
-        out += cross(across.at(at_epsilon), up.at(published), "#111")
+            out.append(text(x, y + (-10 if row == 0 else 18), f"{mean:.1f}", colour=colour))
+        if published is not None:
+            out += cross(across.at(at_epsilon), up.at(published), "#111")
         y = bottom - 20 - 20 * (len(JOBS) - row)
-        out += [line(LEFT + 230, y - 4, LEFT + 254, y - 4, colour, 2), text(LEFT + 262, y, label, "start", colour=colour)]
-    out += cross(LEFT + 242, bottom - 24, "#111") + [text(LEFT + 262, bottom - 20, "published (arXiv:2011.11660)", "start")]
+        out += [line(LEFT + 150, y - 4, LEFT + 174, y - 4, colour, 2), text(LEFT + 182, y, label, "start", colour=colour)]
+    out += cross(LEFT + 162, bottom - 24, "#111") + [text(LEFT + 182, bottom - 20, "published (arXiv:2011.11660)", "start")]
     write(svg_path, LEFT + WIDTH + 24, bottom + 60, out)
 
 
