@@ -54,13 +54,25 @@ MetricFamily Rounds(const Counters& counters) {
   return family;
 }
 
+MetricFamily Refusals(const Counters& counters) {
+  MetricFamily family =
+      Family("tutti_client_refusals_total",
+             "Offers this client refused: by its owner's policy, its budget, for want of data",
+             MetricType::Counter);
+  for (const std::string_view code : RefusalCounts::kCodes) {
+    ClientMetric metric = Value(static_cast<double>(counters.refusals.Of(code)), true);
+    metric.label.push_back({"code", std::string(code)});
+    family.metric.push_back(std::move(metric));
+  }
+  return family;
+}
+
 }  // namespace
 
 std::string MetricsText(const Counters& counters, const client_rpc::LinkCounts& link) {
   const std::vector<MetricFamily> families = {
       Rounds(counters),
-      Counter("tutti_client_refusals_total", "Offers that the owner's policy or budget refused",
-              counters.refusals),
+      Refusals(counters),
       Counter("tutti_client_evaluations_total", "Models measured for the coordinator",
               counters.evaluations),
       Counter("tutti_client_trainer_starts_total", "Trainer processes started",

@@ -49,7 +49,7 @@ Status EvaluationAllowed(const v1::PolicyConfig& policy, const std::string& job,
 }  // namespace
 
 session::Refused Runtime::State::NewRefusal(std::string code, std::string reason) {
-  ++counters.refusals;
+  counters.refusals.Add(code);
   round->refused = true;
   // A coordinator may offer as often as it likes: the same refusal is told once in ten minutes.
   const std::string text = Join(round->config.job, " ", code);
@@ -256,7 +256,7 @@ void Runtime::State::EvaluateNow(const protocol::EvaluationOffer& offer) {
                      {{"job", offer.job}, {"reason", "the task cannot be parsed"}});
   }
   if (const Status allowed = EvaluationAllowed(settings.policy, offer.job, task); !allowed.ok()) {
-    ++counters.refusals;
+    counters.refusals.Add("POLICY");
     return log::Info("evaluation_refused", {{"job", offer.job}, {"reason", allowed}});
   }
   const ModelRef model{.sha256 = offer.model, .bytes = offer.model_bytes};

@@ -5,7 +5,7 @@
 #   deploy/demo.sh BIN_DIRECTORY [JOB.toml]       default job: configs/jobs/fashion-mnist.toml
 #
 # Everything it makes lies in demo-state/ (TUTTI_DEMO_STATE names another folder); all processes end with it.
-# TUTTI_DEMO_KILL=no: nobody is killed, for jobs that count on every client (configs/jobs/benchmarks).
+# TUTTI_DEMO_BUDGET: epsilon the clients' owners allow (4.0). TUTTI_DEMO_KILL=no: nobody is killed, for jobs that count on every client (configs/jobs/benchmarks).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=$(cd "${1:?usage: deploy/demo.sh BIN_DIRECTORY [JOB.toml]}" && pwd)

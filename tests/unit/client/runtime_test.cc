@@ -255,7 +255,7 @@ TEST_CASE("what the policy forbids is declined with its reason and costs nothing
   REQUIRE(decline.code == "POLICY");
   REQUIRE(decline.reason.find("allow_without_privacy") != std::string::npos);
   REQUIRE(device.Entries() == 0);
-  REQUIRE(device.runtime().counters().refusals == 1);
+  REQUIRE(device.runtime().counters().refusals.Total() == 1);
   // Nobody had to read the data for it.
   REQUIRE(device.runtime().counters().trainer_starts == 0);
 }
