@@ -94,16 +94,17 @@ inline Field Multiply(const Field& a, const Field& b) {
   const std::uint64_t* const x = a.limb;
   const std::uint64_t* const y = b.limb;
   const std::uint64_t y1 = 19 * y[1], y2 = 19 * y[2], y3 = 19 * y[3], y4 = 19 * y[4];
-  const internal::Wide column[5] = {Product(x[0], y[0]) + Product(x[1], y4) + Product(x[2], y3) +
-                                  Product(x[3], y2) + Product(x[4], y1),
-                              Product(x[0], y[1]) + Product(x[1], y[0]) + Product(x[2], y4) +
-                                  Product(x[3], y3) + Product(x[4], y2),
-                              Product(x[0], y[2]) + Product(x[1], y[1]) + Product(x[2], y[0]) +
-                                  Product(x[3], y4) + Product(x[4], y3),
-                              Product(x[0], y[3]) + Product(x[1], y[2]) + Product(x[2], y[1]) +
-                                  Product(x[3], y[0]) + Product(x[4], y4),
-                              Product(x[0], y[4]) + Product(x[1], y[3]) + Product(x[2], y[2]) +
-                                  Product(x[3], y[1]) + Product(x[4], y[0])};
+  const internal::Wide column[5] = {
+      Product(x[0], y[0]) + Product(x[1], y4) + Product(x[2], y3) + Product(x[3], y2) +
+          Product(x[4], y1),
+      Product(x[0], y[1]) + Product(x[1], y[0]) + Product(x[2], y4) + Product(x[3], y3) +
+          Product(x[4], y2),
+      Product(x[0], y[2]) + Product(x[1], y[1]) + Product(x[2], y[0]) + Product(x[3], y4) +
+          Product(x[4], y3),
+      Product(x[0], y[3]) + Product(x[1], y[2]) + Product(x[2], y[1]) + Product(x[3], y[0]) +
+          Product(x[4], y4),
+      Product(x[0], y[4]) + Product(x[1], y[3]) + Product(x[2], y[2]) + Product(x[3], y[1]) +
+          Product(x[4], y[0])};
   return internal::Carried(column);
 }
 
@@ -112,11 +113,12 @@ inline Field Square(const Field& a) {
   const std::uint64_t* const x = a.limb;
   const std::uint64_t twice0 = 2 * x[0], twice1 = 2 * x[1], twice2 = 2 * x[2];
   const std::uint64_t x3 = 19 * x[3], x4 = 19 * x[4];
-  const internal::Wide column[5] = {Product(x[0], x[0]) + Product(twice1, x4) + Product(twice2, x3),
-                              Product(twice0, x[1]) + Product(twice2, x4) + Product(x[3], x3),
-                              Product(twice0, x[2]) + Product(x[1], x[1]) + Product(2 * x[3], x4),
-                              Product(twice0, x[3]) + Product(twice1, x[2]) + Product(x[4], x4),
-                              Product(twice0, x[4]) + Product(twice1, x[3]) + Product(x[2], x[2])};
+  const internal::Wide column[5] = {
+      Product(x[0], x[0]) + Product(twice1, x4) + Product(twice2, x3),
+      Product(twice0, x[1]) + Product(twice2, x4) + Product(x[3], x3),
+      Product(twice0, x[2]) + Product(x[1], x[1]) + Product(2 * x[3], x4),
+      Product(twice0, x[3]) + Product(twice1, x[2]) + Product(x[4], x4),
+      Product(twice0, x[4]) + Product(twice1, x[3]) + Product(x[2], x[2])};
   return internal::Carried(column);
 }
 
