@@ -31,6 +31,7 @@ def main(figures_path, svg_path):
     accuracies = [100 * float(row["test_accuracy"]) for row in rows]
     low = 5 * int(min(accuracies) / 5)
     bottom = TOP + HEIGHT
+    legend = bottom + 72
     across = Axis(epsilons[0] * 0.85, epsilons[-1] * 1.2, LEFT, WIDTH, True)
     up = Axis(low, 95, bottom, -HEIGHT, False)
     out = [text(LEFT, TOP - 18, "test accuracy, %", "start")]
@@ -53,10 +54,11 @@ def main(figures_path, svg_path):
             out.append(text(x, y + (-10 if row == 0 else 18), f"{mean:.1f}", colour=colour))
         if published is not None:
             out += cross(across.at(at_epsilon), up.at(published), "#111")
-        y = bottom - 20 - 20 * (len(JOBS) - row)
-        out += [line(LEFT + 150, y - 4, LEFT + 174, y - 4, colour, 2), text(LEFT + 182, y, label, "start", colour=colour)]
-    out += cross(LEFT + 162, bottom - 24, "#111") + [text(LEFT + 182, bottom - 20, "published (arXiv:2011.11660)", "start")]
-    write(svg_path, LEFT + WIDTH + 24, bottom + 60, out)
+        y = legend + 20 * row
+        out += [line(LEFT + 60, y - 4, LEFT + 84, y - 4, colour, 2), text(LEFT + 92, y, label, "start", colour=colour)]
+    y = legend + 20 * len(JOBS)
+    out += cross(LEFT + 72, y - 4, "#111") + [text(LEFT + 92, y, "published (arXiv:2011.11660)", "start")]
+    write(svg_path, LEFT + WIDTH + 24, y + 16, out)
 
 
 if __name__ == "__main__":
