@@ -119,9 +119,6 @@ using Event = std::variant<SubsampledGaussian, GaussianWithoutReplacement, Subsa
                            DiscreteGaussian, DiscreteLaplace, Skellam, DistributedDiscreteGaussian,
                            TreeAggregation, UnknownRelease>;
 
-// As UnknownRelease, for records that can only hold Gaussians.
-inline constexpr SubsampledGaussian kUnboundedRelease{1, 0, 1};
-
 // InvalidArgument when a field is not a number or out of range; the text names the mechanism, the
 // field, the value and the range.
 Status CheckEvent(const Event& event);

@@ -57,7 +57,7 @@ TEST_CASE("nothing spent is epsilon 0, no noise is infinite", "[dp]") {
   REQUIRE(Epsilon({}, 1e-5) == 0);
   REQUIRE(Epsilon({{0.1, 1, 0}, {1, 0, 0}}, 1e-5) == 0);
   REQUIRE(std::isinf(Epsilon({{0.1, 1, 10}, {0.1, 0, 1}}, 1e-5)));
-  REQUIRE(std::isinf(Epsilon({{0.1, 1, 10}, kUnboundedRelease}, 1e-5)));
+  REQUIRE(std::isinf(Epsilon({{0.1, 1, 10}, {1, 0, 1}}, 1e-5)));
 }
 
 TEST_CASE("events that are not mechanisms are refused by name", "[dp]") {

@@ -184,7 +184,7 @@ TEST_CASE("nothing spent is 0, unknown or noiseless is infinite, also beside oth
   REQUIRE(Pld({}, 1e-5) == 0);
   REQUIRE(Pld({SubsampledGaussian{0.1, 1, 0}, UnknownRelease{"", 0}}, 1e-5) == 0);
   REQUIRE(std::isinf(Pld({SubsampledGaussian{0.1, 1, 10}, UnknownRelease{}}, 1e-5)));
-  REQUIRE(std::isinf(Pld({SubsampledGaussian{0.1, 1, 10}, kUnboundedRelease}, 1e-5)));
+  REQUIRE(std::isinf(Pld({SubsampledGaussian{0.1, 1, 10}, UnknownRelease{}}, 1e-5)));
   REQUIRE(std::isinf(Pld({SubsampledLaplace{0.1, 0, 1}}, 1e-5)));
 }
 
