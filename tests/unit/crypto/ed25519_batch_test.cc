@@ -147,7 +147,7 @@ TEST_CASE("the same entry many times is as good as once", "[crypto]") {
 TEST_CASE("a batch and single checks agree whatever bits are flipped", "[crypto]") {
   AesCtrStream rng = Seeded(13);
   const Batch good = GoodBatch(12, 14);
-  for (int trial = 0; trial < 250; ++trial) {
+  for (int trial = 0; trial < 200; ++trial) {
     Batch batch = good;
     for (std::size_t i = 0; i < batch.entries.size(); ++i) {
       batch.entries[i].message = batch.messages[i];
@@ -245,10 +245,10 @@ TEST_CASE("a key of small order is refused in every form", "[crypto]") {
 
 TEST_CASE("keys and points R that are not of the curve or have y above the prime are refused",
           "[crypto]") {
-  for (unsigned low = 0; low < 256; ++low) {
-    Number bytes = kPrime;  // p - 237 ... p + 18; about half are points
+  Batch batch = GoodBatch(8, 21);
+  for (unsigned low = 200; low < 256; ++low) {
+    Number bytes = kPrime;  // p - 37 ... p + 18; about half of those below p are points
     bytes[0] = static_cast<std::uint8_t>(low);
-    Batch batch = GoodBatch(8, 21);
     batch.entries[0].key = bytes;
     SetPart(std::span(batch.entries[1].signature).first(32), bytes);
     REQUIRE(batch.Bad() == Indices{0, 1});
@@ -260,11 +260,11 @@ TEST_CASE("keys and points R that are not of the curve or have y above the prime
 TEST_CASE("with parts of small order a batch accepts what Verify accepts and what 8 hides",
           "[crypto]") {
   AesCtrStream rng = Seeded(22);
+  Batch batch = GoodBatch(8, 23);
   int refused_one_by_one = 0;
   int accepted_one_by_one = 0;
   for (const Number& of_key : kSmallOrder) {
     for (const Number& of_r : kSmallOrder) {
-      Batch batch = GoodBatch(8, 23);
       Bytes message(20);
       rng.Fill(message);
       AddCrafted(batch,
@@ -285,6 +285,7 @@ TEST_CASE("with parts of small order a batch accepts what Verify accepts and wha
       batch.entries[0].signature[50] ^= 1;
       batch.messages.back()[0] ^= 1;
       REQUIRE(batch.Bad() == Indices{8});
+      batch.entries.pop_back();
     }
   }
   REQUIRE(accepted_one_by_one > 0);
