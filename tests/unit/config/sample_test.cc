@@ -23,8 +23,8 @@ std::vector<std::string> Jobs() {
   return names;
 }
 
-// The sample loads without a problem and sets every key of the schema, those of layers only when it
-// has any.
+// The sample loads without a problem and sets every key of the schema, those of layers and
+// parameters only when it has any.
 template <typename Message>
 Message RequireCompleteSample(const std::string& name) {
   INFO(name);
@@ -33,8 +33,10 @@ Message RequireCompleteSample(const std::string& name) {
   std::string missing;
   for (const std::string& key : KeysOf(*Message::descriptor())) {
     const std::string first = std::regex_replace(key, std::regex("\\[\\]"), "[0]");
-    const bool left_out =
-        key.rfind("model.layers[]", 0) == 0 && loaded.origins.count("model.layers[0].type") == 0;
+    const bool left_out = (key.rfind("model.layers[]", 0) == 0 &&
+                           loaded.origins.count("model.layers[0].type") == 0) ||
+                          (key.rfind("model.parameters[]", 0) == 0 &&
+                           loaded.origins.count("model.parameters[0].name") == 0);
     missing += loaded.origins.count(first) == 0 && !left_out ? key + " " : "";
   }
   REQUIRE(missing.empty());
