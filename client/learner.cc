@@ -11,6 +11,7 @@
 #include "common/model/update_norm.h"
 #include "common/privacy/clip_norm.h"
 #include "common/privacy/vector.h"
+#include "common/protocol/messages.h"
 #include "common/secagg/encoding.h"
 
 namespace tutti::client {
@@ -52,7 +53,8 @@ Learner::Learner(const v1::ClientConfig& config, const v1::PolicyConfig& policy,
       policy_(policy),
       link_(link),
       rng_(rng),
-      supervisor_(config.trainer()) {}
+      supervisor_(config.trainer()),
+      scripts_(config.trainer().torchscript_directory()) {}
 
 Attempted<std::uint64_t> Learner::CountExamples(const v1::ModelSpec& model, std::stop_token stop) {
   const std::string key = ShapeKey(model);
@@ -80,6 +82,19 @@ Attempted<std::uint64_t> Learner::CountExamples(const v1::ModelSpec& model, std:
   }
   examples_[key] = described->examples();
   return {described->examples(), {}};
+}
+
+Attempted<std::string> Learner::ScriptFile(const v1::ModelSpec& model) {
+  if (!model::IsScript(model)) return {std::string(), {}};
+  const std::string& sha256 = model.torchscript_sha256();
+  StatusOr<std::string> file = scripts_.Find(sha256);
+  if (file.ok()) return {*std::move(file), {}};
+  return {std::nullopt,
+          {.code = std::string(protocol::kPolicyRefusal),
+           .reason = Join("the TorchScript file with SHA-256 ", Escaped(sha256, 64),
+                          " is not installed on this device; its owner has to put it into "
+                          "trainer.torchscript_directory"),
+           .detail = file.status()}};
 }
 
 Attempted<FetchedModel> Learner::Fetch(const ModelRef& model, const v1::ModelSpec& spec,
@@ -114,6 +129,8 @@ Attempted<FetchedModel> Learner::Fetch(const ModelRef& model, const v1::ModelSpe
 Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& task,
                                      const secagg::RoundConfig& round, const policy::Plan& plan,
                                      std::stop_token stop) {
+  Attempted<std::string> script = ScriptFile(task.model());
+  if (!script.value) return {std::nullopt, std::move(script.failure)};
   Attempted<FetchedModel> fetched = Fetch(model, task.model(), stop);
   if (!fetched.value) return {std::nullopt, std::move(fetched.failure)};
   Failpoint("client.model_fetched");
@@ -128,6 +145,7 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
   *request.mutable_model() = task.model();
   *request.mutable_training() = task.training();
   *request.mutable_privacy() = task.privacy();
+  request.set_script_file(*std::move(script.value));
   // Whole clients are protected after training, and noise in the sum is added after it.
   request.mutable_privacy()->set_unit(plan.setting.clips_examples() ? "example" : "none");
   request.mutable_privacy()->set_clip_norm(clip_norm);
@@ -170,11 +188,14 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
 
 Attempted<v1::EvaluateReply> Learner::Evaluate(const ModelRef& model, const v1::TaskSpec& task,
                                                std::stop_token stop) {
+  Attempted<std::string> script = ScriptFile(task.model());
+  if (!script.value) return {std::nullopt, std::move(script.failure)};
   Attempted<FetchedModel> fetched = Fetch(model, task.model(), stop);
   if (!fetched.value) return {std::nullopt, std::move(fetched.failure)};
   v1::EvaluateRequest request;
   *request.mutable_data() = data_;
   *request.mutable_model() = task.model();
+  request.set_script_file(*std::move(script.value));
   StatusOr<v1::EvaluateReply> reply =
       supervisor_.Evaluate(std::move(request), fetched.value->weights, stop);
   if (!reply.ok()) return {std::nullopt, TrainerFailure(reply.status(), "evaluation")};

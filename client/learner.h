@@ -12,6 +12,7 @@
 
 #include "client/policy/policy.h"
 #include "client/rpc/link.h"
+#include "client/script_folder.h"
 #include "client/trainer/supervisor.h"
 #include "common/base/rng.h"
 #include "common/base/status.h"
@@ -68,6 +69,8 @@ class Learner {
   trainer::Supervisor& supervisor() { return supervisor_; }
 
  private:
+  // The file of a torchscript model on this device; empty for models made of layers.
+  Attempted<std::string> ScriptFile(const v1::ModelSpec& model);
   Attempted<FetchedModel> Fetch(const ModelRef& model, const v1::ModelSpec& spec,
                                 std::stop_token stop);
 
@@ -76,6 +79,7 @@ class Learner {
   client_rpc::Link& link_;
   SecureRng& rng_;
   trainer::Supervisor supervisor_;
+  ScriptFolder scripts_;
   std::map<std::string, std::uint64_t> examples_;  // by input shape and classes
 };
 

@@ -43,7 +43,7 @@ Status EvaluationAllowed(const v1::PolicyConfig& policy, const std::string& job,
     return PermissionDenied(Join("the model has ", task.values(), " values, max_model_values is ",
                                  policy.max_model_values()));
   }
-  return OkStatus();
+  return policy::CheckScript(policy, task.model());
 }
 
 }  // namespace

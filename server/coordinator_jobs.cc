@@ -163,7 +163,9 @@ StatusOr<round::JobSubmitted> Coordinator::Submission(const std::string& name,
 
 // ---- operators
 
-StatusOr<rpc::JobStatus> Coordinator::SubmitJob(const v1::JobConfig& config, BytesView warm_start) {
+StatusOr<rpc::JobStatus> Coordinator::SubmitJob(const v1::JobConfig& submitted,
+                                                BytesView warm_start) {
+  TUTTI_ASSIGN(const v1::JobConfig config, CompletedJob(submitted, warm_start));
   TUTTI_ASSIGN(PreparedJob prepared, PrepareJob(config));
   const std::string name = config.name();
   if (settings_.insecure && prepared.settings.config.level == secagg::ThreatLevel::kMalicious) {

@@ -29,6 +29,21 @@ aggregate::CombinationRule RuleOf(const v1::RobustSpec& robust) {
 
 }  // namespace
 
+StatusOr<v1::JobConfig> CompletedJob(v1::JobConfig config, BytesView warm_start) {
+  v1::ModelSpec& model = *config.mutable_model();
+  if (!model::IsScript(model) || !model.parameters().empty() || warm_start.empty()) {
+    return config;
+  }
+  const auto parameters = model::SafetensorsParameters(warm_start);
+  if (!parameters.ok()) {
+    return Annotate(parameters.status(), "warm_start");
+  }
+  for (const v1::ParameterSpec& parameter : *parameters) {
+    *model.add_parameters() = parameter;
+  }
+  return config;
+}
+
 StatusOr<PreparedJob> PrepareJob(const v1::JobConfig& config) {
   TUTTI_TRY(config::CheckJob(config));
   PreparedJob job;
@@ -74,6 +89,11 @@ StatusOr<PreparedJob> PrepareJob(const v1::JobConfig& config) {
 
 StatusOr<Bytes> FirstCheckpoint(const PreparedJob& job, BytesView warm_start) {
   const model::Metadata metadata = {{"job", job.config.name()}, {"round", "0"}};
+  if (warm_start.empty() && model::IsScript(job.config.model())) {
+    return InvalidArgument(
+        "warm_start: the job came without first weights, which architecture = \"torchscript\" "
+        "needs; submit it with `tutti run`, which sends the file along");
+  }
   if (warm_start.empty()) {
     return model::WriteSafetensors(
         job.layout, model::InitialWeights(job.layout, job.config.model().seed()), metadata);

@@ -25,6 +25,10 @@ struct PreparedJob {
   std::string task_json;            // for manifests
 };
 
+// The job as it runs: a torchscript model without a layout gets that of its first weights (a
+// safetensors file). Other jobs are returned as they are.
+StatusOr<v1::JobConfig> CompletedJob(v1::JobConfig config, BytesView warm_start);
+
 // InvalidArgument lists everything that is wrong with the job.
 StatusOr<PreparedJob> PrepareJob(const v1::JobConfig& config);
 

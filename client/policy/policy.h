@@ -86,6 +86,10 @@ Status CheckClip(const v1::PolicyConfig& policy, double clip_norm);
 std::string CodeOf(const Status& refusal);
 std::string ReasonOf(const Status& refusal);
 
+// Refuses a model in a TorchScript file unless the owner lists the file: nothing else may reach a
+// loader. Part of Screen, and asked by itself where a model is only measured.
+Status CheckScript(const v1::PolicyConfig& policy, const v1::ModelSpec& model);
+
 // True when `job` is allowed by the patterns: none allows any; "*" at a pattern's end matches any
 // rest.
 bool JobMatches(const std::string& job, const std::vector<std::string>& patterns);

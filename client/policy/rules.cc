@@ -74,6 +74,20 @@ Status CheckJob(const v1::PolicyConfig& policy, const v1::TaskSpec& task) {
   return OkStatus();
 }
 
+Status CheckScript(const v1::PolicyConfig& policy, const v1::ModelSpec& model) {
+  if (!model::IsScript(model)) return OkStatus();
+  const auto& allowed = policy.torchscript();
+  const std::string& wanted = model.torchscript_sha256();
+  if (std::find(allowed.begin(), allowed.end(), wanted) != allowed.end() ||
+      !Guard("policy.torchscript")) {
+    return OkStatus();
+  }
+  return Forbidden(
+      Join("the job's model is the TorchScript file with SHA-256 ", Escaped(wanted, 64),
+           ", which torchscript does not list; the device's owner has to read the file, put it "
+           "into trainer.torchscript_directory and add this hash"));
+}
+
 Status CheckModel(const v1::PolicyConfig& policy, const v1::TaskSpec& task) {
   const std::string& architecture = task.model().architecture();
   const auto& allowed = policy.architectures();
@@ -83,6 +97,7 @@ Status CheckModel(const v1::PolicyConfig& policy, const v1::TaskSpec& task) {
     return Forbidden(
         Join("the job's architecture \"", Escaped(architecture, 64), "\" is not in architectures"));
   }
+  TUTTI_TRY(CheckScript(policy, task.model()));
   if ((task.values() == 0 || task.values() > policy.max_model_values()) &&
       Guard("policy.max_model_values")) {
     return Forbidden(Join("the job's model has ", task.values(), " values, max_model_values is ",

@@ -212,7 +212,7 @@ StatusOr<v1::TrainReply> Service::Train(const v1::TrainRequest& request, int mem
   std::vector<float> weights(received.begin(), received.end());
   TUTTI_ASSIGN(const learn::TrainResult result,
                learn::Train(request.model(), request.training(), request.privacy(), data, weights,
-                            rng_, Throttle(progress)));
+                            rng_, Throttle(progress), {}, request.script_file()));
   std::memcpy(block.values().data() + layout.values, weights.data(), layout.values * sizeof(float));
   v1::TrainReply reply;
   reply.set_examples(result.examples);
@@ -239,7 +239,8 @@ StatusOr<v1::EvaluateReply> Service::Evaluate(const v1::EvaluateRequest& request
   TUTTI_ASSIGN(MappedValues block, MappedValues::Map(memory_fd, layout.values));
   TUTTI_ASSIGN(const learn::DataView data, InputsOf(request.data(), request.model(), progress));
   TUTTI_ASSIGN(const learn::EvaluateResult result,
-               learn::Evaluate(request.model(), data, block.values(), Throttle(progress)));
+               learn::Evaluate(request.model(), data, block.values(), Throttle(progress),
+                               request.script_file()));
   v1::EvaluateReply reply;
   reply.set_examples(result.examples);
   reply.set_loss(result.loss);

@@ -4,6 +4,7 @@
 #include "common/base/text.h"
 #include "common/config/rules.h"
 #include "common/config/validate.h"
+#include "common/model/architecture.h"
 
 namespace tutti::config {
 namespace {
@@ -198,7 +199,8 @@ void Validate(const v1::PolicyConfig& config, LoadResult& result) {
                                "\", expected a job's name, or the start of one followed by *"));
     }
   }
-  const std::vector<std::string> architectures{"logistic", "mlp", "lenet5", "layers"};
+  const std::vector<std::string> architectures{"logistic", "mlp", "lenet5", "layers",
+                                               "torchscript"};
   for (const std::string& name : config.architectures()) {
     if (std::find(architectures.begin(), architectures.end(), name) == architectures.end()) {
       const std::string nearest = NearestName(name, architectures);
@@ -206,6 +208,14 @@ void Validate(const v1::PolicyConfig& config, LoadResult& result) {
                 Join("found \"", Escaped(name, 60), "\", expected some of ",
                      JoinWith(architectures, ", "),
                      nearest.empty() ? "" : Join("; did you mean '", nearest, "'?")));
+    }
+  }
+  for (const std::string& hash : config.torchscript()) {
+    if (!model::IsSha256Text(hash)) {
+      rules.Add({"torchscript"},
+                Join("found \"", Escaped(hash, 80),
+                     "\", expected the 64 hexadecimal digits, in lower case, that sha256sum "
+                     "prints for the file"));
     }
   }
 }

@@ -16,6 +16,58 @@ namespace {
 
 constexpr double kMaxCohort = 10000;
 
+// A model in a TorchScript file: its hash, and the weights that give it its layout.
+void CheckScript(const v1::JobConfig& job, Rules& rules) {
+  const v1::ModelSpec& model = job.model();
+  if (!model::IsScript(model)) {
+    const std::string remove = Join("found with architecture \"", model.architecture(),
+                                    "\"; only \"torchscript\" reads it, remove it");
+    if (!model.torchscript_sha256().empty()) {
+      rules.Add({"model.torchscript_sha256", "model.architecture"}, remove);
+    }
+    if (!model.parameters().empty()) {
+      rules.Add({"model.parameters", "model.architecture"}, remove);
+    }
+    return;
+  }
+  if (!model::IsSha256Text(model.torchscript_sha256())) {
+    rules.Add({"model.torchscript_sha256", "model.architecture"},
+              Join("found \"", Escaped(model.torchscript_sha256(), 80),
+                   "\", expected the 64 hexadecimal digits, in lower case, that sha256sum prints "
+                   "for the file"));
+  }
+  if (job.warm_start().empty()) {
+    rules.Add({"warm_start", "model.architecture"},
+              "missing: architecture = \"torchscript\" needs a safetensors file with the first "
+              "weights, which also tells the coordinator their names and shapes");
+  }
+}
+
+// `model` without what other rules report, so that the rest of it is checked all the same.
+v1::ModelSpec Sized(const v1::ModelSpec& model) {
+  const std::string& architecture = model.architecture();
+  v1::ModelSpec sized = model;
+  if (architecture != "layers") {
+    sized.clear_layers();
+  }
+  if (architecture != "mlp") {
+    sized.clear_hidden();
+  }
+  if (architecture != "lenet5") {
+    sized.set_normalisation("none");
+  }
+  sized.clear_torchscript_sha256();
+  if (!model::IsScript(model)) {
+    sized.clear_parameters();
+    return sized;
+  }
+  sized.set_torchscript_sha256(std::string(64, '0'));
+  if (sized.parameters().empty()) {
+    sized.add_parameters()->set_name("of-warm-start");  // known when the job is submitted
+  }
+  return sized;
+}
+
 void CheckModel(const v1::ModelSpec& model, Rules& rules) {
   const std::string& architecture = model.architecture();
   if (architecture == "layers" && model.layers().empty()) {
@@ -39,20 +91,10 @@ void CheckModel(const v1::ModelSpec& model, Rules& rules) {
               Join("found with architecture \"", architecture,
                    "\"; only \"lenet5\" reads it, remove it"));
   }
-  v1::ModelSpec sized = model;
-  if (architecture != "layers") {
-    sized.clear_layers();  // reported above
-  }
-  if (architecture != "mlp") {
-    sized.clear_hidden();
-  }
-  if (architecture != "lenet5") {
-    sized.set_normalisation("none");
-  }
-  if (const auto layout = model::LayoutOf(sized); !layout.ok()) {
+  if (const auto layout = model::LayoutOf(Sized(model)); !layout.ok()) {
     rules.Add(
         {architecture == "layers" ? "model.layers" : "model.input_shape", "model.architecture",
-         "model.classes", "model.hidden", "model.layers", "model.input_shape"},
+         "model.classes", "model.hidden", "model.layers", "model.parameters", "model.input_shape"},
         "the model does not fit together: " + std::string(MessageOf(layout.status())));
   }
 }
@@ -187,7 +229,7 @@ void CheckRounds(const v1::JobConfig& job, Rules& rules) {
   const auto layout = model::LayoutOf(job.model());
   if (!layout.ok() || !rules.Sound({"name", "model", "training", "privacy", "secure_aggregation",
                                     "cohort", "robust"})) {
-    return;  // reported already
+    return;  // reported already, or known only when the job is submitted
   }
   StatusOr<secagg::RoundConfig> fitted = RoundTemplate(job, layout->values);
   if (!fitted.ok()) {
@@ -229,6 +271,7 @@ void Validate(const v1::JobConfig& config, LoadResult& result) {
                              "letter or digit"));
   }
   CheckModel(config.model(), rules);
+  CheckScript(config, rules);
   CheckTraining(config.training(), rules);
   CheckPrivacy(config, rules);
   CheckPrivacyKind(config, rules);

@@ -15,6 +15,7 @@
 
 #include "common/base/text.h"
 #include "common/learn/per_example.h"
+#include "common/learn/script.h"
 
 namespace tutti::learn {
 namespace {
@@ -61,6 +62,7 @@ struct Network::State {
   at::Tensor flat;                     // all weights
   std::vector<at::Tensor> parameters;  // views of flat, leaves of the graph
   std::optional<MethodChoice> method;  // of per-example gradients, once tried
+  std::optional<Script> script;        // computes in place of the layers
 
   at::Tensor Apply(const model::Layer& layer, const at::Tensor& x) const {
     const auto parameter = [&](std::size_t index) { return parameters[index]; };
@@ -90,7 +92,10 @@ struct Network::State {
     return x;
   }
 
-  at::Tensor Forward(at::Tensor x) const {
+  at::Tensor Forward(at::Tensor x, bool training = true) {
+    if (script) {
+      return script->Forward(x, training);
+    }
     for (const model::Layer& layer : architecture.layers) {
       x = Apply(layer, x);
     }
@@ -177,7 +182,8 @@ Network::Network(Network&&) noexcept = default;
 Network& Network::operator=(Network&&) noexcept = default;
 Network::~Network() = default;
 
-StatusOr<Network> Network::Create(const model::Architecture& architecture) {
+StatusOr<Network> Network::Create(const model::Architecture& architecture,
+                                  const std::string& script_file) {
   return Guarded([&]() -> StatusOr<Network> {
     auto state = std::make_unique<State>();
     state->architecture = architecture;
@@ -189,6 +195,9 @@ StatusOr<Network> Network::Create(const model::Architecture& architecture) {
                                       .view(Signed(parameter.shape))
                                       .detach()
                                       .set_requires_grad(true));
+    }
+    if (!architecture.script_sha256.empty()) {
+      TUTTI_ASSIGN(state->script, Script::Load(script_file, architecture, state->parameters));
     }
     return Network(std::move(state));
   });
@@ -244,7 +253,7 @@ StatusOr<BatchScore> Network::Score(const Batch& batch) {
     const c10::NoGradGuard no_grad;
     TUTTI_ASSIGN(const at::Tensor inputs, state_->Inputs(batch));
     TUTTI_ASSIGN(const at::Tensor labels, state_->Labels(batch));
-    const at::Tensor logits = state_->Forward(inputs);
+    const at::Tensor logits = state_->Forward(inputs, /*training=*/false);
     return BatchScore{
         .loss_sum = at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum).item<double>(),
         .correct =

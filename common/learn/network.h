@@ -31,8 +31,11 @@ struct BatchScore {
 
 class Network {
  public:
-  // Weights start at zero. ResourceExhausted or Internal with LibTorch's own text when it fails.
-  static StatusOr<Network> Create(const model::Architecture& architecture);
+  // Weights start at zero. `script_file`: where the TorchScript file of an architecture that is one
+  // lies; it is loaded only if its SHA-256 is the architecture's, and may be refused as
+  // Script::Load says. ResourceExhausted or Internal with LibTorch's own text when it fails.
+  static StatusOr<Network> Create(const model::Architecture& architecture,
+                                  const std::string& script_file = {});
   Network(Network&&) noexcept;
   Network& operator=(Network&&) noexcept;
   ~Network();

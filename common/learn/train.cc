@@ -186,7 +186,7 @@ class Trainer {
 StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& training,
                             const v1::PrivacySpec& privacy, const DataView& data,
                             std::span<float> weights, SecureRng& rng, const Progress& progress,
-                            const StepSeen& seen) {
+                            const StepSeen& seen, const std::string& script_file) {
   TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(model));
   TUTTI_TRY(CheckData(architecture, data, weights.size()));
   const bool with_privacy = privacy.unit() != "none";
@@ -199,7 +199,7 @@ StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& 
                  noise::PlanNoise(privacy.clip_norm(), privacy.noise_multiplier(), weights.size()));
   }
   TUTTI_ASSIGN(Optimiser optimiser, Optimiser::Create(training, weights.size()));
-  TUTTI_ASSIGN(Network network, Network::Create(architecture));
+  TUTTI_ASSIGN(Network network, Network::Create(architecture, script_file));
   std::copy(weights.begin(), weights.end(), network.weights().begin());
 
   std::string method = "plain";
@@ -236,13 +236,14 @@ StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& 
 }
 
 StatusOr<EvaluateResult> Evaluate(const v1::ModelSpec& model, const DataView& data,
-                                  std::span<const float> weights, const Progress& progress) {
+                                  std::span<const float> weights, const Progress& progress,
+                                  const std::string& script_file) {
   TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(model));
   TUTTI_TRY(CheckData(architecture, data, weights.size()));
   if (data.labels.empty()) {
     return FailedPrecondition("there are no examples to evaluate on, expected at least one");
   }
-  TUTTI_ASSIGN(Network network, Network::Create(architecture));
+  TUTTI_ASSIGN(Network network, Network::Create(architecture, script_file));
   std::copy(weights.begin(), weights.end(), network.weights().begin());
   const std::size_t examples = data.labels.size();
   const std::size_t width = data.features.size() / examples;

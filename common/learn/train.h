@@ -49,13 +49,15 @@ using StepSeen = std::function<void(std::uint64_t steps_done, std::span<const fl
 // draws the batches and keys the noise: crypto::SystemRng outside tests. privacy.noise_multiplier
 // is used as it is (0: no noise, clipping alone); calibration is the caller's. On an error
 // `weights` is as received. InvalidArgument: specs, shapes or labels do not fit.
-// FailedPrecondition: no examples, or training diverged.
+// FailedPrecondition: no examples, or training diverged. `script_file`, and the errors of a model
+// in such a file: Network::Create.
 StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& training,
                             const v1::PrivacySpec& privacy, const DataView& data,
                             std::span<float> weights, SecureRng& rng, const Progress& progress,
-                            const StepSeen& seen = {});
+                            const StepSeen& seen = {}, const std::string& script_file = {});
 
 StatusOr<EvaluateResult> Evaluate(const v1::ModelSpec& model, const DataView& data,
-                                  std::span<const float> weights, const Progress& progress);
+                                  std::span<const float> weights, const Progress& progress,
+                                  const std::string& script_file = {});
 
 }  // namespace tutti::learn

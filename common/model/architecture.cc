@@ -7,6 +7,7 @@
 
 #include "common/base/text.h"
 #include "common/model/features.h"
+#include "common/model/script.h"
 
 namespace tutti::model {
 namespace {
@@ -319,7 +320,29 @@ StatusOr<std::vector<v1::LayerSpec>> LayersOf(const v1::ModelSpec& spec, bool im
     return std::vector<v1::LayerSpec>(spec.layers().begin(), spec.layers().end());
   }
   return InvalidArgument(Join("model.architecture is \"", Escaped(name, 40),
-                              "\", expected logistic, mlp, lenet5 or layers"));
+                              "\", expected logistic, mlp, lenet5, layers or torchscript"));
+}
+
+// The layers of every architecture that has some.
+Status BuildLayers(const v1::ModelSpec& spec, Architecture& result) {
+  TUTTI_ASSIGN(const std::vector<v1::LayerSpec> layers, LayersOf(spec, result.input.size() == 3));
+  Builder builder(result);
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const StatusOr<LayerKind> kind = KindOf(layers[i].type());
+    if (!kind.ok()) {
+      return Annotate(kind.status(), Join("layer ", i + 1));
+    }
+    if (const Status added = builder.Add(*kind, layers[i]); !added.ok()) {
+      return Annotate(added, Join("layer ", i + 1, " (", layers[i].type(), ")"));
+    }
+  }
+  if (builder.shape() != Shape{result.classes}) {
+    return InvalidArgument(Join("layer ", layers.size(), " (", layers.back().type(),
+                                ") is the last and gives ", ShapeText(builder.shape()),
+                                ", expected [", result.classes,
+                                "]: one value for each of model.classes"));
+  }
+  return OkStatus();
 }
 
 StatusOr<Shape> InputOf(const v1::ModelSpec& spec) {
@@ -372,23 +395,12 @@ StatusOr<Architecture> ArchitectureOf(const v1::ModelSpec& spec) {
     return InvalidArgument(Join("model.classes is ", spec.classes(), ", expected at least 2"));
   }
   result.classes = spec.classes();
-  TUTTI_ASSIGN(const std::vector<v1::LayerSpec> layers, LayersOf(spec, result.input.size() == 3));
-  Builder builder(result);
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    const StatusOr<LayerKind> kind = KindOf(layers[i].type());
-    if (!kind.ok()) {
-      return Annotate(kind.status(), Join("layer ", i + 1));
-    }
-    if (const Status added = builder.Add(*kind, layers[i]); !added.ok()) {
-      return Annotate(added, Join("layer ", i + 1, " (", layers[i].type(), ")"));
-    }
+  if (IsScript(spec)) {
+    TUTTI_TRY(DescribeScript(spec, result));
+    return result;
   }
-  if (builder.shape() != Shape{result.classes}) {
-    return InvalidArgument(Join("layer ", layers.size(), " (", layers.back().type(),
-                                ") is the last and gives ", ShapeText(builder.shape()),
-                                ", expected [", result.classes,
-                                "]: one value for each of model.classes"));
-  }
+  TUTTI_TRY(CheckNoScript(spec));
+  TUTTI_TRY(BuildLayers(spec, result));
   if (result.layout.values == 0) {
     return InvalidArgument(
         "the model has no parameters, expected at least one linear or conv2d layer");

@@ -12,10 +12,13 @@
 //             = "group" a group norm (2 and 4 groups) after each convolution. LeCun et al. 1998,
 //             with max pooling.
 //   layers    the list as given
+//   torchscript  a file of the device's owner, named by its SHA-256: no layers here, the layout is
+//             that of model.parameters
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -66,10 +69,17 @@ struct Architecture {
   Shape example;
   Shape input;  // what the first layer reads: the example, or its features (features.h)
   std::uint32_t classes = 0;
-  std::vector<Layer> layers;
+  std::vector<Layer> layers;  // empty: the model is the script below
   Layout layout;
+  std::string script_sha256;  // of the TorchScript file, 64 hexadecimal digits; empty: layers
   bool operator==(const Architecture&) const = default;
 };
+
+// True when the model is a TorchScript file instead of a list of layers.
+bool IsScript(const v1::ModelSpec& spec);
+
+// True for a SHA-256 as configuration and tasks write it: 64 hexadecimal digits in lower case.
+bool IsSha256Text(std::string_view text);
 
 std::string_view LayerName(LayerKind kind);  // as written in a job file, e.g. "conv2d"
 

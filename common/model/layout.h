@@ -11,7 +11,8 @@ namespace tutti::model {
 enum class Start { kUniform, kOne, kZero };  // how a first value is made; see initial_weights.h
 
 struct Parameter {
-  std::string name;  // as in torch.nn.Sequential: "<position from 0>.weight" or ".bias"
+  std::string name;  // as in torch.nn.Sequential: "<position from 0>.weight" or ".bias"; of a
+                     // TorchScript file: as that names it
   std::vector<std::uint64_t> shape;  // linear: [outputs, inputs]; conv2d: [outputs, inputs, k, k]
   std::uint64_t offset = 0;          // of its first value in the flat vector
   std::uint64_t values = 0;          // product of shape

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstring>
 #include <exception>
+#include <limits>
 #include <set>
 
 #include <nlohmann/json.hpp>
@@ -311,6 +312,31 @@ StatusOr<std::span<const float>> ViewSafetensors(BytesView bytes, const Layout& 
 StatusOr<Metadata> SafetensorsMetadata(BytesView bytes) {
   TUTTI_ASSIGN(File file, ReadFile(bytes));
   return std::move(file.metadata);
+}
+
+StatusOr<std::vector<v1::ParameterSpec>> SafetensorsParameters(BytesView bytes) {
+  TUTTI_ASSIGN(const File file, ReadFile(bytes));
+  std::vector<std::pair<std::uint64_t, v1::ParameterSpec>> found;
+  for (const auto& [name, tensor] : file.tensors) {
+    v1::ParameterSpec parameter;
+    parameter.set_name(name);
+    for (const std::uint64_t size : tensor.shape) {
+      if (size == 0 || size > std::numeric_limits<std::uint32_t>::max()) {
+        return InvalidArgument(Join("tensor \"", Escaped(name, 80),
+                                    "\" of the safetensors file has a size of ", size,
+                                    ", expected 1 to 2^32 - 1"));
+      }
+      parameter.add_shape(static_cast<std::uint32_t>(size));
+    }
+    found.emplace_back(tensor.begin, std::move(parameter));
+  }
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<v1::ParameterSpec> parameters;
+  for (auto& [begin, parameter] : found) {
+    parameters.push_back(std::move(parameter));
+  }
+  return parameters;
 }
 
 }  // namespace tutti::model

@@ -13,6 +13,7 @@
 #include "common/base/bytes.h"
 #include "common/base/status.h"
 #include "common/model/layout.h"
+#include "tutti/v1/task.pb.h"
 
 namespace tutti::model {
 
@@ -37,6 +38,10 @@ StatusOr<std::span<const float>> ViewSafetensors(BytesView bytes, const Layout& 
 
 // The file's __metadata__, after checking the header's form (not the layout).
 StatusOr<Metadata> SafetensorsMetadata(BytesView bytes);
+
+// Name and shape of each tensor, in the order their data lies in the file, after checking the
+// header's form. For a model whose layout only its first weights tell.
+StatusOr<std::vector<v1::ParameterSpec>> SafetensorsParameters(BytesView bytes);
 
 // False when a value is NaN or infinite.
 bool AllFinite(std::span<const float> values);

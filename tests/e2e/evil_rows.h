@@ -32,6 +32,7 @@ inline constexpr Row kRows[] = {
     {"strict", "billion-epochs", "POLICY", "max_local_steps is 50", "policy.max_local_steps"},
     {"strict", "other-job", "POLICY", "matches none of the names in jobs", "policy.jobs"},
     {"strict", "other-architecture", "POLICY", "architectures", "policy.architectures"},
+    {"open", "script-of-nobody", "POLICY", "which torchscript does not list", "policy.torchscript"},
     {"open", "unknown-architecture", "CONFIG_MISMATCH", "cannot be built", "policy.model"},
     {"strict", "extra-layer", "CONFIG_MISMATCH", "model.layers", "policy.model"},
     {"strict", "large-model", "POLICY", "max_model_values is 50000", "policy.max_model_values"},

@@ -116,6 +116,15 @@ void AddTasks(Seeds& seeds) {
   AddLayer(model, "tanh", 0, 0, 0, 0, 0);
   AddLayer(model, "linear", 10, 0, 0, 0, 0);
   seeds["task/layers"] = task.SerializeAsString();
+  task = ATask();
+  task.mutable_model()->set_architecture("torchscript");
+  task.mutable_model()->set_torchscript_sha256(std::string(64, 'a'));
+  for (const char* const name : {"body.weight", "body.bias"}) {
+    v1::ParameterSpec& parameter = *task.mutable_model()->add_parameters();
+    parameter.set_name(name);
+    parameter.add_shape(10);
+  }
+  seeds["task/torchscript"] = task.SerializeAsString();
 }
 
 void AddNotices(Seeds& seeds) {

@@ -77,6 +77,14 @@ constexpr Attack kAttacks[] = {
        d.task.set_values(model::LayoutOf(d.task.model()).value().values);
        d.config.values = d.task.values();
      }},
+    {"script-of-nobody", Step::kOffer,
+     [](Draft& d) {
+       v1::ModelSpec& model = *d.task.mutable_model();
+       model.set_architecture("torchscript");
+       model.set_torchscript_sha256(std::string(64, 'a'));
+       model.add_parameters()->set_name("weight");
+       model.mutable_parameters(0)->add_shape(static_cast<std::uint32_t>(d.task.values()));
+     }},
     {"unknown-architecture", Step::kOffer,
      [](Draft& d) { d.task.mutable_model()->set_architecture("imprint"); }},
     {"extra-layer", Step::kOffer,

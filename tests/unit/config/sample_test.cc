@@ -25,7 +25,7 @@ std::vector<std::string> Jobs() {
 }
 
 // The sample loads without a problem and sets every key of the schema; those of layers in one of
-// its layers, and only when it has any.
+// its layers, and those of layers and parameters only when it has any.
 template <typename Message>
 Message RequireCompleteSample(const std::string& name) {
   INFO(name);
@@ -38,7 +38,8 @@ Message RequireCompleteSample(const std::string& name) {
   std::string missing;
   for (const std::string& key : KeysOf(*Message::descriptor())) {
     const bool left_out =
-        key.rfind("model.layers[]", 0) == 0 && set.count("model.layers[].type") == 0;
+        (key.rfind("model.layers[]", 0) == 0 && set.count("model.layers[].type") == 0) ||
+        (key.rfind("model.parameters[]", 0) == 0 && set.count("model.parameters[].name") == 0);
     missing += set.count(key) == 0 && !left_out ? key + " " : "";
   }
   REQUIRE(missing.empty());

@@ -123,6 +123,12 @@ TEST_CASE("a policy is consistent", "[config]") {
                 "round cannot spend more than all, lower it"});
   REQUIRE(Problems<v1::PolicyConfig>(kPolicy + "jobs = [\"fashion-*\", \"*\", \"a\"]\n").empty());
   REQUIRE(Problems<v1::PolicyConfig>(kPolicy + "jobs = [\"*x\"]\n").size() == 1);
+  const std::string hash(64, 'a');
+  REQUIRE(Problems<v1::PolicyConfig>(kPolicy + "torchscript = [\"" + hash + "\"]\n").empty());
+  REQUIRE(Problems<v1::PolicyConfig>(kPolicy + "torchscript = [\"model.pt\"]\n")
+              .front()
+              .find("torchscript: found \"model.pt\", expected the 64 hexadecimal digits") !=
+          std::string::npos);
   REQUIRE(Problems<v1::PolicyConfig>(kPolicy + "architectures = [\"lenet5\"]\n").empty());
   REQUIRE(Problems<v1::PolicyConfig>(kPolicy + "architectures = [\"lenet\"]\n")
               .front()

@@ -147,6 +147,38 @@ TEST_CASE("keys of another architecture are contradictions", "[config]") {
   REQUIRE(With("\"logistic\"", "\"mlp\"").size() <= 1);
 }
 
+TEST_CASE("a job of a TorchScript file names it by hash and brings its first weights", "[config]") {
+  const std::string hash(64, 'a');
+  const auto script = [](const std::string& sha256, const std::string& first,
+                         const std::string& more) {
+    return Problems<v1::JobConfig>(
+        first +
+        Replaced(kJob, "architecture = \"logistic\"",
+                 "architecture = \"torchscript\"\ntorchscript_sha256 = \"" + sha256 + "\"" + more));
+  };
+  const std::string warm = "warm_start = \"first.safetensors\"\n";
+  REQUIRE(script(hash, warm, "").empty());
+  REQUIRE(script(hash, warm, "\nparameters = [{name = \"w\", shape = [2, 4]}]").empty());
+  REQUIRE(
+      script(hash, "", "").front().find("warm_start: missing: architecture = \"torchscript\"") !=
+      std::string::npos);
+  for (const std::string& wrong :
+       {std::string(), hash + "a", std::string(64, 'A'), std::string("model.pt")}) {
+    const Lines lines = script(wrong, warm, "");
+    REQUIRE(lines.size() == 1);
+    REQUIRE(lines.front().find("model.torchscript_sha256: found \"" + wrong) != std::string::npos);
+  }
+  // The rest of the model is checked although its layout is not known yet.
+  REQUIRE(script(hash, warm, "\nhidden = [4]").size() == 1);
+  REQUIRE(script(hash, warm, "\nfeatures = \"scattering\"").size() == 1);
+  REQUIRE(script(hash, warm, "\nparameters = [{name = \"w\"}, {name = \"w\"}]").size() == 1);
+  REQUIRE(
+      With("classes = 2", "classes = 2\ntorchscript_sha256 = \"" + hash + "\"") ==
+      Lines{"job.toml:8:1: model.torchscript_sha256: found with architecture \"logistic\"; only "
+            "\"torchscript\" reads it, remove it"});
+  REQUIRE(With("classes = 2", "classes = 2\nparameters = [{name = \"w\"}]").size() == 1);
+}
+
 TEST_CASE("a model that does not fit together is refused before anything starts", "[config]") {
   REQUIRE(With("\"logistic\"", "\"lenet5\"")
               .front()

@@ -1,7 +1,9 @@
 #include "common/model/architecture.h"
 
+#include <functional>
 #include <string>
 
+#include "common/base/text.h"
 #include "common/model/initial_weights.h"
 #include "tests/catch.h"
 
@@ -176,6 +178,81 @@ TEST_CASE("contradictions around the list of layers are refused", "[model]") {
   REQUIRE(ErrorOf(Spec("logistic", {1, 2, 3, 4})).find("model.input_shape has 4") == 0);
   REQUIRE(ErrorOf(Spec("logistic", {0})).find("model.input_shape holds a 0") == 0);
   REQUIRE(ErrorOf(Spec("lenet5", {30})).find("layer 1 (conv2d): input has shape [30]") == 0);
+}
+
+v1::ModelSpec Script() {
+  v1::ModelSpec spec = Spec("torchscript", {28, 28});
+  spec.set_torchscript_sha256(std::string(63, '0') + "a");
+  v1::ParameterSpec& weight = *spec.add_parameters();
+  weight.set_name("body.weight");
+  weight.add_shape(10);
+  weight.add_shape(784);
+  spec.add_parameters()->set_name("scale");
+  return spec;
+}
+
+TEST_CASE("a TorchScript model has the layout its parameters say, and no layers", "[model]") {
+  const auto architecture = ArchitectureOf(Script());
+  REQUIRE(architecture.ok());
+  REQUIRE(architecture->layers.empty());
+  REQUIRE(architecture->script_sha256 == Script().torchscript_sha256());
+  REQUIRE(architecture->input == Shape{1, 28, 28});
+  REQUIRE(architecture->layout.values == 7841);
+  REQUIRE(architecture->layout.parameters[0].name == "body.weight");
+  REQUIRE(architecture->layout.parameters[0].shape == Shape{10, 784});
+  REQUIRE(architecture->layout.parameters[1].offset == 7840);
+  REQUIRE(architecture->layout.parameters[1].values == 1);
+  REQUIRE(ArchitectureOf(Spec("logistic", {4}))->script_sha256.empty());
+}
+
+TEST_CASE("a TorchScript model whose layout or hash makes no sense is refused", "[model]") {
+  const auto error = [](const std::function<void(v1::ModelSpec&)>& change) {
+    v1::ModelSpec spec = Script();
+    change(spec);
+    return ErrorOf(spec);
+  };
+  for (const std::string hash : {"", "abc", "../../model.pt"}) {
+    REQUIRE(error([&](auto& spec) {
+              spec.set_torchscript_sha256(hash);
+            }).find("model.torchscript_sha256 is \"" + hash) == 0);
+  }
+  REQUIRE(error([](auto& spec) {
+            spec.set_torchscript_sha256(std::string(64, 'A'));
+          }).find("in lower case") != std::string::npos);
+  REQUIRE(error([](auto& spec) { spec.clear_parameters(); }).find("model.parameters is empty") ==
+          0);
+  for (const std::string& name : {std::string(), std::string("a b"), std::string("__metadata__"),
+                                  std::string(257, 'x'), std::string("\n")}) {
+    REQUIRE(error([&](auto& spec) {
+              spec.mutable_parameters(1)->set_name(name);
+            }).find("model.parameters 2: found the name") == 0);
+  }
+  REQUIRE(error([](auto& spec) {
+            spec.mutable_parameters(1)->set_name("body.weight");
+          }).find("model.parameters 2: the name \"body.weight\" stands twice") == 0);
+  REQUIRE(error([](auto& spec) {
+            spec.mutable_parameters(0)->set_shape(1, 0);
+          }).find("model.parameters 1: found a shape") == 0);
+  REQUIRE(error([](auto& spec) {
+            for (int i = 0; i < 7; ++i) spec.mutable_parameters(0)->add_shape(1);
+          }).find("model.parameters 1: found a shape of 9 sizes") == 0);
+  REQUIRE(error([](auto& spec) {
+            spec.mutable_parameters(0)->set_shape(0, 1U << 31);
+            spec.mutable_parameters(0)->set_shape(1, 1U << 31);
+          }).find("model.parameters 1: a parameter") == 0);
+  REQUIRE(error([](auto& spec) {
+            for (int i = 0; i < 2048; ++i) spec.add_parameters()->set_name(Join("p", i));
+          }).find("model.parameters has 2050 entries") == 0);
+  REQUIRE(error([](auto& spec) { spec.add_hidden(4); }).find("model.hidden is set") == 0);
+  REQUIRE(error([](auto& spec) {
+            spec.add_layers()->set_type("relu");
+          }).find("model.layers is set") == 0);
+  REQUIRE(error([](auto& spec) {
+            spec.set_normalisation("group");
+          }).find("model.normalisation is set") == 0);
+  REQUIRE(error([](auto& spec) {
+            spec.set_architecture("logistic");
+          }).find("model.parameters is set, but is read only with") == 0);
 }
 
 TEST_CASE("a model too large for memory is refused before memory is taken", "[model]") {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/base/text.h"
+#include "common/model/architecture.h"
 #include "tests/catch.h"
 
 namespace tutti::model {
@@ -210,6 +211,30 @@ TEST_CASE("weights that are not finite are refused", "[safetensors]") {
 TEST_CASE("metadata that is no UTF-8 still gives a readable file", "[safetensors]") {
   const Bytes file = WriteSafetensors(SmallLayout(), SmallValues(), {{"note", "caf\xe9"}});
   REQUIRE(ReadSafetensors(file, SmallLayout()).ok());
+}
+
+TEST_CASE("a file tells the names and shapes of its tensors in the order of its data",
+          "[safetensors]") {
+  Layout layout = SmallLayout();
+  layout.parameters.push_back({.name = "a.scale", .shape = {}, .offset = 8, .values = 1});
+  layout.values = 9;
+  const Bytes file = WriteSafetensors(layout, std::vector<float>(9), {{"job", "demo"}});
+  const auto parameters = SafetensorsParameters(file);
+  REQUIRE(parameters.ok());
+  REQUIRE(parameters->size() == 3);
+  for (std::size_t i = 0; i < 3; ++i) {  // not in the order of their names
+    const v1::ParameterSpec& found = (*parameters)[i];
+    REQUIRE(found.name() == layout.parameters[i].name);
+    REQUIRE(Shape(found.shape().begin(), found.shape().end()) == layout.parameters[i].shape);
+  }
+  const auto refused = [](const std::string& tensor, std::size_t bytes) {
+    return std::string(
+        MessageOf(SafetensorsParameters(FileOf("{" + tensor + "}", bytes)).status()));
+  };
+  REQUIRE(refused(R"("w":{"dtype":"F16","shape":[2],"data_offsets":[0,4]})", 4)
+              .find("dtype is not \"F32\"") != std::string::npos);
+  REQUIRE(refused(R"("w":{"dtype":"F32","shape":[0],"data_offsets":[0,0]})", 0)
+              .find("has a size of 0") != std::string::npos);
 }
 
 }  // namespace

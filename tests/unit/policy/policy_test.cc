@@ -42,6 +42,36 @@ TEST_CASE("architectures and model sizes are the owner's choice", "[policy]") {
                  "max_model_values");
 }
 
+TEST_CASE("a model in a TorchScript file needs the owner's word for that very file", "[policy]") {
+  const std::string hash(64, 'a');
+  const auto script = [&](Case& c) {
+    v1::ModelSpec& model = *c.task.mutable_model();
+    model.set_architecture("torchscript");
+    model.set_torchscript_sha256(hash);
+    model.add_parameters()->set_name("w");
+    model.mutable_parameters(0)->add_shape(static_cast<std::uint32_t>(c.task.values()));
+  };
+  RequireRefused(script, "POLICY", hash + ", which torchscript does not list");
+  RequireRefused(
+      [&](Case& c) {
+        script(c);
+        c.policy.add_torchscript(std::string(63, 'a') + "b");
+      },
+      "POLICY", "trainer.torchscript_directory");
+  RequireAllowed([&](Case& c) {
+    script(c);
+    c.policy.add_torchscript(hash);
+  });
+  // A list of architectures holds for files as well.
+  RequireRefused(
+      [&](Case& c) {
+        script(c);
+        c.policy.add_torchscript(hash);
+        c.policy.add_architectures("lenet5");
+      },
+      "POLICY", "is not in architectures");
+}
+
 TEST_CASE("a task's model can be built and has the size the task states", "[policy]") {
   const auto layer = [](Case& c) { c.task.mutable_model()->add_layers()->set_type("relu"); };
   RequireRefused(layer, "CONFIG_MISMATCH", "model.layers");
