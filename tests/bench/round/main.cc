@@ -85,6 +85,14 @@ CLI::App* AddDpsgd(CLI::App& app, std::string& model, std::uint32_t& batch, std:
   return command;
 }
 
+CLI::App* AddAudit(CLI::App& app) {
+  CLI::App* command = app.add_subcommand(
+      "audit", "epsilon from below: canaries are planted and attacked; options: audit --help");
+  command->prefix_command();  // all that follows is for the program that is run
+  command->set_help_flag();
+  return command;
+}
+
 int RunLearn(const std::string& programs, std::vector<std::string> words) {
   words.insert(words.begin(), programs + "/tutti-bench-learn");
   std::vector<char*> arguments;
@@ -136,6 +144,7 @@ int main(int argc, char** argv) {
       "  tutti-bench park --clients 1000\n"
       "  tutti-bench secagg --clients 1000 --values 1000000 --dropout 0.1 --level malicious\n"
       "  tutti-bench dpsgd --model lenet --batch 256\n"
+      "  tutti-bench audit --noise-multiplier 2 --canaries 2000\n"
       "  tutti-bench accountant",
       "tutti-bench");
   app.require_subcommand(1);
@@ -153,6 +162,7 @@ int main(int argc, char** argv) {
   tutti::bench::AccountantSettings accountant;
   const CLI::App* accountant_command = AddAccountant(app, accountant);
   AddPark(app, park);
+  const CLI::App* audit_command = AddAudit(app);
   const CLI::App* noise_command =
       app.add_subcommand("noise", "milliseconds for a million values of secure noise on one core");
   CLI11_PARSE(app, argc, argv);
@@ -161,6 +171,11 @@ int main(int argc, char** argv) {
   }
   if (dpsgd_command->parsed()) {
     return RunLearn(programs, {"dpsgd", model, std::to_string(batch), method});
+  }
+  if (audit_command->parsed()) {
+    std::vector<std::string> words = audit_command->remaining();
+    words.insert(words.begin(), "audit");
+    return RunLearn(programs, std::move(words));
   }
   if (accountant_command->parsed()) {
     return Print(tutti::bench::MeasureAccountant(accountant));
