@@ -11,6 +11,7 @@
 #include "common/model/architecture.h"
 #include "common/model/initial_weights.h"
 #include "common/model/update_norm.h"
+#include "tests/bench/audit/decode.h"
 
 namespace tutti::audit {
 namespace {
@@ -21,7 +22,7 @@ constexpr std::uint32_t kSpareInputs = 8;  // of the logistic model, for the bas
 constexpr float kLogisticValue = 100;
 constexpr float kPixelValue = 20;
 constexpr std::uint64_t kDataSeed = 1;
-constexpr std::uint64_t kMostFeatures = 1 << 29;  // 2 GiB
+constexpr std::uint64_t kMostFloats = 1 << 29;  // of features, and of gradients: 2 GiB
 
 struct Shape {
   std::size_t width = 1;       // values of an example
@@ -29,6 +30,7 @@ struct Shape {
   std::size_t first_place = 0;
   std::size_t places = 1;  // values that canaries use, from first_place on
   float canary_value = kPixelValue;
+  bool apart = false;
 };
 
 Shape ShapeOf(const v1::ModelSpec& model) {
@@ -41,6 +43,7 @@ Shape ShapeOf(const v1::ModelSpec& model) {
     shape.base_width = shape.first_place = kSpareInputs;
     shape.places = shape.width - kSpareInputs;
     shape.canary_value = kLogisticValue;
+    shape.apart = true;
   }
   return shape;
 }
@@ -51,7 +54,8 @@ Subject Filled(const v1::ModelSpec& model, const Shape& shape, std::uint32_t can
                   .features = std::vector<float>(shape.width * (base + canaries)),
                   .labels = {},
                   .base = base,
-                  .canaries = canaries};
+                  .canaries = canaries,
+                  .apart = shape.apart};
   TestRng rng(kDataSeed);
   for (std::uint32_t i = 0; i < base; ++i) {
     for (std::uint32_t k = 0; k < shape.base_width; ++k) {
@@ -72,7 +76,9 @@ Subject Filled(const v1::ModelSpec& model, const Shape& shape, std::uint32_t can
 class Search {
  public:
   Search(const TrainingAttack& attack, learn::Network network)
-      : attack_(attack), network_(std::move(network)), gradient_(network_.weights().size()) {
+      : attack_(attack),
+        network_(std::move(network)),
+        noise_(attack.believed_noise > 0 ? attack.believed_noise : attack.claim.noise_multiplier) {
     const Subject& subject = attack.subject;
     // Who is in the data is what the attacker wants to know: it divides by the expected number.
     const double expected = subject.base + 0.5 * subject.canaries;
@@ -80,51 +86,82 @@ class Search {
             (attack.claim.learning_rate * attack.claim.clip_norm);
   }
 
-  Status Step(std::uint64_t step, std::span<const float> weights, std::span<const float> update,
+  Status Step(std::uint64_t step, std::span<const float> weights, std::vector<float> sum,
               std::span<Outcome> outcomes) {
     std::copy(weights.begin(), weights.end(), network_.weights().begin());
-    for (std::uint32_t canary = 0; canary < attack_.subject.canaries; ++canary) {
-      TUTTI_TRY(Look(step, canary, update, outcomes[canary]));
+    for (float& value : sum) {
+      value = static_cast<float>(value * unit_);
+    }
+    return attack_.subject.apart ? LookApart(step, sum, outcomes)
+                                 : LookTogether(step, sum, outcomes);
+  }
+
+ private:
+  double Chance(std::uint32_t canary, std::uint64_t step) const {
+    return attack_.chance ? attack_.chance(canary, step) : attack_.claim.sampling_rate;
+  }
+
+  // Into `gradient`, in clip norms and clipped.
+  Status AddGradient(std::uint32_t id, std::span<float> gradient) {
+    const Subject& subject = attack_.subject;
+    const std::size_t width = subject.features.size() / subject.labels.size();
+    TUTTI_TRY(network_
+                  .AddGradients({.features = std::span(subject.features).subspan(id * width, width),
+                                 .labels = std::span(subject.labels).subspan(id, 1)},
+                                gradient)
+                  .status());
+    for (float& value : gradient) {
+      value = static_cast<float>(value / attack_.claim.clip_norm);
+    }
+    model::LimitNorm(gradient, 1);
+    return OkStatus();
+  }
+
+  // Each gradient by itself: the others are at right angles.
+  Status LookApart(std::uint64_t step, std::span<const float> sum, std::span<Outcome> outcomes) {
+    std::vector<float> gradient(sum.size());
+    for (std::uint32_t canary = 0; canary < outcomes.size(); ++canary) {
+      const double chance = Chance(canary, step);
+      if (chance <= 0) continue;
+      std::fill(gradient.begin(), gradient.end(), 0.0F);
+      TUTTI_TRY(AddGradient(attack_.subject.base + canary, gradient));
+      const double norm = model::L2Norm(gradient);
+      if (!(norm > 0)) continue;
+      const double along = std::inner_product(sum.begin(), sum.end(), gradient.begin(), 0.0);
+      Weigh({.amount = along / (norm * norm), .variance = noise_ * noise_ / (norm * norm)}, chance,
+            outcomes[canary]);
     }
     return OkStatus();
   }
 
- private:
-  Status Look(std::uint64_t step, std::uint32_t canary, std::span<const float> update,
-              Outcome& outcome) {
+  // All gradients at once, those of the base examples too.
+  Status LookTogether(std::uint64_t step, std::span<const float> sum, std::span<Outcome> outcomes) {
     const Subject& subject = attack_.subject;
-    const Claim& claim = attack_.claim;
-    const double chance = attack_.chance ? attack_.chance(canary, step) : claim.sampling_rate;
-    if (chance <= 0) {
-      return OkStatus();
+    std::vector<float> gradients(sum.size() * subject.labels.size());
+    std::vector<Prior> priors;
+    for (std::uint32_t id = 0; id < subject.labels.size(); ++id) {
+      TUTTI_TRY(AddGradient(id, std::span(gradients).subspan(id * sum.size(), sum.size())));
+      const double mean =
+          id < subject.base ? attack_.claim.sampling_rate : Chance(id - subject.base, step) / 2;
+      priors.push_back({.mean = mean, .variance = mean * (1 - mean)});
     }
-    const std::size_t row = subject.base + canary;
-    const std::size_t width = subject.features.size() / subject.labels.size();
-    std::fill(gradient_.begin(), gradient_.end(), 0.0F);
-    TUTTI_TRY(
-        network_
-            .AddGradients({.features = std::span(subject.features).subspan(row * width, width),
-                           .labels = std::span(subject.labels).subspan(row, 1)},
-                          gradient_)
-            .status());
-    const double norm = model::L2Norm(gradient_);
-    if (!(norm > 0)) {
-      return OkStatus();
+    const std::vector<Decoded> decoded = Decode(gradients, priors, sum, noise_);
+    for (std::uint32_t canary = 0; canary < outcomes.size(); ++canary) {
+      const double chance = Chance(canary, step);
+      if (chance > 0) Weigh(decoded[subject.base + canary], chance, outcomes[canary]);
     }
-    const double along =
-        std::inner_product(update.begin(), update.end(), gradient_.begin(), 0.0) * unit_ / norm;
-    const double shift = std::min(1.0, norm / claim.clip_norm);
-    const double noise =
-        attack_.believed_noise > 0 ? attack_.believed_noise : claim.noise_multiplier;
-    const double here = std::log(chance) + (along - shift / 2) * shift / (noise * noise);
-    outcome.score += dp::LogAdd(std::log1p(-chance), here);
-    outcome.projection += chance * along;
     return OkStatus();
+  }
+
+  static void Weigh(const Decoded& found, double chance, Outcome& outcome) {
+    const double here = std::log(chance) + (found.amount - 0.5) / found.variance;
+    outcome.score += dp::LogAdd(std::log1p(-chance), here);
+    outcome.projection += chance * found.amount;
   }
 
   const TrainingAttack& attack_;
   learn::Network network_;
-  std::vector<float> gradient_;
+  double noise_;     // multiplier that is believed in
   double unit_ = 1;  // turns an update into a sum of gradients in clip norms
 };
 
@@ -152,17 +189,19 @@ Rows RowsOf(const Present& present) {
 
 StatusOr<Subject> SubjectOf(const v1::ModelSpec& model, std::uint32_t canaries,
                             std::uint32_t base) {
-  TUTTI_TRY(model::ArchitectureOf(model).status());
+  TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(model));
   const Shape shape = ShapeOf(model);
   const std::size_t most = shape.places * model.classes();
   if (canaries > most) {
     return InvalidArgument(Join("the model has room for ", most, " different canaries, asked for ",
                                 canaries, "; lower --canaries"));
   }
-  const std::uint64_t values = (std::uint64_t{base} + canaries) * shape.width;
-  if (values > kMostFeatures) {
-    return InvalidArgument(Join("the data would have ", values,
-                                " feature values, expected at most ", kMostFeatures,
+  const std::uint64_t examples = std::uint64_t{base} + canaries;
+  const std::uint64_t width =
+      std::max<std::uint64_t>(shape.width, shape.apart ? 0 : architecture.layout.values);
+  if (examples * width > kMostFloats) {
+    return InvalidArgument(Join("the attack would need ", examples * width,
+                                " floats, expected at most ", kMostFloats,
                                 "; lower --canaries and raise --runs"));
   }
   return Filled(model, shape, canaries, base);

@@ -26,11 +26,14 @@ struct Subject {
   std::vector<std::uint32_t> labels;  // same order
   std::uint32_t base = 0;
   std::uint32_t canaries = 0;
+  bool apart = false;  // the canaries' gradients are at right angles to all others, as good as
 };
 
-// "logistic": one unused input for each canary, so that their gradients share two values only.
-// "mlp" (203,530 values), "lenet" (lenet5): blank images of 28 x 28 with one bright pixel. Base
-// examples are drawn from a fixed seed. InvalidArgument for other names.
+// What the attack finds in the updates: with gradients that are apart each canary's by itself, else
+// the linear estimate of all amounts (decode.h). "logistic": one unused input for each canary, so
+// that their gradients share two values only. "mlp" (203,530 values), "lenet" (lenet5): blank
+// images of 28 x 28 with one bright pixel. Base examples are drawn from a fixed seed.
+// InvalidArgument for other names.
 StatusOr<Subject> SubjectOf(const std::string& model, std::uint32_t canaries, std::uint32_t base);
 // The same for a job's model.
 StatusOr<Subject> SubjectOf(const v1::ModelSpec& model, std::uint32_t canaries, std::uint32_t base);
