@@ -4,6 +4,7 @@
 // tutti-bench-learn noise: milliseconds for a million values of noise (`tutti-bench noise`).
 // tutti-bench-learn dpsgd MODEL BATCH: what privacy costs a step (`tutti-bench dpsgd`).
 // tutti-bench-learn train --job JOB.toml ...: the job on one data set (`tutti-bench train`).
+// tutti-bench-learn audit ...: epsilon from below, by attack (`tutti-bench audit`).
 #include <charconv>
 #include <cstdio>
 #include <iostream>
@@ -17,6 +18,7 @@
 #include "common/learn/train.h"
 #include "common/model/initial_weights.h"
 #include "common/noise/gaussian.h"
+#include "tests/bench/audit/audit_command.h"
 #include "tests/bench/learn/dpsgd.h"
 #include "tests/bench/learn/federated.h"
 #include "tests/bench/learn/train_command.h"
@@ -165,10 +167,14 @@ int Main(int argc, char** argv) {
   if (argc >= 4 && std::string(argv[1]) == "dpsgd") {
     return Dpsgd(argv[2], argv[3], argc > 4 ? argv[4] : "chosen");
   }
+  if (argc >= 2 && std::string(argv[1]) == "audit") {
+    return AuditCommand(argc - 1, argv + 1);
+  }
   if (argc < 3 || argc > 4) {
     std::cerr << "usage: tutti-bench-learn job|steps JOB.toml [FOLDER]\n"
                  "       tutti-bench-learn noise\n"
                  "       tutti-bench-learn train --help\n"
+                 "       tutti-bench-learn audit --help\n"
                  "       tutti-bench-learn dpsgd mlp|lenet|gnconv|lstm BATCH [chosen|vmap|\"single "
                  "examples\"]\n";
     return 64;

@@ -85,9 +85,16 @@ CLI::App* AddDpsgd(CLI::App& app, std::string& model, std::uint32_t& batch, std:
   return command;
 }
 
-// Its options are read by the program that does it.
+// The options of both are read by the program that does it.
 CLI::App* AddTrain(CLI::App& app) {
   CLI::App* command = app.add_subcommand("train", "a job on one data set: accuracy and epsilon");
+  command->prefix_command()->set_help_flag();
+  return command;
+}
+
+CLI::App* AddAudit(CLI::App& app) {
+  CLI::App* command = app.add_subcommand(
+      "audit", "epsilon from below: canaries are planted and attacked; options: audit --help");
   command->prefix_command()->set_help_flag();
   return command;
 }
@@ -144,6 +151,7 @@ int main(int argc, char** argv) {
       "  tutti-bench secagg --clients 1000 --values 1000000 --dropout 0.1 --level malicious\n"
       "  tutti-bench dpsgd --model lenet --batch 256\n"
       "  tutti-bench train --job configs/jobs/benchmarks/scattering.toml\n"
+      "  tutti-bench audit --noise-multiplier 2 --canaries 2000\n"
       "  tutti-bench accountant",
       "tutti-bench");
   app.require_subcommand(1);
@@ -161,6 +169,7 @@ int main(int argc, char** argv) {
   tutti::bench::AccountantSettings accountant;
   const CLI::App* accountant_command = AddAccountant(app, accountant);
   AddPark(app, park);
+  const CLI::App* audit_command = AddAudit(app);
   const CLI::App* noise_command =
       app.add_subcommand("noise", "milliseconds for a million values of secure noise on one core");
   const CLI::App* train_command = AddTrain(app);
@@ -175,6 +184,11 @@ int main(int argc, char** argv) {
   }
   if (dpsgd_command->parsed()) {
     return RunLearn(programs, {"dpsgd", model, std::to_string(batch), method});
+  }
+  if (audit_command->parsed()) {
+    std::vector<std::string> words = audit_command->remaining();
+    words.insert(words.begin(), "audit");
+    return RunLearn(programs, std::move(words));
   }
   if (accountant_command->parsed()) {
     return Print(tutti::bench::MeasureAccountant(accountant));
