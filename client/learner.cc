@@ -32,7 +32,11 @@ std::string ShapeKey(const v1::ModelSpec& model) {
 }  // namespace
 
 Learner::Learner(const v1::ClientConfig& config, client_rpc::Link& link, SecureRng& rng)
-    : data_(config.data()), link_(link), rng_(rng), supervisor_(config.trainer()) {}
+    : data_(config.data()),
+      insecure_noise_seed_(config.trainer().insecure_noise_seed()),
+      link_(link),
+      rng_(rng),
+      supervisor_(config.trainer()) {}
 
 Attempted<std::uint64_t> Learner::CountExamples(const v1::ModelSpec& model, std::stop_token stop) {
   const std::string key = ShapeKey(model);
@@ -107,6 +111,7 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
     request.mutable_training()->set_local_steps(static_cast<std::uint32_t>(plan.steps));
     request.mutable_training()->set_local_epochs(0);
   }
+  request.set_insecure_noise_seed(insecure_noise_seed_);
   StatusOr<trainer::Trained> trained = supervisor_.Train(std::move(request), *weights.value, stop);
   weights.value.reset();
   if (!trained.ok()) return {std::nullopt, TrainerFailure(trained.status(), "training")};

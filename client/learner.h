@@ -66,6 +66,7 @@ class Learner {
                                              std::stop_token stop);
 
   v1::DataConfig data_;
+  std::uint64_t insecure_noise_seed_;  // 0: off
   client_rpc::Link& link_;
   SecureRng& rng_;
   trainer::Supervisor supervisor_;

@@ -2,12 +2,15 @@
 // same), train, evaluate. Thread safety: confined to one thread.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "client/data/dataset.h"
 #include "common/base/rng.h"
 #include "common/base/status.h"
+#include "common/crypto/random.h"
 #include "common/learn/runtime.h"
 #include "tutti/v1/trainer.pb.h"
 
@@ -32,10 +35,15 @@ class Service {
                                  const ProgressSink& progress);
   StatusOr<v1::EvaluateReply> Evaluate(const v1::EvaluateRequest& request, int memory_fd,
                                        const ProgressSink& progress);
+  // What draws batches and noise: the generator given, or with trainer.insecure_noise_seed a stream
+  // that goes on from request to request.
+  SecureRng& RandomnessFor(std::uint64_t insecure_noise_seed);
   StatusOr<const data::Dataset*> DataOf(const v1::DataConfig& config, const v1::ModelSpec& model);
 
   learn::RuntimeReport runtime_;
   SecureRng& rng_;
+  std::optional<crypto::AesCtrStream> insecure_stream_;
+  std::uint64_t insecure_seed_ = 0;  // of insecure_stream_
   data::Dataset data_;
   std::string data_key_;  // what data_ was loaded for; empty: nothing is loaded
 };
