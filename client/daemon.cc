@@ -66,6 +66,12 @@ void WarnEarly(const v1::ClientConfig& config, const Identity& identity, const B
   }
   if (config.insecure_loopback())
     log::Warn("insecure_loopback", {{"effect", "no encryption, no certificates"}});
+  if (config.trainer().insecure_noise_seed() != 0) {
+    log::Warn(
+        "insecure_noise_seed",
+        {{"effect", "batches and noise can be predicted: NO epsilon of this client's ledger holds"},
+         {"fix", "remove trainer.insecure_noise_seed before training on real data"}});
+  }
   if (const std::optional<std::string> blas = ReferenceBlas()) {
     log::Error("slow_blas",
                {{"found", *blas},

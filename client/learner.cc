@@ -51,6 +51,7 @@ Learner::Learner(const v1::ClientConfig& config, const v1::PolicyConfig& policy,
                  client_rpc::Link& link, SecureRng& rng)
     : data_(config.data()),
       policy_(policy),
+      insecure_noise_seed_(config.trainer().insecure_noise_seed()),
       link_(link),
       rng_(rng),
       supervisor_(config.trainer()),
@@ -156,6 +157,7 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
     request.mutable_training()->set_local_steps(static_cast<std::uint32_t>(plan.steps));
     request.mutable_training()->set_local_epochs(0);
   }
+  request.set_insecure_noise_seed(insecure_noise_seed_);
   StatusOr<trainer::Trained> trained =
       supervisor_.Train(std::move(request), fetched.value->weights, stop);
   fetched.value.reset();

@@ -76,6 +76,7 @@ class Learner {
 
   v1::DataConfig data_;
   v1::PolicyConfig policy_;
+  std::uint64_t insecure_noise_seed_;  // 0: off
   client_rpc::Link& link_;
   SecureRng& rng_;
   trainer::Supervisor supervisor_;

@@ -6,6 +6,7 @@
 #include "client/daemon.h"
 #include "client/join.h"
 #include "client/main_report.h"
+#include "client/policy/noise_source.h"
 #include "client/rpc/grpc_link.h"
 #include "common/config/validate.h"
 #include "common/crypto/random.h"
@@ -71,6 +72,11 @@ int RunCommand(const Options& options) {
               << client.policy_file() << "\n"
               << config::PrintEffective(settings.policy.value, settings.policy.origins);
     return kExitOk;
+  }
+  if (const Status source = policy::CheckNoiseSource(settings.policy.value, client.trainer());
+      !source.ok()) {
+    std::cerr << "tutti-client: " << TextOf(source) << "\n";
+    return kExitPermission;
   }
   if (options.check_config) {
     std::cout << "configuration ok\n";

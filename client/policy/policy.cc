@@ -12,8 +12,8 @@
 namespace tutti::policy {
 namespace {
 
-constexpr std::array<std::string_view, 4> kCodes = {"POLICY", "BUDGET_EXHAUSTED", "CONFIG_MISMATCH",
-                                                    "DATA"};
+constexpr std::array<std::string_view, 5> kCodes = {"POLICY", "BUDGET_EXHAUSTED", "CONFIG_MISMATCH",
+                                                    "DATA", "INSECURE_SEED"};
 
 // What may be done about an epsilon that is too large. The ledger never forgets, so waiting is
 // none.

@@ -13,7 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/bytes.h"
 #include "common/base/text.h"
+#include "common/crypto/hash.h"
 #include "common/learn/train.h"
 #include "common/model/architecture.h"
 #include "common/model/features.h"
@@ -145,6 +147,20 @@ StatusOr<v1::TrainerReply> Service::Dispatch(const v1::TrainerRequest& request, 
       "the request has no action this trainer knows; is it the same version as tutti-client?");
 }
 
+SecureRng& Service::RandomnessFor(std::uint64_t insecure_noise_seed) {
+  if (insecure_noise_seed == 0) {
+    return rng_;
+  }
+  if (!insecure_stream_ || insecure_seed_ != insecure_noise_seed) {
+    ByteWriter text;
+    text.Raw(AsBytes("tutti insecure noise seed"));
+    text.U64(insecure_noise_seed);
+    insecure_stream_.emplace(Secret32(crypto::Sha256(text.bytes())));
+    insecure_seed_ = insecure_noise_seed;
+  }
+  return *insecure_stream_;
+}
+
 StatusOr<const data::Dataset*> Service::DataOf(const v1::DataConfig& config,
                                                const v1::ModelSpec& model) {
   v1::ModelSpec read;  // the parts of a model that the readers look at
@@ -212,7 +228,8 @@ StatusOr<v1::TrainReply> Service::Train(const v1::TrainRequest& request, int mem
   std::vector<float> weights(received.begin(), received.end());
   TUTTI_ASSIGN(const learn::TrainResult result,
                learn::Train(request.model(), request.training(), request.privacy(), data, weights,
-                            rng_, Throttle(progress), {}, request.script_file()));
+                            RandomnessFor(request.insecure_noise_seed()), Throttle(progress), {},
+                            request.script_file()));
   std::memcpy(block.values().data() + layout.values, weights.data(), layout.values * sizeof(float));
   v1::TrainReply reply;
   reply.set_examples(result.examples);

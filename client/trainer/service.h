@@ -3,13 +3,16 @@
 // to one thread.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "client/data/dataset.h"
 #include "common/base/rng.h"
 #include "common/base/status.h"
+#include "common/crypto/random.h"
 #include "common/learn/runtime.h"
 #include "common/learn/train.h"
 #include "tutti/v1/trainer.pb.h"
@@ -35,6 +38,9 @@ class Service {
                                  const ProgressSink& progress);
   StatusOr<v1::EvaluateReply> Evaluate(const v1::EvaluateRequest& request, int memory_fd,
                                        const ProgressSink& progress);
+  // What draws batches and noise: the generator given, or with trainer.insecure_noise_seed a stream
+  // that goes on from request to request.
+  SecureRng& RandomnessFor(std::uint64_t insecure_noise_seed);
   StatusOr<const data::Dataset*> DataOf(const v1::DataConfig& config, const v1::ModelSpec& model);
   // What the model's layers read of that data.
   StatusOr<learn::DataView> InputsOf(const v1::DataConfig& config, const v1::ModelSpec& model,
@@ -42,6 +48,8 @@ class Service {
 
   learn::RuntimeReport runtime_;
   SecureRng& rng_;
+  std::optional<crypto::AesCtrStream> insecure_stream_;
+  std::uint64_t insecure_seed_ = 0;  // of insecure_stream_
   data::Dataset data_;
   std::string data_key_;  // what data_ was loaded for; empty: nothing is loaded
   std::vector<float> features_;

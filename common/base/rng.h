@@ -1,7 +1,7 @@
 // Randomness as an argument. Two types that do not convert: SecureRng makes keys and noise (OpenSSL
 // only, common/crypto); TestRng makes reproducible worlds and cannot be passed where keys are made,
-// except through SeededSecureRng, which exists in tests/ only. Thread safety: implementations say
-// so.
+// except through SeededSecureRng of tests/. Only trainer.insecure_noise_seed makes noise repeat.
+// Thread safety: implementations say so.
 #pragma once
 
 #include <cstdint>

@@ -59,6 +59,33 @@ TEST_CASE("wrong client.toml and policy.toml are listed together and nothing sta
   REQUIRE_FALSE(std::filesystem::exists(folder / "state"));
 }
 
+TEST_CASE("a client with an insecure seed starts only when its policy says so", "[e2e]") {
+  const TemporaryFolder folder;
+  WriteText(folder / "policy.toml", "max_epsilon_total = 1.0\n");
+  WriteText(folder / "client.toml",
+            "state_directory = \"state\"\n"
+            "policy_file = \"policy.toml\"\n"
+            "[data]\n"
+            "format = \"csv\"\n"
+            "file = \"table.csv\"\n"
+            "[data.csv]\n"
+            "label = \"label\"\n"
+            "[trainer]\n"
+            "insecure_noise_seed = 424242\n");
+  const std::vector<std::string> check = {Program("tutti-client"), "run", "--config",
+                                          folder / "client.toml", "--check-config"};
+  for (const bool check_only : {true, false}) {
+    const Ran refused = Run({check.begin(), check.end() - (check_only ? 0 : 1)});
+    INFO(refused.error);
+    REQUIRE(refused.exit_code == 77);
+    REQUIRE(Contains(refused.error, "INSECURE_SEED"));
+    REQUIRE(Contains(refused.error, "allow_insecure_seed"));
+    REQUIRE_FALSE(std::filesystem::exists(folder / "state"));
+  }
+  WriteText(folder / "policy.toml", "max_epsilon_total = 1.0\nallow_insecure_seed = true\n");
+  REQUIRE(Run(check).exit_code == 0);
+}
+
 TEST_CASE("a wrong job file is refused before a coordinator is asked", "[e2e]") {
   const TemporaryFolder folder;
   WriteText(folder / "job.toml",

@@ -1,14 +1,12 @@
 // tutti-bench-learn job JOB.toml [FOLDER]: runs a job on slices of Fashion-MNIST in this process,
 // one line a round. tutti-bench-learn steps JOB.toml [FOLDER]: CPU milliseconds of a private and a
 // plain step of the job's model. JOB.toml is a job file as `tutti run` takes it.
-// tutti-bench-learn noise: milliseconds for a million values of noise (`tutti-bench noise`).
 // tutti-bench-learn dpsgd MODEL BATCH: what privacy costs a step (`tutti-bench dpsgd`).
 // tutti-bench-learn train --job JOB.toml ...: the job on one data set (`tutti-bench train`).
 // tutti-bench-learn audit ...: epsilon from below, by attack (`tutti-bench audit`).
 #include <charconv>
 #include <cstdio>
 #include <iostream>
-#include <thread>
 #include <vector>
 
 #include "common/base/text.h"
@@ -17,7 +15,6 @@
 #include "common/learn/runtime.h"
 #include "common/learn/train.h"
 #include "common/model/initial_weights.h"
-#include "common/noise/gaussian.h"
 #include "tests/bench/audit/audit_command.h"
 #include "tests/bench/learn/dpsgd.h"
 #include "tests/bench/learn/federated.h"
@@ -119,48 +116,7 @@ int Dpsgd(const std::string& model, const std::string& batch, const std::string&
   return 0;
 }
 
-// Best of some, because all that disturbs a run makes it slower.
-template <typename Work>
-double BestMilliseconds(Work work) {
-  double best = 1e9;
-  for (int i = 0; i < 20; ++i) {
-    double seconds = 0;
-    Timed(seconds, [&] {
-      work();
-      return 0;
-    });
-    best = std::min(best, 1e3 * seconds);
-  }
-  return best;
-}
-
-// The limit is what the cipher alone takes for the 8 bytes that each value needs.
-int Noise() {
-  std::vector<float> values(1'000'000);
-  std::vector<std::uint8_t> bytes(8 * values.size());
-  crypto::SystemRng rng;
-  const auto stream = [&rng] {
-    Secret32 key;
-    rng.Fill(key.mutable_view());
-    return crypto::AesCtrStream(key);
-  };
-  const double gaussian = BestMilliseconds([&] {
-    auto bits = stream();
-    noise::Gaussian draws(bits);
-    noise::AddGridNoise({.stddev = 1, .step = 0x1p-24}, draws, values);
-  });
-  const double cipher = BestMilliseconds([&] { stream().Fill(bytes); });
-  std::printf(
-      "{\"bench\": \"noise\", \"gaussian_ms\": %.2f, \"limit_cipher_ms\": %.2f, \"values\": %zu, "
-      "\"build\": \"%s\", \"cores\": %u}\n",
-      gaussian, cipher, values.size(), TUTTI_BUILD_TYPE, std::thread::hardware_concurrency());
-  return 0;
-}
-
 int Main(int argc, char** argv) {
-  if (argc == 2 && std::string(argv[1]) == "noise") {
-    return Noise();
-  }
   if (argc >= 2 && std::string(argv[1]) == "train") {
     return TrainCommand(argc - 1, argv + 1);
   }
@@ -172,7 +128,6 @@ int Main(int argc, char** argv) {
   }
   if (argc < 3 || argc > 4) {
     std::cerr << "usage: tutti-bench-learn job|steps JOB.toml [FOLDER]\n"
-                 "       tutti-bench-learn noise\n"
                  "       tutti-bench-learn train --help\n"
                  "       tutti-bench-learn audit --help\n"
                  "       tutti-bench-learn dpsgd mlp|lenet|gnconv|lstm BATCH [chosen|vmap|\"single "

@@ -12,6 +12,7 @@
 
 #include "client/rpc/grpc_link.h"
 #include "tests/bench/accountant/accountant_bench.h"
+#include "tests/bench/noise/noise_bench.h"
 #include "tests/bench/round/round_bench.h"
 #include "tests/bench/round/secagg_line.h"
 
@@ -171,7 +172,9 @@ int main(int argc, char** argv) {
   AddPark(app, park);
   const CLI::App* audit_command = AddAudit(app);
   const CLI::App* noise_command =
-      app.add_subcommand("noise", "milliseconds for a million values of secure noise on one core");
+      app.add_subcommand("noise",
+                         "milliseconds for a million values of secure noise, of the rotation and "
+                         "of the encoding on one core");
   const CLI::App* train_command = AddTrain(app);
   CLI11_PARSE(app, argc, argv);
   if (train_command->parsed()) {
@@ -180,7 +183,7 @@ int main(int argc, char** argv) {
     return RunLearn(programs, std::move(words));
   }
   if (noise_command->parsed()) {
-    return RunLearn(programs, {"noise"});
+    return Print(tutti::bench::MeasureNoise());
   }
   if (dpsgd_command->parsed()) {
     return RunLearn(programs, {"dpsgd", model, std::to_string(batch), method});

@@ -172,6 +172,36 @@ TEST_CASE("the trainer program trains and evaluates on features, and on the imag
   REQUIRE(supervisor.starts() == 1);
 }
 
+TEST_CASE("only with an insecure seed does the trainer repeat its batches and noise", "[trainer]") {
+  const Table table;
+  const std::vector<float> weights = *model::InitialWeights(Model());
+  v1::TrainRequest request;
+  *request.mutable_data() = Data(table);
+  *request.mutable_model() = Model();
+  request.mutable_training()->set_learning_rate(0.5);
+  request.mutable_training()->set_batch_size(50);
+  request.mutable_training()->set_local_steps(3);
+  request.mutable_privacy()->set_unit("example");
+  request.mutable_privacy()->set_clip_norm(1);
+  request.mutable_privacy()->set_noise_multiplier(1);
+  const auto train = [&](Supervisor& supervisor, std::uint64_t seed) {
+    request.set_insecure_noise_seed(seed);
+    const auto trained = supervisor.Train(request, weights, {});
+    INFO(trained.status());
+    REQUIRE(trained.ok());
+    return trained->update;
+  };
+  Supervisor one(Config());
+  Supervisor other(Config());
+  const std::vector<float> first = train(one, 7);
+  REQUIRE(train(other, 7) == first);
+  const std::vector<float> second = train(one, 7);  // the stream goes on
+  REQUIRE(second != first);
+  REQUIRE(train(other, 7) == second);
+  REQUIRE(train(other, 8) != first);
+  REQUIRE(train(one, 0) != train(other, 0));
+}
+
 TEST_CASE("the trainer program answers what it cannot do and stays", "[trainer]") {
   const Table table;
   Supervisor supervisor(Config());
