@@ -50,6 +50,7 @@ if [[ $what == all ]]; then
   "$bin/tutti-bench" park --clients 1000
   "$bin/tutti-bench" accountant
   "$bin/tutti-bench" accountant --sampling-rate 0.004 --noise-multiplier 1.3
+  "$bin/tutti-bench" audit --canaries 4000 --noise-multiplier 2
 fi
 lines=$(mktemp)
 trap 'rm -f "$lines"' EXIT

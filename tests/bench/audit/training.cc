@@ -101,7 +101,7 @@ class Search {
     return attack_.chance ? attack_.chance(canary, step) : attack_.claim.sampling_rate;
   }
 
-  // Into `gradient`, in clip norms and clipped.
+  // Into `gradient`, in clip norms and as long as it enters the sum.
   Status AddGradient(std::uint32_t id, std::span<float> gradient) {
     const Subject& subject = attack_.subject;
     const std::size_t width = subject.features.size() / subject.labels.size();
@@ -113,7 +113,7 @@ class Search {
     for (float& value : gradient) {
       value = static_cast<float>(value / attack_.claim.clip_norm);
     }
-    model::LimitNorm(gradient, 1);
+    if (!attack_.believed_unclipped) model::LimitNorm(gradient, 1);
     return OkStatus();
   }
 

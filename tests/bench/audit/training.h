@@ -63,6 +63,7 @@ struct TrainingAttack {
   Claim claim;
   Chance chance = {};
   double believed_noise = 0;  // multiplier that the attacker believes in; 0: the claim's
+  bool believed_unclipped = false;
   std::function<void(std::uint64_t steps_done)> progress = {};
 };
 
