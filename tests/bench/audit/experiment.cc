@@ -147,24 +147,29 @@ StatusOr<Played> PlayClients(const Experiment& experiment, SecureRng& coins, Sec
   return played;
 }
 
+// The attacker knows of the sabotage: what it finds is what the mechanism gives away.
+TrainingAttack AttackOf(const Experiment& experiment, const privacy::Setting& setting,
+                        const Subject& subject) {
+  return {.subject = subject,
+          .claim = {.clip_norm = experiment.privacy.clip_norm(),
+                    .noise_multiplier = experiment.privacy.noise_multiplier(),
+                    .sampling_rate = experiment.privacy.sampling_rate(),
+                    .learning_rate = experiment.learning_rate,
+                    .steps = experiment.steps},
+          .chance = ChanceOf(experiment),
+          .believed_noise = experiment.privacy.noise_multiplier() *
+                            std::max(NoiseFactor(experiment.sabotage), kLittle),
+          // In the sum single values are still clamped.
+          .believed_unclipped = experiment.sabotage == Sabotage::kNoClipping && !setting.in_ring()};
+}
+
 StatusOr<Played> PlayExamples(const Experiment& experiment, const privacy::Setting& setting,
                               SecureRng& coins, SecureRng& rng) {
   TUTTI_ASSIGN(const Subject subject,
                experiment.job_model
                    ? SubjectOf(*experiment.job_model, experiment.canaries, experiment.base)
                    : SubjectOf(experiment.model, experiment.canaries, experiment.base));
-  TrainingAttack attack{
-      .subject = subject,
-      .claim = {.clip_norm = experiment.privacy.clip_norm(),
-                .noise_multiplier = experiment.privacy.noise_multiplier(),
-                .sampling_rate = experiment.privacy.sampling_rate(),
-                .learning_rate = experiment.learning_rate,
-                .steps = experiment.steps},
-      .chance = ChanceOf(experiment),
-      .believed_noise = experiment.privacy.noise_multiplier() *
-                        std::max(NoiseFactor(experiment.sabotage), kLittle),
-      // In the sum single values are still clamped.
-      .believed_unclipped = experiment.sabotage == Sabotage::kNoClipping && !setting.in_ring()};
+  TrainingAttack attack = AttackOf(experiment, setting, subject);
   const StepSpecs specs = Break(experiment, SpecsOf(attack.claim));
   Played played{.outcomes = {},
                 .event = dp::SubsampledGaussian{attack.claim.sampling_rate,

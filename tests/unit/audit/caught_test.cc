@@ -92,6 +92,7 @@ TEST_CASE("DP-SGD that claims sampling it does not do is caught", "[audit][stati
   Experiment always = Sampled();
   always.privacy.set_sampling_rate(0.05);
   always.steps = 12;
+  always.canaries = 1000;
   RequireCaught(always, Sabotage::kAlwaysSampled);
   Experiment turns = Sampled();
   turns.privacy.set_sampling_rate(0.02);

@@ -40,7 +40,7 @@ TEST_CASE("what is known is taken off and of what cannot be seen nothing is said
 }
 
 TEST_CASE("the stated variance is that of the errors", "[audit][statistical]") {
-  // 20,000 sums: the mean of squared errors has a relative standard deviation of 1 %; six of them.
+  // 5,000 sums: the mean of squared errors has a relative standard deviation of 2 %; six of them.
   SeededSecureRng bits(31);
   noise::Gaussian gaussian(bits);
   const std::vector<float> vectors{1, 0, 0, 0.8F, 0.6F, 0, 0.5F, 0.5F, 0.5F};
@@ -48,7 +48,7 @@ TEST_CASE("the stated variance is that of the errors", "[audit][statistical]") {
   double squares = 0;
   double errors = 0;
   double stated = 0;
-  constexpr int kSums = 20'000;
+  constexpr int kSums = 5'000;
   for (int i = 0; i < kSums; ++i) {
     std::vector<float> sum(3);
     double last = 0;
@@ -64,7 +64,7 @@ TEST_CASE("the stated variance is that of the errors", "[audit][statistical]") {
     errors += found.amount - last;
     stated = found.variance;
   }
-  REQUIRE(squares / kSums == Approx(stated).epsilon(0.06));
+  REQUIRE(squares / kSums == Approx(stated).epsilon(0.12));
   REQUIRE(errors / kSums == Approx(0).margin(6 * std::sqrt(stated / kSums)));
 }
 
