@@ -112,8 +112,8 @@ TEST_CASE("discrete Gaussians of large sigma are normal, down to the last bits",
 
 TEST_CASE("the tails of discrete Gaussians are as heavy as they should be",
           "[noise][statistical]") {
-  // Beyond 3.7 sigma: about 3,000 of 16 million draws. A tail that ends there, or is 20 % too light,
-  // is found.
+  // Beyond 3.7 sigma: about 3,000 of 16 million draws. A tail that ends there, or is 20 % too
+  // light, is found.
   for (const double sigma : {2.0, 37.0}) {
     constexpr std::size_t kMany = 16'000'000;
     const auto draws = Draws<DiscreteGaussian>(sigma, 300, kMany);
