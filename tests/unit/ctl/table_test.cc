@@ -92,9 +92,9 @@ TEST_CASE("the table of rounds shows clients, accuracy, epsilon, traffic and tot
           "total            2                                                             3.0      "
           "4.0     20.5\n");
   reply.mutable_rounds(0)->set_privacy_unit("none");
-  REQUIRE(
-      RoundTable(reply.rounds()).find("-                     -           -    1.5") !=
-      std::string::npos);
+  REQUIRE(RoundTable(reply.rounds())
+              .find("1   7        1       5              -                     -       -    1.5") !=
+          std::string::npos);
 }
 
 }  // namespace
