@@ -55,6 +55,15 @@ Json EventJson(const v1::MechanismEvent& event) {
   return json;
 }
 
+// Noise of all counted shares together, per sensitivity; as noise_multiplier is.
+double RelativeNoise(const v1::MechanismEvent& event) {
+  if (event.l2_sensitivity() <= 0) return event.noise_multiplier();
+  const double variance = event.variance() > 0 ? event.variance()
+                                               : static_cast<double>(event.shares()) *
+                                                     event.share_sigma() * event.share_sigma();
+  return std::sqrt(variance) / event.l2_sensitivity();
+}
+
 Json EntryJson(const v1::LedgerEntry& entry) {
   return {{"sequence", entry.sequence()},
           {"previous_hash", ToHex(AsBytes(entry.previous_hash()))},
@@ -187,7 +196,7 @@ int PrintLedger(const ReportSettings& settings, std::ostream& out, std::ostream&
         << std::setw(16) << Escaped(entry.data_identity(), 15) << std::setw(24)
         << Escaped(entry.job(), 23) << std::setw(8) << entry.round() << std::setw(8)
         << entry.event().steps() << std::setw(12) << entry.event().sampling_rate() << std::setw(10)
-        << entry.event().noise_multiplier()
+        << RelativeNoise(entry.event())
         << (private_round ? EpsilonText(entry.epsilon_after()) : "not private") << "\n";
   }
   return kExitOk;
