@@ -126,9 +126,9 @@ Status CheckEvent(const Event& event);
 std::uint64_t StepsOf(const Event& event);
 Event WithSteps(Event event, std::uint64_t steps);
 
-// A release that treats a client as a whole, seen as one of an example in it: neighbours then differ
-// in a contribution that is anything of the same length, so by twice as much. An UnknownRelease for
-// mechanisms no client's contribution is released by.
+// A release that treats a client as a whole, seen as one of an example in it: neighbours then
+// differ in a contribution that is anything of the same length, so by twice as much. An
+// UnknownRelease for mechanisms no client's contribution is released by.
 Event AsExampleEvent(Event client_event);
 
 // "gaussian", "gaussian-without-replacement", "laplace", "discrete-gaussian", "discrete-laplace",

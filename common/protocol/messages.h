@@ -37,7 +37,7 @@ struct BudgetReport {
   double epsilon_spent = 0;  // against the coordinator
   double epsilon_budget = 0;
   double delta = 0;
-  double epsilon_models = 0;  // against whoever sees only the models
+  double epsilon_models = 0;           // against whoever sees only the models
   std::optional<LedgerHead> ledger{};  // nothing: not told
   bool operator==(const BudgetReport&) const = default;
 };
