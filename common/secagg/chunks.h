@@ -1,6 +1,7 @@
 // A masked vector travels in chunks of 256 KiB, each of which can be checked as soon as it is there
 // and whose size bounds what the coordinator holds of every upload that is arriving. One root binds
-// them all and is what the client signs. Thread safety: pure functions. Source: docs/protocol.md section 2.
+// them all and is what the client signs. Thread safety: pure functions. Source: docs/protocol.md
+// section 2.
 #pragma once
 
 #include <cstdint>
