@@ -92,6 +92,18 @@ double Reach(const Terms& terms, const v1::TaskSpec& task) {
   return exact + 4 * kRotationError * exact * (batch + 12 * std::sqrt(batch) + 50);
 }
 
+// Where the coordinator adds the noise, it first turns the sum back in floats, with an error
+// relative to the sum, and rounds it to a grid of 2^-24 of the noise (server/sum_privacy.h): how
+// much further apart that may move two neighbouring sums.
+double CoordinatorRounding(const Terms& terms, const v1::TaskSpec& task,
+                           const secagg::RoundConfig& round, double reach) {
+  const double batch = task.training().batch_size();
+  const double units = terms.setting.unit == Unit::kClient ? 1 : batch + 12 * std::sqrt(batch) + 50;
+  const auto values = static_cast<double>(terms.shape.padded_values());
+  return 4 * kRotationError * reach * units * round.max_cohort +
+         std::sqrt(values) * terms.noise_multiplier * 0x1p-24;
+}
+
 void AddNoise(const v1::TaskSpec& task, const secagg::RoundConfig& round, double noise_multiplier,
               Terms& terms) {
   terms.noise_multiplier = noise_multiplier;
@@ -101,7 +113,11 @@ void AddNoise(const v1::TaskSpec& task, const secagg::RoundConfig& round, double
     terms.count_weight = noise_multiplier / terms.count_stddev;
   }
   const std::uint64_t values = terms.shape.padded_values();
-  const double reach = Reach(terms, task) / terms.step;
+  double longest = Reach(terms, task);
+  if (terms.setting.noise_by_coordinator()) {
+    longest += CoordinatorRounding(terms, task, round, longest);
+  }
+  const double reach = longest / terms.step;
   const bool whole_vector = terms.setting.unit == Unit::kClient;
   terms.l2_sensitivity = dp::RoundedL2Norm(reach, values, whole_vector ? kRoundingBeta : 0);
   terms.l1_sensitivity = dp::RoundedL1Norm(terms.l2_sensitivity, values);

@@ -105,6 +105,16 @@ TEST_CASE("counting norms moves the vector further, and is charged", "[privacy]"
           EpsilonOf(EventOf(fixed, Observer::kCoordinator, 6), 1));
 }
 
+TEST_CASE("what the coordinator's floats may move is charged where it adds the noise",
+          "[privacy]") {
+  for (const char* const unit : {"client", "example"}) {
+    const Terms shares = TermsFor(Task(unit, "distributed"));
+    const Terms central = TermsFor(Task(unit, "central"));
+    REQUIRE(central.l2_sensitivity * central.step > shares.l2_sensitivity * shares.step);
+    REQUIRE(central.l2_sensitivity * central.step < 1.02);
+  }
+}
+
 TEST_CASE("unsafe settings are refused with the way out", "[privacy]") {
   const auto refusal = [](const v1::TaskSpec& task, const secagg::RoundConfig& round) {
     const Status status = FitRing(task, round).status();
