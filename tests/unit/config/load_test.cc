@@ -122,7 +122,8 @@ TEST_CASE("a 32-bit key without a stated maximum still ends at 32 bits", "[confi
 TEST_CASE("a word that is not one of the allowed gets the nearest", "[config]") {
   REQUIRE(JobProblems("\"logistic\"", "\"logistik\"") ==
           Lines{"job.toml:5:16: model.architecture: found \"logistik\", expected one of "
-                "\"logistic\", \"mlp\", \"lenet5\", \"layers\", \"torchscript\"; did you mean "
+                "\"logistic\", \"linear\", \"mlp\", \"lenet5\", \"resnet\", \"cnn1d\", \"gru\", "
+                "\"text_bag\", \"transformer\", \"layers\", \"torchscript\"; did you mean "
                 "'logistic'?"});
 }
 

@@ -206,7 +206,7 @@ TEST_CASE("a job from the wire is checked like one from a file", "[config]") {
   wrong.set_name("A b");
   wrong.mutable_cohort()->set_min_clients(9);
   wrong.mutable_training()->set_learning_rate(-1);
-  wrong.mutable_model()->set_architecture("resnet");
+  wrong.mutable_model()->set_architecture("perceptron");
   const Status status = CheckJob(wrong);
   REQUIRE(status.code() == StatusCode::kInvalidArgument);
   const std::string text(MessageOf(status));

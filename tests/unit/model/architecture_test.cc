@@ -172,7 +172,7 @@ TEST_CASE("contradictions around the list of layers are refused", "[model]") {
   v1::ModelSpec with_norm = Spec("logistic", {4});
   with_norm.set_normalisation("group");
   REQUIRE(ErrorOf(with_norm).find("model.normalisation") == 0);
-  REQUIRE(ErrorOf(Spec("resnet", {4})).find("model.architecture is \"resnet\"") == 0);
+  REQUIRE(ErrorOf(Spec("perceptron", {4})).find("model.architecture is \"perceptron\"") == 0);
   REQUIRE(ErrorOf(Spec("logistic", {4}, 1)).find("model.classes is 1") == 0);
   REQUIRE(ErrorOf(Spec("logistic", {})).find("model.input_shape has 0") == 0);
   REQUIRE(ErrorOf(Spec("logistic", {1, 2, 3, 4})).find("model.input_shape has 4") == 0);
