@@ -10,6 +10,7 @@
 #include "common/model/architecture.h"
 #include "common/model/initial_weights.h"
 #include "common/model/safetensors.h"
+#include "common/strategy/sum_vector.h"
 
 namespace tutti::server {
 namespace {
@@ -51,6 +52,7 @@ StatusOr<PreparedJob> PrepareJob(const v1::JobConfig& config) {
   TUTTI_ASSIGN(job.layout, model::LayoutOf(config.model()));
   job.task = config::TaskOf(config, job.layout.values);
   const v1::TaskSpec& task = job.task;
+  job.checkpoint = strategy::CheckpointLayout(task, job.layout);
   job.rule = RuleOf(config.robust());
   round::JobSettings& settings = job.settings;
   settings.name = JobId(config.name());
@@ -96,13 +98,14 @@ StatusOr<Bytes> FirstCheckpoint(const PreparedJob& job, BytesView warm_start) {
   }
   if (warm_start.empty()) {
     return model::WriteSafetensors(
-        job.layout, model::InitialWeights(job.layout, job.config.model().seed()), metadata);
+        job.checkpoint, model::InitialWeights(job.checkpoint, job.config.model().seed()), metadata);
   }
-  const auto weights = model::ReadSafetensors(warm_start, job.layout);
+  auto weights = model::ReadSafetensors(warm_start, job.layout);
   if (!weights.ok()) {
     return Annotate(weights.status(), "warm_start");
   }
-  return model::WriteSafetensors(job.layout, *weights, metadata);
+  weights->resize(job.checkpoint.values);
+  return model::WriteSafetensors(job.checkpoint, *weights, metadata);
 }
 
 }  // namespace tutti::server

@@ -10,6 +10,8 @@
 #include "common/privacy/setting.h"
 #include "common/secagg/config.h"
 #include "common/secagg/graph.h"
+#include "common/strategy/schedule.h"
+#include "common/strategy/sum_vector.h"
 
 namespace tutti::config {
 namespace {
@@ -112,6 +114,28 @@ void CheckTraining(const v1::TrainingSpec& training, Rules& rules) {
   if (training.optimiser() == "adam" && training.momentum() > 0) {
     rules.Add({"training.momentum", "training.optimiser"},
               "found with optimiser = \"adam\", which has its own; remove it, or use \"sgd\"");
+  }
+}
+
+// What clients and coordinator refuse together.
+void CheckStrategy(const v1::JobConfig& job, Rules& rules) {
+  if (const Status status = strategy::CheckSchedule(job.training()); !status.ok()) {
+    rules.Add({"training.schedule", "training.final_learning_rate"},
+              std::string(MessageOf(status)));
+  }
+  if (const Status status = strategy::CheckStrategy(TaskOf(job, 0)); !status.ok()) {
+    rules.Add(
+        {"training.correction", "training.fairness_power", "training.proximal", "privacy.unit"},
+        std::string(MessageOf(status)));
+  }
+  const v1::ServerOptimiserSpec& server = job.server();
+  const bool adaptive = !server.optimiser().empty() && server.optimiser() != "fedavg";
+  if (!adaptive) return;
+  if (job.privacy().noise() == "tree") {
+    rules.Add({"server.optimiser", "privacy.noise"},
+              Join("found \"", server.optimiser(),
+                   "\" with noise = \"tree\", whose noise is small only in the plain sum of all "
+                   "updates; use \"fedavg\""));
   }
 }
 
@@ -273,6 +297,7 @@ void Validate(const v1::JobConfig& config, LoadResult& result) {
   CheckModel(config.model(), rules);
   CheckScript(config, rules);
   CheckTraining(config.training(), rules);
+  CheckStrategy(config, rules);
   CheckPrivacy(config, rules);
   CheckPrivacyKind(config, rules);
   CheckCohort(config, rules);

@@ -68,6 +68,19 @@ Status CheckSpecs(const v1::TrainingSpec& training, const v1::PrivacySpec& priva
   return OkStatus();
 }
 
+Status CheckTerms(const StepTerms& terms, std::size_t weights) {
+  if ((!terms.drift.empty() && terms.drift.size() != weights) ||
+      (!terms.anchor.empty() && terms.anchor.size() != weights)) {
+    return InvalidArgument(Join("a strategy's vectors have ", terms.drift.size(), " and ",
+                                terms.anchor.size(), " values, expected none or ", weights));
+  }
+  if (!(terms.pull >= 0) || !std::isfinite(terms.pull)) {
+    return InvalidArgument(
+        Join("training.proximal is ", terms.pull, ", expected a finite number of at least 0"));
+  }
+  return OkStatus();
+}
+
 // Rows of the data copied side by side.
 class Gathered {
  public:
@@ -98,13 +111,15 @@ struct Totals {
 class Trainer {
  public:
   Trainer(Network& network, const DataView& data, model::TrainingPlan plan,
-          std::optional<noise::NoisePlan> privacy, SecureRng& rng, const Progress& progress)
+          std::optional<noise::NoisePlan> privacy, SecureRng& rng, const Progress& progress,
+          const StepTerms& terms)
       : network_(network),
         data_(data),
         plan_(plan),
         privacy_(privacy),
         rng_(rng),
-        progress_(progress) {}
+        progress_(progress),
+        terms_(terms) {}
 
   // `average` starts at the network's weights and holds the result.
   Status Run(Optimiser& optimiser, std::uint32_t batch_size, WeightAverage& average,
@@ -128,6 +143,7 @@ class Trainer {
       for (float& value : gradient) {
         value *= scale;
       }
+      AddTerms(gradient);
       optimiser.Step(gradient, network_.weights());
       average.Add(network_.weights());
       if (seen) {
@@ -162,6 +178,16 @@ class Trainer {
     return OkStatus();
   }
 
+  void AddTerms(std::span<float> gradient) const {
+    for (std::size_t i = 0; i < terms_.drift.size(); ++i) gradient[i] += terms_.drift[i];
+    if (terms_.pull == 0) return;
+    const std::span<const float> weights = network_.weights();
+    const auto pull = static_cast<float>(terms_.pull);
+    for (std::size_t i = 0; i < gradient.size(); ++i) {
+      gradient[i] += pull * (weights[i] - terms_.anchor[i]);
+    }
+  }
+
   // A fresh key each step: no state of an earlier step tells anything about this one's noise.
   void AddNoise(std::span<float> gradient) {
     Secret32 key;
@@ -177,6 +203,7 @@ class Trainer {
   std::optional<noise::NoisePlan> privacy_;
   SecureRng& rng_;
   const Progress& progress_;
+  const StepTerms terms_;
   Totals totals_;
   std::uint64_t step_ = 0;
 };
@@ -186,9 +213,11 @@ class Trainer {
 StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& training,
                             const v1::PrivacySpec& privacy, const DataView& data,
                             std::span<float> weights, SecureRng& rng, const Progress& progress,
-                            const StepSeen& seen, const std::string& script_file) {
+                            const StepSeen& seen, const std::string& script_file,
+                            const StepTerms& terms) {
   TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(model));
   TUTTI_TRY(CheckData(architecture, data, weights.size()));
+  TUTTI_TRY(CheckTerms(terms, weights.size()));
   const bool with_privacy = privacy.unit() != "none";
   TUTTI_TRY(CheckSpecs(training, privacy));
   TUTTI_ASSIGN(const model::TrainingPlan plan,
@@ -206,7 +235,9 @@ StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& 
   if (with_privacy) {
     TUTTI_ASSIGN(method, network.GradientMethod());
   }
-  Trainer trainer(network, data, plan, noise_plan, rng, progress);
+  StepTerms added = terms;
+  if (added.anchor.empty()) added.anchor = weights;  // as received until the end
+  Trainer trainer(network, data, plan, noise_plan, rng, progress, added);
   WeightAverage average(training.average_decay(), weights);
   TUTTI_TRY(trainer.Run(optimiser, training.batch_size(), average, seen));
   if (!model::AllFinite(average.values())) {

@@ -33,6 +33,14 @@ struct TrainResult {
   std::string method;           // "plain" or as Network::GradientMethod
 };
 
+// What a strategy adds to every step's gradient; none of it depends on the data, so it needs no
+// noise.
+struct StepTerms {
+  std::span<const float> drift = {};   // scaffold: c - c_i; empty: nothing
+  double pull = 0;                     // FedProx, Ditto: pull * (weights - anchor)
+  std::span<const float> anchor = {};  // as long as the weights; empty: the received weights
+};
+
 struct EvaluateResult {
   std::uint64_t examples = 0;
   double loss = 0;
@@ -50,11 +58,12 @@ using StepSeen = std::function<void(std::uint64_t steps_done, std::span<const fl
 // is used as it is (0: no noise, clipping alone); calibration is the caller's. On an error
 // `weights` is as received. InvalidArgument: specs, shapes or labels do not fit.
 // FailedPrecondition: no examples, or training diverged. `script_file`, and the errors of a model
-// in such a file: Network::Create.
+// in such a file: Network::Create. training.proximal is not read: `terms` says what pulls where.
 StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& training,
                             const v1::PrivacySpec& privacy, const DataView& data,
                             std::span<float> weights, SecureRng& rng, const Progress& progress,
-                            const StepSeen& seen = {}, const std::string& script_file = {});
+                            const StepSeen& seen = {}, const std::string& script_file = {},
+                            const StepTerms& terms = {});
 
 StatusOr<EvaluateResult> Evaluate(const v1::ModelSpec& model, const DataView& data,
                                   std::span<const float> weights, const Progress& progress,
