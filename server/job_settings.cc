@@ -72,6 +72,8 @@ StatusOr<PreparedJob> PrepareJob(const v1::JobConfig& config) {
   settings.exclude_offenders = config.robust().exclude_offenders();
   settings.over_selection = config.cohort().over_selection();
   settings.evaluate_every = config.evaluation().every();
+  settings.patience = config.evaluation().patience();
+  settings.max_loss_increase = config.evaluation().max_loss_increase();
   const v1::DeadlineSpec& deadlines = config.deadlines();
   settings.select = Span(deadlines.select_seconds());
   settings.train = Span(deadlines.train_seconds());

@@ -317,10 +317,9 @@ Status Publisher::FillRealised(const PublishOrder& order, store::RoundRecord& ro
   }
   round.smallest_sum = static_cast<std::uint32_t>(smallest);
   if (!order.job->terms) return OkStatus();
-  std::map<std::uint64_t, std::uint64_t> counts{{smallest, 1}};
-  TUTTI_ASSIGN(const std::vector<store::RoundRecord> before,
-               store_.Rounds(order.job->config.name()));
-  for (const store::RoundRecord& one : before) ++counts[one.smallest_sum];
+  std::map<std::uint64_t, std::uint64_t> counts;
+  TUTTI_ASSIGN(counts, store_.ReleasedSums(order.job->config.name()));
+  ++counts[smallest];
   TUTTI_ASSIGN(const RealisedEpsilon realised,
                RealisedOf(*order.job->terms, order.job->config.privacy().delta(), counts));
   round.realised_epsilon = realised.coordinator;

@@ -248,6 +248,20 @@ void CheckRobust(const v1::JobConfig& job, Rules& rules) {
   }
 }
 
+void CheckEvaluation(const v1::JobConfig& job, Rules& rules) {
+  const v1::EvaluationSpec& evaluation = job.evaluation();
+  if (evaluation.every() == 0 &&
+      (evaluation.patience() > 0 || evaluation.max_loss_increase() > 0)) {
+    rules.Add({"evaluation.every", "evaluation.patience", "evaluation.max_loss_increase"},
+              "found 0, so no model is ever evaluated, with patience or max_loss_increase, which "
+              "judge by evaluations; set it to 1");
+  }
+  if (evaluation.max_loss_increase() > 0 && job.privacy().noise() == "tree") {
+    rules.Add({"evaluation.max_loss_increase", "privacy.noise"},
+              "found with noise = \"tree\", whose rounds cannot be done again; remove it");
+  }
+}
+
 // What the protocol itself would refuse when the job is submitted.
 void CheckRounds(const v1::JobConfig& job, Rules& rules) {
   const auto layout = model::LayoutOf(job.model());
@@ -298,6 +312,7 @@ void Validate(const v1::JobConfig& config, LoadResult& result) {
   CheckScript(config, rules);
   CheckTraining(config.training(), rules);
   CheckStrategy(config, rules);
+  CheckEvaluation(config, rules);
   CheckPrivacy(config, rules);
   CheckPrivacyKind(config, rules);
   CheckCohort(config, rules);

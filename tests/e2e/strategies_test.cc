@@ -66,9 +66,8 @@ TEST_CASE("every strategy's job runs to the end and learns", "[e2e]") {
            {"fedadagrad", with("fedadagrad")},
            {"scaffold", Plain({"training.correction=scaffold"})},
            {"scaffold-private", {"rounds=3", "training.correction=scaffold"}},
-           {"nova",
-            Plain(
-                {"training.correction=nova", "training.local_steps=0", "training.local_epochs=2"})},
+           {"nova", Plain({"training.correction=nova", "training.local_steps=0",
+                           "training.local_epochs=2"})},
            {"fair", Plain({"training.fairness_power=1.0"})},
            {"ditto", Plain({"training.correction=ditto", "training.proximal=0.1"})},
            {"cosine", Plain({"training.schedule=cosine", "training.final_learning_rate=0.05"})},
@@ -128,6 +127,35 @@ TEST_CASE("a server optimiser's state survives kill -9, and the steps are the pa
     INFO("round " << round);
     REQUIRE(LargestDifference(Exported(world, "yogi", std::to_string(round)), model) < 1e-3);
   }
+}
+
+TEST_CASE("a job ends early, and its best model is the one that is kept", "[e2e]") {
+  World world;
+  world.StartServer({{"TUTTI_LIMITS__KEEP_MODELS", "2"}});
+  world.StartTrainers(4);
+  world.Enrol("judge", {.role = "evaluator", .data_file = "test.csv"});
+  world.StartClient("judge");
+  world.AwaitAttached("judge");
+  // Steps far too large: the loss swings and does not settle.
+  world.Submit("early", Plain({"rounds=200", "training.learning_rate=40.0",
+                               "secure_aggregation.value_clip=1000.0", "evaluation.patience=4"}));
+  world.AwaitDone("early");
+  const v1::JobReply reply = world.Job("early");
+  INFO(reply.job().reason());
+  REQUIRE(reply.job().reason().find("ended early") == 0);
+  REQUIRE(reply.rounds_size() < 200);
+  std::uint64_t best = 0;
+  double least = 1e300;
+  for (const v1::RoundInfo& round : reply.rounds()) {
+    if (round.accuracy() >= 0 && round.loss() < least) {
+      least = round.loss();
+      best = round.round();
+    }
+  }
+  const std::string file = world.folder() / "best.safetensors";
+  const Json exported =
+      world.TuttiJson({"model", "export", "early", "--round", "best", "-o", file, "--json"});
+  REQUIRE(exported.dump().find("\"round\":" + std::to_string(best)) != std::string::npos);
 }
 
 }  // namespace tutti::e2e
