@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "client/data/augment.h"
 #include "common/base/bytes.h"
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
@@ -179,27 +180,36 @@ StatusOr<const data::Dataset*> Service::DataOf(const v1::DataConfig& config,
 }
 
 StatusOr<learn::DataView> Service::InputsOf(const v1::DataConfig& config,
-                                            const v1::ModelSpec& model,
+                                            const v1::ModelSpec& model, Use use,
                                             const ProgressSink& progress) {
   TUTTI_ASSIGN(const data::Dataset* const data, DataOf(config, model));
-  if (!model::HasFeatures(model)) {
-    return learn::DataView{.features = data->features, .labels = data->labels};
+  std::span<const float> features = data->features;
+  if (model::HasFeatures(model)) {
+    const std::string key = Join(data_key_, "/", model.features(), "/", model.feature_groups());
+    if (key != features_key_) {
+      features_key_.clear();
+      features_ = {};
+      TUTTI_ASSIGN(features_, model::FeaturesOf(model, data->features, Throttle(progress)));
+      features_key_ = key;
+    }
+    features = features_;
   }
-  const std::string key = Join(data_key_, "/", model.features(), "/", model.feature_groups());
-  if (key != features_key_) {
-    features_key_.clear();
-    features_ = {};
-    TUTTI_ASSIGN(features_, model::FeaturesOf(model, data->features, Throttle(progress)));
-    features_key_ = key;
+  const std::span<const std::uint32_t> labels = data->labels;
+  const std::size_t width = labels.empty() ? 0 : features.size() / labels.size();
+  if (use == Use::kTraining) {
+    return learn::DataView{.features = features.first(data->training() * width),
+                           .labels = labels.first(data->training())};
   }
-  return learn::DataView{.features = features_, .labels = data->labels};
+  const std::size_t first = data->first_measured();
+  return learn::DataView{.features = features.subspan(first * width),
+                         .labels = labels.subspan(first)};
 }
 
 StatusOr<v1::DescribeReply> Service::Describe(const v1::DescribeRequest& request) {
   TUTTI_TRY(model::ArchitectureOf(request.model()).status());
   TUTTI_ASSIGN(const data::Dataset* const data, DataOf(request.data(), request.model()));
   v1::DescribeReply reply;
-  reply.set_examples(data->examples);
+  reply.set_examples(data->training());
   for (const std::uint64_t count : data->ClassCounts(request.model().classes())) {
     reply.add_class_counts(count);
   }
@@ -223,13 +233,19 @@ StatusOr<v1::TrainReply> Service::Train(const v1::TrainRequest& request, int mem
         Join("the request states ", request.values(), " values, the model has ", layout.values));
   }
   TUTTI_ASSIGN(MappedValues block, MappedValues::Map(memory_fd, 2 * layout.values));
-  TUTTI_ASSIGN(const learn::DataView data, InputsOf(request.data(), request.model(), progress));
+  TUTTI_ASSIGN(const learn::DataView data,
+               InputsOf(request.data(), request.model(), Use::kTraining, progress));
+  TUTTI_ASSIGN(data::Augmenter augmenter, data::Augmenter::Create(request.data(), request.model()));
+  SecureRng& rng = RandomnessFor(request.insecure_noise_seed());
+  learn::RowChange change;
+  if (!augmenter.IsIdle()) {
+    change = [&](std::span<float> image) { augmenter.Apply(rng, image); };
+  }
   const auto received = block.values().first(layout.values);
   std::vector<float> weights(received.begin(), received.end());
   TUTTI_ASSIGN(const learn::TrainResult result,
                learn::Train(request.model(), request.training(), request.privacy(), data, weights,
-                            RandomnessFor(request.insecure_noise_seed()), Throttle(progress), {},
-                            request.script_file()));
+                            rng, Throttle(progress), {}, request.script_file(), change));
   std::memcpy(block.values().data() + layout.values, weights.data(), layout.values * sizeof(float));
   v1::TrainReply reply;
   reply.set_examples(result.examples);
@@ -254,7 +270,8 @@ StatusOr<v1::EvaluateReply> Service::Evaluate(const v1::EvaluateRequest& request
         Join("the request states ", request.values(), " values, the model has ", layout.values));
   }
   TUTTI_ASSIGN(MappedValues block, MappedValues::Map(memory_fd, layout.values));
-  TUTTI_ASSIGN(const learn::DataView data, InputsOf(request.data(), request.model(), progress));
+  TUTTI_ASSIGN(const learn::DataView data,
+               InputsOf(request.data(), request.model(), Use::kMeasuring, progress));
   TUTTI_ASSIGN(const learn::EvaluateResult result,
                learn::Evaluate(request.model(), data, block.values(), Throttle(progress),
                                request.script_file()));

@@ -71,7 +71,7 @@ Status CheckSpecs(const v1::TrainingSpec& training, const v1::PrivacySpec& priva
 // Rows of the data copied side by side.
 class Gathered {
  public:
-  Gathered(const DataView& data, std::span<const std::uint32_t> rows) {
+  Gathered(const DataView& data, std::span<const std::uint32_t> rows, const RowChange& change) {
     const std::size_t width = data.features.size() / data.labels.size();
     features_.reserve(rows.size() * width);
     labels_.reserve(rows.size());
@@ -79,6 +79,9 @@ class Gathered {
       const auto from = data.features.begin() + static_cast<std::ptrdiff_t>(row * width);
       features_.insert(features_.end(), from, from + static_cast<std::ptrdiff_t>(width));
       labels_.push_back(data.labels[row]);
+      if (change) {
+        change(std::span(features_).last(width));
+      }
     }
   }
   Batch batch() const { return {.features = features_, .labels = labels_}; }
@@ -98,13 +101,15 @@ struct Totals {
 class Trainer {
  public:
   Trainer(Network& network, const DataView& data, model::TrainingPlan plan,
-          std::optional<noise::NoisePlan> privacy, SecureRng& rng, const Progress& progress)
+          std::optional<noise::NoisePlan> privacy, SecureRng& rng, const Progress& progress,
+          const RowChange& change)
       : network_(network),
         data_(data),
         plan_(plan),
         privacy_(privacy),
         rng_(rng),
-        progress_(progress) {}
+        progress_(progress),
+        change_(change) {}
 
   // `average` starts at the network's weights and holds the result.
   Status Run(Optimiser& optimiser, std::uint32_t batch_size, WeightAverage& average,
@@ -143,7 +148,8 @@ class Trainer {
  private:
   Status AddExamples(std::span<const std::uint32_t> rows, std::span<float> gradient) {
     for (std::size_t start = 0; start < rows.size(); start += kPartExamples) {
-      const Gathered part(data_, rows.subspan(start, std::min(kPartExamples, rows.size() - start)));
+      const Gathered part(data_, rows.subspan(start, std::min(kPartExamples, rows.size() - start)),
+                          change_);
       TUTTI_ASSIGN(const BatchLoss loss,
                    privacy_
                        ? network_.AddClippedGradients(part.batch(), privacy_->inner_clip, gradient)
@@ -177,6 +183,7 @@ class Trainer {
   std::optional<noise::NoisePlan> privacy_;
   SecureRng& rng_;
   const Progress& progress_;
+  const RowChange& change_;
   Totals totals_;
   std::uint64_t step_ = 0;
 };
@@ -186,7 +193,8 @@ class Trainer {
 StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& training,
                             const v1::PrivacySpec& privacy, const DataView& data,
                             std::span<float> weights, SecureRng& rng, const Progress& progress,
-                            const StepSeen& seen, const std::string& script_file) {
+                            const StepSeen& seen, const std::string& script_file,
+                            const RowChange& change) {
   TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(model));
   TUTTI_TRY(CheckData(architecture, data, weights.size()));
   const bool with_privacy = privacy.unit() != "none";
@@ -206,7 +214,7 @@ StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& 
   if (with_privacy) {
     TUTTI_ASSIGN(method, network.GradientMethod());
   }
-  Trainer trainer(network, data, plan, noise_plan, rng, progress);
+  Trainer trainer(network, data, plan, noise_plan, rng, progress, change);
   WeightAverage average(training.average_decay(), weights);
   TUTTI_TRY(trainer.Run(optimiser, training.batch_size(), average, seen));
   if (!model::AllFinite(average.values())) {

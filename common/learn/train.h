@@ -45,6 +45,9 @@ using Progress = std::function<void(std::uint64_t steps_done, std::uint64_t step
 // Called after every step with the weights an update would be made of if this were the last one.
 using StepSeen = std::function<void(std::uint64_t steps_done, std::span<const float> weights)>;
 
+// Changes the features of one example each time it is used in training (a copy of them).
+using RowChange = std::function<void(std::span<float> row)>;
+
 // `weights` holds the received weights and afterwards the update (trained minus received). `rng`
 // draws the batches and keys the noise: crypto::SystemRng outside tests. privacy.noise_multiplier
 // is used as it is (0: no noise, clipping alone); calibration is the caller's. On an error
@@ -54,7 +57,8 @@ using StepSeen = std::function<void(std::uint64_t steps_done, std::span<const fl
 StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& training,
                             const v1::PrivacySpec& privacy, const DataView& data,
                             std::span<float> weights, SecureRng& rng, const Progress& progress,
-                            const StepSeen& seen = {}, const std::string& script_file = {});
+                            const StepSeen& seen = {}, const std::string& script_file = {},
+                            const RowChange& change = {});
 
 StatusOr<EvaluateResult> Evaluate(const v1::ModelSpec& model, const DataView& data,
                                   std::span<const float> weights, const Progress& progress,
