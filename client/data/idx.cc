@@ -155,6 +155,18 @@ Digest ImageDigest(const std::string& purpose, std::span<const std::uint8_t> pix
 
 }  // namespace
 
+StatusOr<std::vector<std::uint64_t>> IdxShape(const v1::DataConfig& config) {
+  TUTTI_ASSIGN(ByteSource source, ByteSource::Open(config.images()));
+  TUTTI_ASSIGN(const Header header, ReadHeader(source));
+  if (header.sizes.size() < 2) {
+    return InvalidArgument(Join("data file ", source.path(),
+                                " has 1 IDX dimension, images have 2 or more; are images and "
+                                "labels swapped?"));
+  }
+  TUTTI_TRY(CheckClaim(source, header, config.max_bytes()));
+  return header.sizes;
+}
+
 StatusOr<Dataset> LoadIdx(const v1::DataConfig& config, std::size_t width, std::uint32_t classes) {
   if (config.images().empty() || config.labels().empty()) {
     return InvalidArgument("data.format is idx: data.images and data.labels must both be set");
