@@ -251,6 +251,17 @@ StatusOr<model::TrainingPlan> TrainingOfRound(const v1::PolicyConfig& policy,
   return plan;
 }
 
+Status CheckPreparation(const v1::TaskSpec& task, const std::vector<std::string>& statistics) {
+  const std::string& unit = task.privacy().unit();
+  const bool covered = statistics.empty() || unit == "none" || unit == "client";
+  if (covered || !Guard("policy.preparation")) return OkStatus();
+  return Forbidden(
+      "the job protects single examples (privacy.unit = \"example\"), and this device fills in or "
+      "scales its table by the mean, median or spread of its own examples, which that does not "
+      "cover; its owner has to give data.csv.means and stddevs that are public, or use missing = "
+      "\"zero\" or \"drop\" without scaling");
+}
+
 Status CheckClip(const v1::PolicyConfig& policy, double clip_norm) {
   const bool within = clip_norm > 0 && clip_norm <= policy.max_clip_norm();
   if (within || !Guard("policy.max_clip_norm")) return OkStatus();

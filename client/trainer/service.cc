@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "client/data/augment.h"
 #include "common/base/bytes.h"
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
@@ -180,27 +181,36 @@ StatusOr<const data::Dataset*> Service::DataOf(const v1::DataConfig& config,
 }
 
 StatusOr<learn::DataView> Service::InputsOf(const v1::DataConfig& config,
-                                            const v1::ModelSpec& model,
+                                            const v1::ModelSpec& model, Use use,
                                             const ProgressSink& progress) {
   TUTTI_ASSIGN(const data::Dataset* const data, DataOf(config, model));
-  if (!model::HasFeatures(model)) {
-    return learn::DataView{.features = data->features, .labels = data->labels};
+  std::span<const float> features = data->features;
+  if (model::HasFeatures(model)) {
+    const std::string key = Join(data_key_, "/", model.features(), "/", model.feature_groups());
+    if (key != features_key_) {
+      features_key_.clear();
+      features_ = {};
+      TUTTI_ASSIGN(features_, model::FeaturesOf(model, data->features, Throttle(progress)));
+      features_key_ = key;
+    }
+    features = features_;
   }
-  const std::string key = Join(data_key_, "/", model.features(), "/", model.feature_groups());
-  if (key != features_key_) {
-    features_key_.clear();
-    features_ = {};
-    TUTTI_ASSIGN(features_, model::FeaturesOf(model, data->features, Throttle(progress)));
-    features_key_ = key;
+  const std::span<const std::uint32_t> labels = data->labels;
+  const std::size_t width = labels.empty() ? 0 : features.size() / labels.size();
+  if (use == Use::kTraining) {
+    return learn::DataView{.features = features.first(data->training() * width),
+                           .labels = labels.first(data->training())};
   }
-  return learn::DataView{.features = features_, .labels = data->labels};
+  const std::size_t first = data->first_measured();
+  return learn::DataView{.features = features.subspan(first * width),
+                         .labels = labels.subspan(first)};
 }
 
 StatusOr<v1::DescribeReply> Service::Describe(const v1::DescribeRequest& request) {
   TUTTI_TRY(model::ArchitectureOf(request.model()).status());
   TUTTI_ASSIGN(const data::Dataset* const data, DataOf(request.data(), request.model()));
   v1::DescribeReply reply;
-  reply.set_examples(data->examples);
+  reply.set_examples(data->training());
   for (const std::uint64_t count : data->ClassCounts(request.model().classes())) {
     reply.add_class_counts(count);
   }
@@ -233,13 +243,13 @@ StatusOr<std::uint32_t> ExtraBlocks(const v1::TrainRequest& request) {
 // They stay on the device, so they need no noise.
 Status TrainPersonal(const v1::TrainRequest& request, const learn::DataView& data,
                      std::span<const float> common, std::span<float> personal, SecureRng& rng,
-                     const learn::Progress& progress) {
+                     learn::TrainHooks hooks, const learn::Progress& progress) {
   v1::PrivacySpec none;
   none.set_unit("none");
   std::vector<float> weights(personal.begin(), personal.end());
-  const learn::StepTerms terms{.pull = request.training().proximal(), .anchor = common};
+  hooks.terms = {.pull = request.training().proximal(), .anchor = common};
   TUTTI_TRY(learn::Train(request.model(), request.training(), none, data, weights, rng, progress,
-                         {}, request.script_file(), terms)
+                         hooks, request.script_file())
                 .status());
   for (std::size_t i = 0; i < weights.size(); ++i) personal[i] += weights[i];
   return OkStatus();
@@ -258,10 +268,16 @@ StatusOr<v1::TrainReply> Service::Train(const v1::TrainRequest& request, int mem
   TUTTI_ASSIGN(const std::uint32_t extra_blocks, ExtraBlocks(request));
   TUTTI_ASSIGN(MappedValues block,
                MappedValues::Map(memory_fd, (2 + extra_blocks) * layout.values));
-  TUTTI_ASSIGN(const learn::DataView data, InputsOf(request.data(), request.model(), progress));
+  TUTTI_ASSIGN(const learn::DataView data,
+               InputsOf(request.data(), request.model(), Use::kTraining, progress));
+  TUTTI_ASSIGN(data::Augmenter augmenter, data::Augmenter::Create(request.data(), request.model()));
+  SecureRng& rng = RandomnessFor(request.insecure_noise_seed());
+  learn::TrainHooks hooks;
+  if (!augmenter.IsIdle()) {
+    hooks.change = [&](std::span<float> image) { augmenter.Apply(rng, image); };
+  }
   const auto received = block.values().first(layout.values);
   std::vector<float> weights(received.begin(), received.end());
-  SecureRng& rng = RandomnessFor(request.insecure_noise_seed());
   v1::TrainReply reply;
   if (request.training().fairness_power() > 0) {
     TUTTI_ASSIGN(
@@ -271,15 +287,14 @@ StatusOr<v1::TrainReply> Service::Train(const v1::TrainRequest& request, int mem
   }
   const strategy::Correction correction = strategy::CorrectionOf(request.training());
   const std::span<float> extra = block.values().subspan(2 * layout.values);
-  learn::StepTerms terms;
-  if (correction == strategy::Correction::kScaffold) terms.drift = extra;
-  if (correction != strategy::Correction::kDitto) terms.pull = request.training().proximal();
+  if (correction == strategy::Correction::kScaffold) hooks.terms.drift = extra;
+  if (correction != strategy::Correction::kDitto) hooks.terms.pull = request.training().proximal();
   TUTTI_ASSIGN(const learn::TrainResult result,
                learn::Train(request.model(), request.training(), request.privacy(), data, weights,
-                            rng, Throttle(progress), {}, request.script_file(), terms));
+                            rng, Throttle(progress), hooks, request.script_file()));
   std::memcpy(block.values().data() + layout.values, weights.data(), layout.values * sizeof(float));
   if (correction == strategy::Correction::kDitto) {
-    TUTTI_TRY(TrainPersonal(request, data, received, extra, rng, Throttle(progress)));
+    TUTTI_TRY(TrainPersonal(request, data, received, extra, rng, hooks, Throttle(progress)));
   }
   reply.set_examples(result.examples);
   reply.set_steps(result.steps);
@@ -303,7 +318,8 @@ StatusOr<v1::EvaluateReply> Service::Evaluate(const v1::EvaluateRequest& request
         Join("the request states ", request.values(), " values, the model has ", layout.values));
   }
   TUTTI_ASSIGN(MappedValues block, MappedValues::Map(memory_fd, layout.values));
-  TUTTI_ASSIGN(const learn::DataView data, InputsOf(request.data(), request.model(), progress));
+  TUTTI_ASSIGN(const learn::DataView data,
+               InputsOf(request.data(), request.model(), Use::kMeasuring, progress));
   TUTTI_ASSIGN(const learn::EvaluateResult result,
                learn::Evaluate(request.model(), data, block.values(), Throttle(progress),
                                request.script_file()));

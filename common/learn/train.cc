@@ -84,7 +84,7 @@ Status CheckTerms(const StepTerms& terms, std::size_t weights) {
 // Rows of the data copied side by side.
 class Gathered {
  public:
-  Gathered(const DataView& data, std::span<const std::uint32_t> rows) {
+  Gathered(const DataView& data, std::span<const std::uint32_t> rows, const RowChange& change) {
     const std::size_t width = data.features.size() / data.labels.size();
     features_.reserve(rows.size() * width);
     labels_.reserve(rows.size());
@@ -92,6 +92,9 @@ class Gathered {
       const auto from = data.features.begin() + static_cast<std::ptrdiff_t>(row * width);
       features_.insert(features_.end(), from, from + static_cast<std::ptrdiff_t>(width));
       labels_.push_back(data.labels[row]);
+      if (change) {
+        change(std::span(features_).last(width));
+      }
     }
   }
   Batch batch() const { return {.features = features_, .labels = labels_}; }
@@ -112,18 +115,17 @@ class Trainer {
  public:
   Trainer(Network& network, const DataView& data, model::TrainingPlan plan,
           std::optional<noise::NoisePlan> privacy, SecureRng& rng, const Progress& progress,
-          const StepTerms& terms)
+          const TrainHooks& hooks)
       : network_(network),
         data_(data),
         plan_(plan),
         privacy_(privacy),
         rng_(rng),
         progress_(progress),
-        terms_(terms) {}
+        hooks_(hooks) {}
 
   // `average` starts at the network's weights and holds the result.
-  Status Run(Optimiser& optimiser, std::uint32_t batch_size, WeightAverage& average,
-             const StepSeen& seen) {
+  Status Run(Optimiser& optimiser, std::uint32_t batch_size, WeightAverage& average) {
     const auto examples = static_cast<std::uint32_t>(data_.labels.size());
     ShuffledBatches shuffled(rng_, examples, batch_size);
     std::vector<float> gradient(network_.weights().size());
@@ -146,8 +148,8 @@ class Trainer {
       AddTerms(gradient);
       optimiser.Step(gradient, network_.weights());
       average.Add(network_.weights());
-      if (seen) {
-        seen(step_ + 1, average.values());
+      if (hooks_.seen) {
+        hooks_.seen(step_ + 1, average.values());
       }
       progress_(step_ + 1, plan_.steps);
     }
@@ -159,7 +161,8 @@ class Trainer {
  private:
   Status AddExamples(std::span<const std::uint32_t> rows, std::span<float> gradient) {
     for (std::size_t start = 0; start < rows.size(); start += kPartExamples) {
-      const Gathered part(data_, rows.subspan(start, std::min(kPartExamples, rows.size() - start)));
+      const Gathered part(data_, rows.subspan(start, std::min(kPartExamples, rows.size() - start)),
+                          hooks_.change);
       TUTTI_ASSIGN(const BatchLoss loss,
                    privacy_
                        ? network_.AddClippedGradients(part.batch(), privacy_->inner_clip, gradient)
@@ -179,12 +182,12 @@ class Trainer {
   }
 
   void AddTerms(std::span<float> gradient) const {
-    for (std::size_t i = 0; i < terms_.drift.size(); ++i) gradient[i] += terms_.drift[i];
-    if (terms_.pull == 0) return;
+    for (std::size_t i = 0; i < hooks_.terms.drift.size(); ++i) gradient[i] += hooks_.terms.drift[i];
+    if (hooks_.terms.pull == 0) return;
     const std::span<const float> weights = network_.weights();
-    const auto pull = static_cast<float>(terms_.pull);
+    const auto pull = static_cast<float>(hooks_.terms.pull);
     for (std::size_t i = 0; i < gradient.size(); ++i) {
-      gradient[i] += pull * (weights[i] - terms_.anchor[i]);
+      gradient[i] += pull * (weights[i] - hooks_.terms.anchor[i]);
     }
   }
 
@@ -203,7 +206,7 @@ class Trainer {
   std::optional<noise::NoisePlan> privacy_;
   SecureRng& rng_;
   const Progress& progress_;
-  const StepTerms terms_;
+  const TrainHooks& hooks_;
   Totals totals_;
   std::uint64_t step_ = 0;
 };
@@ -213,11 +216,10 @@ class Trainer {
 StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& training,
                             const v1::PrivacySpec& privacy, const DataView& data,
                             std::span<float> weights, SecureRng& rng, const Progress& progress,
-                            const StepSeen& seen, const std::string& script_file,
-                            const StepTerms& terms) {
+                            const TrainHooks& hooks, const std::string& script_file) {
   TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(model));
   TUTTI_TRY(CheckData(architecture, data, weights.size()));
-  TUTTI_TRY(CheckTerms(terms, weights.size()));
+  TUTTI_TRY(CheckTerms(hooks.terms, weights.size()));
   const bool with_privacy = privacy.unit() != "none";
   TUTTI_TRY(CheckSpecs(training, privacy));
   TUTTI_ASSIGN(const model::TrainingPlan plan,
@@ -235,11 +237,11 @@ StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& 
   if (with_privacy) {
     TUTTI_ASSIGN(method, network.GradientMethod());
   }
-  StepTerms added = terms;
-  if (added.anchor.empty()) added.anchor = weights;  // as received until the end
+  TrainHooks added = hooks;
+  if (added.terms.anchor.empty()) added.terms.anchor = weights;  // as received until the end
   Trainer trainer(network, data, plan, noise_plan, rng, progress, added);
   WeightAverage average(training.average_decay(), weights);
-  TUTTI_TRY(trainer.Run(optimiser, training.batch_size(), average, seen));
+  TUTTI_TRY(trainer.Run(optimiser, training.batch_size(), average));
   if (!model::AllFinite(average.values())) {
     return FailedPrecondition(
         "training diverged: a weight is not finite; lower training.learning_rate");

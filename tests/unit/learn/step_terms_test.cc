@@ -31,7 +31,7 @@ struct Job {
     std::vector<float> weights = kStart;
     auto rng = SeededRng(1);
     const auto result = Train(model, training, privacy, {.features = kFeatures, .labels = kLabels},
-                              weights, rng, kNoProgress, {}, {}, terms);
+                              weights, rng, kNoProgress, {.terms = terms});
     REQUIRE(result.ok());
     return weights;
   }
@@ -77,7 +77,7 @@ TEST_CASE("terms that do not fit the model are refused", "[train]") {
     auto rng = SeededRng(1);
     const auto result =
         Train(job.model, job.training, job.privacy, {.features = kFeatures, .labels = kLabels},
-              weights, rng, kNoProgress, {}, {}, terms);
+              weights, rng, kNoProgress, {.terms = terms});
     REQUIRE(result.status().code() == StatusCode::kInvalidArgument);
     REQUIRE(weights == kStart);
   }
