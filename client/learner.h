@@ -84,14 +84,4 @@ class Learner {
   std::map<std::string, std::uint64_t> examples_;  // by input shape and classes
 };
 
-// Lanes of `update`; the weight is 1, or the number of examples when the job weighs by it.
-StatusOr<secagg::RingVector> EncodeForRing(const secagg::RoundConfig& round,
-                                           const v1::TaskSpec& task, std::span<const float> update,
-                                           std::uint64_t examples, SecureRng& rng);
-// The vector of settings whose noise is in the sum: plan.terms is there.
-StatusOr<secagg::RingVector> EncodeWithNoise(const secagg::RoundConfig& round,
-                                             const v1::TaskSpec& task, const policy::Plan& plan,
-                                             double clip_norm, const trainer::Trained& trained,
-                                             SecureRng& rng);
-
 }  // namespace tutti::client
