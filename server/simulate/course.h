@@ -1,0 +1,47 @@
+// The models of a simulated job, one after the other: what the coordinator's publisher does, with
+// memory in place of its store. Thread safety: confined to one thread; reading is safe while
+// nothing advances.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/base/status.h"
+#include "server/job/model_step.h"
+
+namespace tutti::simulate {
+
+class Course {
+ public:
+  // `job` is borrowed. `warm_start`: a safetensors file, or empty.
+  static StatusOr<Course> Start(const server::PreparedJob& job, BytesView warm_start);
+
+  std::uint64_t rounds_done() const { return rounds_done_; }
+  BytesView model() const { return model_; }  // a checkpoint file
+  const Digest& sha256() const { return sha256_; }
+  std::span<const float> weights() const { return weights_; }
+  double clip_norm() const { return clip_norm_; }  // of the next round
+
+  // One group's sum, opened with noise that follows from `seed` where the coordinator adds some.
+  StatusOr<server::GroupResult> Open(const secagg::RoundConfig& config,
+                                     const secagg::RingVector& sum, std::size_t survivors,
+                                     std::uint64_t seed) const;
+  // The next round's model, from at least one result.
+  Status Advance(std::vector<server::GroupResult> results);
+
+ private:
+  explicit Course(const server::PreparedJob& job) : job_(&job) {}
+  Status Take(Bytes model);
+
+  const server::PreparedJob* job_;
+  std::uint64_t rounds_done_ = 0;
+  Bytes model_;
+  std::span<const float> weights_;  // in model_
+  Bytes before_;
+  Digest sha256_{};
+  double clip_norm_ = 0;
+};
+
+}  // namespace tutti::simulate
