@@ -40,6 +40,7 @@ class Network {
   Network& operator=(Network&&) noexcept;
   ~Network();
 
+  const model::Architecture& architecture() const;
   std::span<float> weights();  // in layout order; write here to set or step
 
   // Adds the sum over the batch of the gradients of each example's loss to `sum` (layout order).

@@ -182,7 +182,8 @@ class Trainer {
   }
 
   void AddTerms(std::span<float> gradient) const {
-    for (std::size_t i = 0; i < hooks_.terms.drift.size(); ++i) gradient[i] += hooks_.terms.drift[i];
+    for (std::size_t i = 0; i < hooks_.terms.drift.size(); ++i)
+      gradient[i] += hooks_.terms.drift[i];
     if (hooks_.terms.pull == 0) return;
     const std::span<const float> weights = network_.weights();
     const auto pull = static_cast<float>(hooks_.terms.pull);
@@ -219,6 +220,15 @@ StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& 
                             const TrainHooks& hooks, const std::string& script_file) {
   TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(model));
   TUTTI_TRY(CheckData(architecture, data, weights.size()));
+  TUTTI_ASSIGN(Network network, Network::Create(architecture, script_file));
+  return Train(network, training, privacy, data, weights, rng, progress, hooks);
+}
+
+StatusOr<TrainResult> Train(Network& network, const v1::TrainingSpec& training,
+                            const v1::PrivacySpec& privacy, const DataView& data,
+                            std::span<float> weights, SecureRng& rng, const Progress& progress,
+                            const TrainHooks& hooks) {
+  TUTTI_TRY(CheckData(network.architecture(), data, weights.size()));
   TUTTI_TRY(CheckTerms(hooks.terms, weights.size()));
   const bool with_privacy = privacy.unit() != "none";
   TUTTI_TRY(CheckSpecs(training, privacy));
@@ -230,7 +240,6 @@ StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& 
                  noise::PlanNoise(privacy.clip_norm(), privacy.noise_multiplier(), weights.size()));
   }
   TUTTI_ASSIGN(Optimiser optimiser, Optimiser::Create(training, weights.size()));
-  TUTTI_ASSIGN(Network network, Network::Create(architecture, script_file));
   std::copy(weights.begin(), weights.end(), network.weights().begin());
 
   std::string method = "plain";
@@ -273,10 +282,16 @@ StatusOr<EvaluateResult> Evaluate(const v1::ModelSpec& model, const DataView& da
                                   const std::string& script_file) {
   TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(model));
   TUTTI_TRY(CheckData(architecture, data, weights.size()));
+  TUTTI_ASSIGN(Network network, Network::Create(architecture, script_file));
+  return Evaluate(network, data, weights, progress);
+}
+
+StatusOr<EvaluateResult> Evaluate(Network& network, const DataView& data,
+                                  std::span<const float> weights, const Progress& progress) {
+  TUTTI_TRY(CheckData(network.architecture(), data, weights.size()));
   if (data.labels.empty()) {
     return FailedPrecondition("there are no examples to evaluate on, expected at least one");
   }
-  TUTTI_ASSIGN(Network network, Network::Create(architecture, script_file));
   std::copy(weights.begin(), weights.end(), network.weights().begin());
   const std::size_t examples = data.labels.size();
   const std::size_t width = data.features.size() / examples;

@@ -10,6 +10,7 @@
 
 #include "common/base/rng.h"
 #include "common/base/status.h"
+#include "common/learn/network.h"
 #include "tutti/v1/task.pb.h"
 
 namespace tutti::learn {
@@ -67,14 +68,23 @@ struct TrainHooks {
 // is used as it is (0: no noise, clipping alone); calibration is the caller's. On an error
 // `weights` is as received. InvalidArgument: specs, shapes or labels do not fit.
 // FailedPrecondition: no examples, or training diverged. `script_file`, and the errors of a model
-// in such a file: Network::Create. training.proximal is not read: `hooks.terms` says what pulls where.
+// in such a file: Network::Create. training.proximal is not read: `hooks.terms` says what pulls
+// where.
 StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& training,
                             const v1::PrivacySpec& privacy, const DataView& data,
                             std::span<float> weights, SecureRng& rng, const Progress& progress,
                             const TrainHooks& hooks = {}, const std::string& script_file = {});
 
+// The same on a network made before, whose weights it sets: for many trainings in one process.
+StatusOr<TrainResult> Train(Network& network, const v1::TrainingSpec& training,
+                            const v1::PrivacySpec& privacy, const DataView& data,
+                            std::span<float> weights, SecureRng& rng, const Progress& progress,
+                            const TrainHooks& hooks = {});
+
 StatusOr<EvaluateResult> Evaluate(const v1::ModelSpec& model, const DataView& data,
                                   std::span<const float> weights, const Progress& progress,
                                   const std::string& script_file = {});
+StatusOr<EvaluateResult> Evaluate(Network& network, const DataView& data,
+                                  std::span<const float> weights, const Progress& progress);
 
 }  // namespace tutti::learn

@@ -6,7 +6,6 @@
 #include "server/ctl/format.h"
 #include "server/ctl/json.h"
 #include "server/ctl/privacy_commands.h"
-#include "server/ctl/table.h"
 
 namespace tutti::ctl {
 namespace {

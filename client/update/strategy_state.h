@@ -1,0 +1,43 @@
+// What a strategy takes through one round on the device: what it kept of the rounds before, what
+// the trainer is given beside the weights, and what is kept afterwards. Shared by the client daemon
+// and the simulator. Thread safety: value type.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "common/model/layout.h"
+#include "common/strategy/sum_vector.h"
+#include "tutti/v1/task.pb.h"
+
+namespace tutti::update {
+
+class StrategyState {
+ public:
+  // `task` is that of the round; `model`: the layout of its weights. `checkpoint`: the values of
+  // strategy::CheckpointLayout. `kept`: of the rounds before, or empty; strategy::KeptBy says what.
+  StrategyState(const v1::TaskSpec& task, const model::Layout& model, std::vector<float> checkpoint,
+                std::vector<float> kept);
+
+  std::span<const float> weights() const { return weights_; }
+  // For the trainer: scaffold's drift c - c_i, or the personal weights; empty: nothing.
+  const std::vector<float>& extra() const { return extra_; }
+
+  // For update::Encode. The spans are of this object.
+  strategy::LocalResult Local(std::span<const float> update, std::uint64_t steps,
+                              double initial_loss) const;
+  // What is kept once the round is published with this device in its sum; empty: nothing. `extra`:
+  // as the trainer left it.
+  std::vector<float> Keep(const v1::TaskSpec& task, const strategy::LocalResult& local,
+                          std::vector<float> extra) const;
+
+ private:
+  strategy::Kept kind_;
+  std::vector<float> weights_;
+  std::vector<float> control_;  // scaffold: the common control variate
+  std::vector<float> own_;      // scaffold: this device's, empty: none yet
+  std::vector<float> extra_;
+};
+
+}  // namespace tutti::update
