@@ -18,6 +18,7 @@
 #include "tests/bench/audit/audit_command.h"
 #include "tests/bench/learn/dpsgd.h"
 #include "tests/bench/learn/federated.h"
+#include "tests/bench/learn/simulate_command.h"
 #include "tests/bench/learn/train_command.h"
 #include "tests/bench/secagg/cpu_time.h"
 
@@ -120,6 +121,9 @@ int Main(int argc, char** argv) {
   if (argc >= 2 && std::string(argv[1]) == "train") {
     return TrainCommand(argc - 1, argv + 1);
   }
+  if (argc >= 2 && std::string(argv[1]) == "simulate") {
+    return SimulateCommand(argc - 1, argv + 1);
+  }
   if (argc >= 4 && std::string(argv[1]) == "dpsgd") {
     return Dpsgd(argv[2], argv[3], argc > 4 ? argv[4] : "chosen");
   }
@@ -130,6 +134,7 @@ int Main(int argc, char** argv) {
     std::cerr << "usage: tutti-bench-learn job|steps JOB.toml [FOLDER]\n"
                  "       tutti-bench-learn train --help\n"
                  "       tutti-bench-learn audit --help\n"
+                 "       tutti-bench-learn simulate --help\n"
                  "       tutti-bench-learn dpsgd mlp|lenet|gnconv|lstm BATCH [chosen|vmap|\"single "
                  "examples\"]\n";
     return 64;

@@ -93,6 +93,13 @@ CLI::App* AddTrain(CLI::App& app) {
   return command;
 }
 
+CLI::App* AddSimulate(CLI::App& app) {
+  CLI::App* command = app.add_subcommand(
+      "simulate", "trainings a second of simulated clients; options: simulate --help");
+  command->prefix_command()->set_help_flag();
+  return command;
+}
+
 CLI::App* AddAudit(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "audit", "epsilon from below: canaries are planted and attacked; options: audit --help");
@@ -152,6 +159,7 @@ int main(int argc, char** argv) {
       "  tutti-bench secagg --clients 1000 --values 1000000 --dropout 0.1 --level malicious\n"
       "  tutti-bench dpsgd --model lenet --batch 256\n"
       "  tutti-bench train --job configs/jobs/benchmarks/scattering.toml\n"
+      "  tutti-bench simulate --model lenet5 --clients 1000 --per-round 50\n"
       "  tutti-bench audit --noise-multiplier 2 --canaries 2000\n"
       "  tutti-bench accountant",
       "tutti-bench");
@@ -171,6 +179,7 @@ int main(int argc, char** argv) {
   const CLI::App* accountant_command = AddAccountant(app, accountant);
   AddPark(app, park);
   const CLI::App* audit_command = AddAudit(app);
+  const CLI::App* simulate_command = AddSimulate(app);
   const CLI::App* noise_command =
       app.add_subcommand("noise",
                          "milliseconds for a million values of secure noise, of the rotation and "
@@ -180,6 +189,11 @@ int main(int argc, char** argv) {
   if (train_command->parsed()) {
     std::vector<std::string> words = train_command->remaining();
     words.insert(words.begin(), "train");
+    return RunLearn(programs, std::move(words));
+  }
+  if (simulate_command->parsed()) {
+    std::vector<std::string> words = simulate_command->remaining();
+    words.insert(words.begin(), "simulate");
     return RunLearn(programs, std::move(words));
   }
   if (noise_command->parsed()) {

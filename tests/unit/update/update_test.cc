@@ -21,6 +21,7 @@ secagg::RoundConfig Round(std::uint32_t weight_bits) {
 
 v1::TaskSpec Weighted(const std::string& weighting) {
   v1::TaskSpec task;
+  task.set_values(3);
   task.mutable_secure_aggregation()->set_weighting(weighting);
   return task;
 }
