@@ -7,6 +7,8 @@
 #include "common/base/guard.h"
 #include "common/base/text.h"
 #include "common/model/architecture.h"
+#include "common/strategy/schedule.h"
+#include "common/strategy/sum_vector.h"
 
 namespace tutti::policy {
 namespace {
@@ -115,6 +117,14 @@ Status CheckModel(const v1::PolicyConfig& policy, const v1::TaskSpec& task) {
   return OkStatus();
 }
 
+// Combinations in which a strategy would send more than the privacy of the job covers.
+Status CheckStrategy(const v1::TaskSpec& task) {
+  Status status = strategy::CheckSchedule(task.training());
+  status.Update(strategy::CheckStrategy(task));
+  if (status.ok() || !Guard("policy.strategy")) return OkStatus();
+  return Mismatch(std::string(MessageOf(status)));
+}
+
 Status CheckRoundMatchesTask(const v1::TaskSpec& task, const secagg::RoundConfig& round) {
   const v1::SecureAggregationSpec& wanted = task.secure_aggregation();
   if (round.job != task.job() && Guard("policy.same_job")) {
@@ -127,10 +137,12 @@ Status CheckRoundMatchesTask(const v1::TaskSpec& task, const secagg::RoundConfig
   }
   if (Guard("policy.same_level"))
     TUTTI_TRY(Same("level", LevelName(round.level), Escaped(wanted.level(), 32)));
+  TUTTI_TRY(CheckStrategy(task));
   // With noise in the sum the device works out range and padding itself (privacy::TermsOf).
   const StatusOr<privacy::Setting> setting = privacy::SettingOf(task.privacy());
   const bool plain = !setting.ok() || !setting->in_ring();
-  if (plain && Guard("policy.same_values")) TUTTI_TRY(Same("values", round.values, task.values()));
+  if (plain && Guard("policy.same_values"))
+    TUTTI_TRY(Same("values", round.values, strategy::SumShapeOf(task).total()));
   if (Guard("policy.same_value_bits"))
     TUTTI_TRY(Same("value_bits", round.value_bits, wanted.value_bits()));
   if (plain && Guard("policy.same_value_clip"))

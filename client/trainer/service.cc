@@ -20,6 +20,7 @@
 #include "common/learn/train.h"
 #include "common/model/architecture.h"
 #include "common/model/features.h"
+#include "common/strategy/sum_vector.h"
 
 namespace tutti::trainer {
 namespace {
@@ -31,9 +32,9 @@ class MappedValues {
     if (fd < 0) {
       return InvalidArgument("the request came without a memory block, expected a memfd beside it");
     }
-    if (values == 0 || values > 2 * model::kMaxValues) {
+    if (values == 0 || values > 4 * model::kMaxValues) {
       return InvalidArgument(
-          Join("the request states ", values, " values, expected 1 to ", 2 * model::kMaxValues));
+          Join("the request states ", values, " values, expected 1 to ", 4 * model::kMaxValues));
     }
     struct stat information {};
     const std::uint64_t bytes = values * sizeof(float);
@@ -224,6 +225,38 @@ StatusOr<v1::DescribeReply> Service::Describe(const v1::DescribeRequest& request
   return reply;
 }
 
+namespace {
+
+// What the strategy needs and the request brings along.
+StatusOr<std::uint32_t> ExtraBlocks(const v1::TrainRequest& request) {
+  const strategy::Correction correction = strategy::CorrectionOf(request.training());
+  const std::uint32_t needed =
+      correction == strategy::Correction::kScaffold || correction == strategy::Correction::kDitto
+          ? 1
+          : 0;
+  if (request.extra_blocks() == needed) return needed;
+  return InvalidArgument(Join("the request has ", request.extra_blocks(),
+                              " extra blocks, its strategy needs ", needed));
+}
+
+// Ditto: the personal weights take the same steps on the same data, pulled towards the common ones.
+// They stay on the device, so they need no noise.
+Status TrainPersonal(const v1::TrainRequest& request, const learn::DataView& data,
+                     std::span<const float> common, std::span<float> personal, SecureRng& rng,
+                     learn::TrainHooks hooks, const learn::Progress& progress) {
+  v1::PrivacySpec none;
+  none.set_unit("none");
+  std::vector<float> weights(personal.begin(), personal.end());
+  hooks.terms = {.pull = request.training().proximal(), .anchor = common};
+  TUTTI_TRY(learn::Train(request.model(), request.training(), none, data, weights, rng, progress,
+                         hooks, request.script_file())
+                .status());
+  for (std::size_t i = 0; i < weights.size(); ++i) personal[i] += weights[i];
+  return OkStatus();
+}
+
+}  // namespace
+
 StatusOr<v1::TrainReply> Service::Train(const v1::TrainRequest& request, int memory_fd,
                                         const ProgressSink& progress) {
   const Stopwatch stopwatch;
@@ -232,22 +265,37 @@ StatusOr<v1::TrainReply> Service::Train(const v1::TrainRequest& request, int mem
     return InvalidArgument(
         Join("the request states ", request.values(), " values, the model has ", layout.values));
   }
-  TUTTI_ASSIGN(MappedValues block, MappedValues::Map(memory_fd, 2 * layout.values));
+  TUTTI_ASSIGN(const std::uint32_t extra_blocks, ExtraBlocks(request));
+  TUTTI_ASSIGN(MappedValues block,
+               MappedValues::Map(memory_fd, (2 + extra_blocks) * layout.values));
   TUTTI_ASSIGN(const learn::DataView data,
                InputsOf(request.data(), request.model(), Use::kTraining, progress));
   TUTTI_ASSIGN(data::Augmenter augmenter, data::Augmenter::Create(request.data(), request.model()));
   SecureRng& rng = RandomnessFor(request.insecure_noise_seed());
-  learn::RowChange change;
+  learn::TrainHooks hooks;
   if (!augmenter.IsIdle()) {
-    change = [&](std::span<float> image) { augmenter.Apply(rng, image); };
+    hooks.change = [&](std::span<float> image) { augmenter.Apply(rng, image); };
   }
   const auto received = block.values().first(layout.values);
   std::vector<float> weights(received.begin(), received.end());
+  v1::TrainReply reply;
+  if (request.training().fairness_power() > 0) {
+    TUTTI_ASSIGN(
+        const learn::EvaluateResult before,
+        learn::Evaluate(request.model(), data, weights, Throttle(progress), request.script_file()));
+    reply.set_initial_loss(before.loss);
+  }
+  const strategy::Correction correction = strategy::CorrectionOf(request.training());
+  const std::span<float> extra = block.values().subspan(2 * layout.values);
+  if (correction == strategy::Correction::kScaffold) hooks.terms.drift = extra;
+  if (correction != strategy::Correction::kDitto) hooks.terms.pull = request.training().proximal();
   TUTTI_ASSIGN(const learn::TrainResult result,
                learn::Train(request.model(), request.training(), request.privacy(), data, weights,
-                            rng, Throttle(progress), {}, request.script_file(), change));
+                            rng, Throttle(progress), hooks, request.script_file()));
   std::memcpy(block.values().data() + layout.values, weights.data(), layout.values * sizeof(float));
-  v1::TrainReply reply;
+  if (correction == strategy::Correction::kDitto) {
+    TUTTI_TRY(TrainPersonal(request, data, received, extra, rng, hooks, Throttle(progress)));
+  }
   reply.set_examples(result.examples);
   reply.set_steps(result.steps);
   reply.set_sampling_rate(result.sampling_rate);

@@ -68,6 +68,19 @@ Status CheckSpecs(const v1::TrainingSpec& training, const v1::PrivacySpec& priva
   return OkStatus();
 }
 
+Status CheckTerms(const StepTerms& terms, std::size_t weights) {
+  if ((!terms.drift.empty() && terms.drift.size() != weights) ||
+      (!terms.anchor.empty() && terms.anchor.size() != weights)) {
+    return InvalidArgument(Join("a strategy's vectors have ", terms.drift.size(), " and ",
+                                terms.anchor.size(), " values, expected none or ", weights));
+  }
+  if (!(terms.pull >= 0) || !std::isfinite(terms.pull)) {
+    return InvalidArgument(
+        Join("training.proximal is ", terms.pull, ", expected a finite number of at least 0"));
+  }
+  return OkStatus();
+}
+
 // Rows of the data copied side by side.
 class Gathered {
  public:
@@ -102,18 +115,17 @@ class Trainer {
  public:
   Trainer(Network& network, const DataView& data, model::TrainingPlan plan,
           std::optional<noise::NoisePlan> privacy, SecureRng& rng, const Progress& progress,
-          const RowChange& change)
+          const TrainHooks& hooks)
       : network_(network),
         data_(data),
         plan_(plan),
         privacy_(privacy),
         rng_(rng),
         progress_(progress),
-        change_(change) {}
+        hooks_(hooks) {}
 
   // `average` starts at the network's weights and holds the result.
-  Status Run(Optimiser& optimiser, std::uint32_t batch_size, WeightAverage& average,
-             const StepSeen& seen) {
+  Status Run(Optimiser& optimiser, std::uint32_t batch_size, WeightAverage& average) {
     const auto examples = static_cast<std::uint32_t>(data_.labels.size());
     ShuffledBatches shuffled(rng_, examples, batch_size);
     std::vector<float> gradient(network_.weights().size());
@@ -133,10 +145,11 @@ class Trainer {
       for (float& value : gradient) {
         value *= scale;
       }
+      AddTerms(gradient);
       optimiser.Step(gradient, network_.weights());
       average.Add(network_.weights());
-      if (seen) {
-        seen(step_ + 1, average.values());
+      if (hooks_.seen) {
+        hooks_.seen(step_ + 1, average.values());
       }
       progress_(step_ + 1, plan_.steps);
     }
@@ -149,7 +162,7 @@ class Trainer {
   Status AddExamples(std::span<const std::uint32_t> rows, std::span<float> gradient) {
     for (std::size_t start = 0; start < rows.size(); start += kPartExamples) {
       const Gathered part(data_, rows.subspan(start, std::min(kPartExamples, rows.size() - start)),
-                          change_);
+                          hooks_.change);
       TUTTI_ASSIGN(const BatchLoss loss,
                    privacy_
                        ? network_.AddClippedGradients(part.batch(), privacy_->inner_clip, gradient)
@@ -168,6 +181,16 @@ class Trainer {
     return OkStatus();
   }
 
+  void AddTerms(std::span<float> gradient) const {
+    for (std::size_t i = 0; i < hooks_.terms.drift.size(); ++i) gradient[i] += hooks_.terms.drift[i];
+    if (hooks_.terms.pull == 0) return;
+    const std::span<const float> weights = network_.weights();
+    const auto pull = static_cast<float>(hooks_.terms.pull);
+    for (std::size_t i = 0; i < gradient.size(); ++i) {
+      gradient[i] += pull * (weights[i] - hooks_.terms.anchor[i]);
+    }
+  }
+
   // A fresh key each step: no state of an earlier step tells anything about this one's noise.
   void AddNoise(std::span<float> gradient) {
     Secret32 key;
@@ -183,7 +206,7 @@ class Trainer {
   std::optional<noise::NoisePlan> privacy_;
   SecureRng& rng_;
   const Progress& progress_;
-  const RowChange& change_;
+  const TrainHooks& hooks_;
   Totals totals_;
   std::uint64_t step_ = 0;
 };
@@ -193,10 +216,10 @@ class Trainer {
 StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& training,
                             const v1::PrivacySpec& privacy, const DataView& data,
                             std::span<float> weights, SecureRng& rng, const Progress& progress,
-                            const StepSeen& seen, const std::string& script_file,
-                            const RowChange& change) {
+                            const TrainHooks& hooks, const std::string& script_file) {
   TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(model));
   TUTTI_TRY(CheckData(architecture, data, weights.size()));
+  TUTTI_TRY(CheckTerms(hooks.terms, weights.size()));
   const bool with_privacy = privacy.unit() != "none";
   TUTTI_TRY(CheckSpecs(training, privacy));
   TUTTI_ASSIGN(const model::TrainingPlan plan,
@@ -214,9 +237,11 @@ StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& 
   if (with_privacy) {
     TUTTI_ASSIGN(method, network.GradientMethod());
   }
-  Trainer trainer(network, data, plan, noise_plan, rng, progress, change);
+  TrainHooks added = hooks;
+  if (added.terms.anchor.empty()) added.terms.anchor = weights;  // as received until the end
+  Trainer trainer(network, data, plan, noise_plan, rng, progress, added);
   WeightAverage average(training.average_decay(), weights);
-  TUTTI_TRY(trainer.Run(optimiser, training.batch_size(), average, seen));
+  TUTTI_TRY(trainer.Run(optimiser, training.batch_size(), average));
   if (!model::AllFinite(average.values())) {
     return FailedPrecondition(
         "training diverged: a weight is not finite; lower training.learning_rate");

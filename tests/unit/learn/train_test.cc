@@ -219,7 +219,7 @@ TEST_CASE("an example is changed anew each time it is used, and stays as it is i
       ++changed;
     };
     const auto result = Train(model, Training(0.5, 100, 3), privacy, clouds.view(), weights, rng,
-                              kNoProgress, {}, {}, blind);
+                              kNoProgress, {.change = blind});
     INFO(result.status());
     REQUIRE(result.ok());
     REQUIRE(changed == 300);  // with privacy the rate is 1
