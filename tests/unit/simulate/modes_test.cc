@@ -73,7 +73,7 @@ const std::vector<Case> kCases = {
 }  // namespace
 
 TEST_CASE("with and without keys and masks the rounds and the models are the same", "[simulate]") {
-  std::uint32_t failures = 0, left_out = 0, excluded = 0, ended = 0, malicious = 0;
+  std::uint32_t failures = 0, left_out = 0, excluded = 0, ended = 0;
   for (const Case& one : kCases) {
     for (const std::string seed : {"1", "2", "3"}) {
       INFO(one.name << ", seed " << seed);
@@ -89,7 +89,6 @@ TEST_CASE("with and without keys and masks the rounds and the models are the sam
       ended += fast.report.ended.empty() ? 0U : 1U;
       for (const RoundReport& round : fast.report.rounds) {
         left_out += round.groups_left_out;
-        malicious += round.malicious;
       }
     }
   }
@@ -98,7 +97,6 @@ TEST_CASE("with and without keys and masks the rounds and the models are the sam
   REQUIRE(left_out > 0);
   REQUIRE(excluded > 0);
   REQUIRE(ended >= 3);
-  REQUIRE(malicious > 0);
 }
 
 TEST_CASE("a simulation gives the same bytes on any number of threads", "[simulate]") {
