@@ -31,6 +31,9 @@ Status CheckNoLayers(const v1::ModelSpec& spec) {
   if (!spec.normalisation().empty() && spec.normalisation() != "none") {
     return refuse("normalisation");
   }
+  if (spec.vocabulary() != 0) {
+    return refuse("vocabulary");
+  }
   return OkStatus();
 }
 
