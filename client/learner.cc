@@ -13,6 +13,8 @@
 #include "common/privacy/vector.h"
 #include "common/protocol/messages.h"
 #include "common/secagg/encoding.h"
+#include "common/strategy/schedule.h"
+#include "common/strategy/sum_vector.h"
 
 namespace tutti::client {
 namespace {
@@ -45,15 +47,25 @@ void WarnOfClipping(const secagg::EncodedUpdate& encoded, std::size_t values, do
   }
 }
 
+StatusOr<secagg::RingVector> EncodeInStrategy(const secagg::RoundConfig& round,
+                                              const v1::TaskSpec& task,
+                                              const StrategyState& strategy,
+                                              const trainer::Trained& trained, SecureRng& rng) {
+  TUTTI_ASSIGN(const std::vector<float> vector,
+               strategy.SumVector(task, trained.reply, trained.update));
+  return EncodeForRing(round, task, vector, trained.reply.examples(), rng);
+}
+
 }  // namespace
 
 Learner::Learner(const v1::ClientConfig& config, const v1::PolicyConfig& policy,
-                 client_rpc::Link& link, SecureRng& rng)
+                 client_rpc::Link& link, SecureRng& rng, const client_store::JobMemory& memory)
     : data_(config.data()),
       policy_(policy),
       insecure_noise_seed_(config.trainer().insecure_noise_seed()),
       link_(link),
       rng_(rng),
+      memory_(memory),
       supervisor_(config.trainer()),
       scripts_(config.trainer().torchscript_directory()) {}
 
@@ -98,16 +110,15 @@ Attempted<std::string> Learner::ScriptFile(const v1::ModelSpec& model) {
            .detail = file.status()}};
 }
 
-Attempted<FetchedModel> Learner::Fetch(const ModelRef& model, const v1::ModelSpec& spec,
-                                       std::stop_token stop) {
+Attempted<FetchedModel> Learner::Fetch(const ModelRef& model, const v1::TaskSpec& task,
+                                       const model::Layout& of_model, std::stop_token stop) {
   const auto refuse = [](std::string code, std::string reason, Status detail) {
     return Attempted<FetchedModel>{
         std::nullopt,
         {.code = std::move(code), .reason = std::move(reason), .detail = std::move(detail)}};
   };
-  const StatusOr<model::Layout> layout = model::LayoutOf(spec);
-  if (!layout.ok()) return refuse("POLICY", "the model cannot be built", layout.status());
-  const std::uint64_t least = layout->values * sizeof(float);
+  const model::Layout layout = strategy::CheckpointLayout(task, of_model);
+  const std::uint64_t least = layout.values * sizeof(float);
   const std::uint64_t most = least + 8 + model::kMaxSafetensorsHeader;
   if ((model.bytes < least || model.bytes > most) && Guard("model.announced")) {
     return refuse(
@@ -118,7 +129,7 @@ Attempted<FetchedModel> Learner::Fetch(const ModelRef& model, const v1::ModelSpe
   StatusOr<Bytes> file = link_.FetchModel(model.sha256, model.bytes, std::move(stop));
   if (!file.ok())
     return refuse("MODEL_MISMATCH", "the model could not be fetched as announced", file.status());
-  StatusOr<std::vector<float>> weights = model::ReadSafetensors(*file, *layout);
+  StatusOr<std::vector<float>> weights = model::ReadSafetensors(*file, layout);
   if (!weights.ok())
     return refuse("MODEL_MISMATCH", "the model's weights are not usable", weights.status());
   StatusOr<std::optional<double>> clip_norm = privacy::ClipNormOf(*file);
@@ -127,12 +138,18 @@ Attempted<FetchedModel> Learner::Fetch(const ModelRef& model, const v1::ModelSpe
   return {FetchedModel{*std::move(weights), *clip_norm}, {}};
 }
 
-Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& task,
+Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& offered,
                                      const secagg::RoundConfig& round, const policy::Plan& plan,
                                      std::stop_token stop) {
+  const v1::TaskSpec task = strategy::TaskOfRound(offered, round.round);
   Attempted<std::string> script = ScriptFile(task.model());
   if (!script.value) return {std::nullopt, std::move(script.failure)};
-  Attempted<FetchedModel> fetched = Fetch(model, task.model(), stop);
+  const StatusOr<model::Layout> layout = model::LayoutOf(task.model());
+  if (!layout.ok()) {
+    return {std::nullopt,
+            {.code = "POLICY", .reason = "the model cannot be built", .detail = layout.status()}};
+  }
+  Attempted<FetchedModel> fetched = Fetch(model, task, *layout, stop);
   if (!fetched.value) return {std::nullopt, std::move(fetched.failure)};
   Failpoint("client.model_fetched");
   const double clip_norm = ClipNormFor(task, fetched.value->clip_norm);
@@ -158,9 +175,10 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
     request.mutable_training()->set_local_epochs(0);
   }
   request.set_insecure_noise_seed(insecure_noise_seed_);
+  const StrategyState strategy =
+      StrategyState::Begin(memory_, task, round.round, *layout, std::move(fetched.value->weights));
   StatusOr<trainer::Trained> trained =
-      supervisor_.Train(std::move(request), fetched.value->weights, stop);
-  fetched.value.reset();
+      supervisor_.Train(std::move(request), strategy.weights(), stop, {}, strategy.extra());
   if (!trained.ok()) return {std::nullopt, TrainerFailure(trained.status(), "training")};
   Failpoint("client.trained");
   if (!model::AllFinite(trained->update) && Guard("model.update")) {
@@ -177,7 +195,7 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
   }
   StatusOr<secagg::RingVector> encoded =
       plan.terms ? EncodeWithNoise(round, task, plan, clip_norm, *trained, rng_)
-                 : EncodeForRing(round, task, trained->update, trained->reply.examples(), rng_);
+                 : EncodeInStrategy(round, task, strategy, *trained, rng_);
   if (!encoded.ok()) {
     return {std::nullopt,
             {.code = "ENCODING_FAILED",
@@ -185,15 +203,26 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
              .detail = encoded.status()}};
   }
   examples_[ShapeKey(task.model())] = trained->reply.examples();
-  return {Prepared{.trained = std::move(trained->reply), .encoded = *std::move(encoded)}, {}};
+  std::optional<ToKeep> keep =
+      strategy.Keep(task, trained->reply, trained->update, std::move(trained->extra));
+  return {Prepared{.trained = std::move(trained->reply),
+                   .encoded = *std::move(encoded),
+                   .keep = std::move(keep)},
+          {}};
 }
 
 Attempted<v1::EvaluateReply> Learner::Evaluate(const ModelRef& model, const v1::TaskSpec& task,
                                                std::stop_token stop) {
   Attempted<std::string> script = ScriptFile(task.model());
   if (!script.value) return {std::nullopt, std::move(script.failure)};
-  Attempted<FetchedModel> fetched = Fetch(model, task.model(), stop);
+  const StatusOr<model::Layout> layout = model::LayoutOf(task.model());
+  if (!layout.ok()) {
+    return {std::nullopt,
+            {.code = "POLICY", .reason = "the model cannot be built", .detail = layout.status()}};
+  }
+  Attempted<FetchedModel> fetched = Fetch(model, task, *layout, stop);
   if (!fetched.value) return {std::nullopt, std::move(fetched.failure)};
+  fetched.value->weights.resize(layout->values);  // without what a strategy adds
   v1::EvaluateRequest request;
   *request.mutable_data() = data_;
   *request.mutable_model() = task.model();
@@ -205,7 +234,7 @@ Attempted<v1::EvaluateReply> Learner::Evaluate(const ModelRef& model, const v1::
 }
 
 StatusOr<secagg::RingVector> EncodeForRing(const secagg::RoundConfig& round,
-                                           const v1::TaskSpec& task, std::span<const float> update,
+                                           const v1::TaskSpec& task, std::span<const float> vector,
                                            std::uint64_t examples, SecureRng& rng) {
   std::uint64_t weight = 1;
   if (round.weight_bits > 0 && task.secure_aggregation().weighting() == "examples") {
@@ -215,8 +244,8 @@ StatusOr<secagg::RingVector> EncodeForRing(const secagg::RoundConfig& round,
   const std::vector<std::uint32_t> no_metrics(round.extra_lanes - 1);
   TUTTI_ASSIGN(
       secagg::EncodedUpdate encoded,
-      secagg::EncodeUpdate(round, update, static_cast<std::uint32_t>(weight), no_metrics, rng));
-  WarnOfClipping(encoded, update.size(), round.value_clip);
+      secagg::EncodeUpdate(round, vector, static_cast<std::uint32_t>(weight), no_metrics, rng));
+  WarnOfClipping(encoded, vector.size(), round.value_clip);
   return std::move(encoded.vector);
 }
 

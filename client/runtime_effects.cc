@@ -150,6 +150,7 @@ void Runtime::State::AfterTraining(const protocol::SessionHash& hash,
   }
   round->trained = std::move(attempted.value->trained);
   round->encoded = std::move(attempted.value->encoded);
+  round->keep = std::move(attempted.value->keep);
   const std::string& method = round->trained.gradient_method();
   log::Debug("trained", {{"job", round->config.job},
                          {"round", round->config.round},
@@ -285,10 +286,21 @@ void Runtime::State::EvaluateNow(const protocol::EvaluationOffer& offer) {
 void Runtime::State::Carry(session::Finished& effect) {
   if (InRound(effect.session)) {
     round->stop.request_stop();
+    if (effect.outcome == protocol::Outcome::kPublished) KeepForNextRound();
     if (!round->refused) TellEnd(effect);
     round.reset();
   }
   platform::ReleaseFreeMemory();
+}
+
+// Losing it costs accuracy only, so the device goes on.
+void Runtime::State::KeepForNextRound() {
+  if (!round->keep) return;
+  const ToKeep& keep = *round->keep;
+  if (const Status saved = job_memory.Save(keep.job, keep.kept, keep.layout, keep.values);
+      !saved.ok()) {
+    log::Warn("job_memory_not_saved", {{"job", keep.job}, {"reason", saved}});
+  }
 }
 
 void Runtime::State::TellEnd(const session::Finished& effect) {

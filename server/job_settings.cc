@@ -10,6 +10,7 @@
 #include "common/model/architecture.h"
 #include "common/model/initial_weights.h"
 #include "common/model/safetensors.h"
+#include "common/strategy/sum_vector.h"
 
 namespace tutti::server {
 namespace {
@@ -51,6 +52,7 @@ StatusOr<PreparedJob> PrepareJob(const v1::JobConfig& config) {
   TUTTI_ASSIGN(job.layout, model::LayoutOf(config.model()));
   job.task = config::TaskOf(config, job.layout.values);
   const v1::TaskSpec& task = job.task;
+  job.checkpoint = strategy::CheckpointLayout(task, job.layout);
   job.rule = RuleOf(config.robust());
   round::JobSettings& settings = job.settings;
   settings.name = JobId(config.name());
@@ -70,6 +72,8 @@ StatusOr<PreparedJob> PrepareJob(const v1::JobConfig& config) {
   settings.exclude_offenders = config.robust().exclude_offenders();
   settings.over_selection = config.cohort().over_selection();
   settings.evaluate_every = config.evaluation().every();
+  settings.patience = config.evaluation().patience();
+  settings.max_loss_increase = config.evaluation().max_loss_increase();
   const v1::DeadlineSpec& deadlines = config.deadlines();
   settings.select = Span(deadlines.select_seconds());
   settings.train = Span(deadlines.train_seconds());
@@ -96,13 +100,14 @@ StatusOr<Bytes> FirstCheckpoint(const PreparedJob& job, BytesView warm_start) {
   }
   if (warm_start.empty()) {
     return model::WriteSafetensors(
-        job.layout, model::InitialWeights(job.layout, job.config.model().seed()), metadata);
+        job.checkpoint, model::InitialWeights(job.checkpoint, job.config.model().seed()), metadata);
   }
-  const auto weights = model::ReadSafetensors(warm_start, job.layout);
+  auto weights = model::ReadSafetensors(warm_start, job.layout);
   if (!weights.ok()) {
     return Annotate(weights.status(), "warm_start");
   }
-  return model::WriteSafetensors(job.layout, *weights, metadata);
+  weights->resize(job.checkpoint.values);
+  return model::WriteSafetensors(job.checkpoint, *weights, metadata);
 }
 
 }  // namespace tutti::server

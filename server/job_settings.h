@@ -19,7 +19,8 @@ struct PreparedJob {
   std::string identity;  // tells it from an earlier job of the same name: when it was submitted
   privacy::Setting setting;
   std::optional<privacy::Terms> terms;  // settings with in_ring()
-  model::Layout layout;
+  model::Layout layout;                 // of the model
+  model::Layout checkpoint;  // of what clients are sent: the model, and what its strategy needs
   round::JobSettings settings;
   aggregate::CombinationRule rule;  // from the groups' means to one update
   std::string task_json;            // for manifests

@@ -13,7 +13,8 @@
 #include "common/model/update_norm.h"
 #include "common/privacy/clip_norm.h"
 #include "common/secagg/encoding.h"
-#include "server/aggregate/server_optimiser.h"
+#include "common/strategy/schedule.h"
+#include "common/strategy/sum_vector.h"
 #include "server/sum_privacy.h"
 
 namespace tutti::server {
@@ -166,7 +167,19 @@ StatusOr<std::optional<Publisher::GroupResult>> Publisher::OpenSum(PublishOrder&
   }
   TUTTI_TRY(sound);
   GroupResult result{{std::move(decoded->mean), decoded->weight_sum}, 0};
-  if (order.job->terms) {
+  if (!order.job->terms) {
+    const v1::TaskSpec task = strategy::TaskOfRound(order.job->task, order.publish.report.round);
+    StatusOr<strategy::OpenedMean> parts =
+        strategy::OpenSumVector(task, std::move(result.mean.values));
+    if (parts.status().code() == StatusCode::kDataLoss) {
+      opened.spoiled = std::string(MessageOf(parts.status()));
+      return std::optional<GroupResult>();
+    }
+    TUTTI_TRY(parts.status());
+    result.mean.values = std::move(parts->update);
+    result.mean.values.insert(result.mean.values.end(), parts->control_change.begin(),
+                              parts->control_change.end());
+  } else {
     TUTTI_ASSIGN(privacy::OpenedVector vector,
                  OpenPrivately(order, closed, std::move(result.mean.values), clip_norm));
     result.mean.values = std::move(vector.update);
@@ -190,8 +203,8 @@ StatusOr<privacy::OpenedVector> Publisher::OpenPrivately(const PublishOrder& ord
   if (terms.setting.noise == privacy::NoiseSource::kTree) {
     TUTTI_TRY(AddTreeNoise(order, survivors, vector));
   }
-  return OpenVector(job.task, terms, std::move(vector), survivors,
-                    privacy::UnitScale(job.task, clip_norm));
+  const v1::TaskSpec task = strategy::TaskOfRound(job.task, order.publish.report.round);
+  return OpenVector(task, terms, std::move(vector), survivors, privacy::UnitScale(task, clip_norm));
 }
 
 // The tree's promise is about running sums, so every round is divided by the same number: the
@@ -206,8 +219,8 @@ Status Publisher::AddTreeNoise(const PublishOrder& order, std::uint64_t survivor
   return OkStatus();
 }
 
-StatusOr<Bytes> Publisher::NextCheckpoint(PublishOrder& order, PublishedRound& published,
-                                          std::vector<round::OpenedSum>& sums) {
+StatusOr<NextModel> Publisher::OpenAll(PublishOrder& order, PublishedRound& published,
+                                       std::vector<round::OpenedSum>& sums) {
   const PreparedJob& job = *order.job;
   TUTTI_ASSIGN(const store::ModelBytes previous, shelf_.Load(order.model));
   TUTTI_ASSIGN(const std::optional<double> own_clip, privacy::ClipNormOf(*previous));
@@ -233,42 +246,66 @@ StatusOr<Bytes> Publisher::NextCheckpoint(PublishOrder& order, PublishedRound& p
                          " are needed; the last one: ", spoiled));
   }
   share_below /= static_cast<double>(means.size());
-  TUTTI_ASSIGN(std::vector<float> mean, aggregate::Combine(std::move(means), job.rule));
-  TUTTI_ASSIGN(const std::span<const float> weights, model::ViewSafetensors(*previous, job.layout));
-  std::vector<float> next(weights.size());
-  TUTTI_TRY(aggregate::ApplyFedAvg(weights, mean, job.config.server().learning_rate(), next));
-  mean = std::vector<float>();
-  TUTTI_TRY(AddMomentum(order, weights, next));
-  const round::RoundReport& report = order.publish.report;
-  model::Metadata metadata = {{"job", report.job.value()}, {"round", std::to_string(report.round)}};
+  RoundStep step{.round = order.publish.report.round};
+  TUTTI_ASSIGN(step.mean, aggregate::Combine(std::move(means), job.rule));
   if (job.config.privacy().target_quantile() > 0) {
-    privacy::SetClipNorm(privacy::NextClipNorm(job.config.privacy(), clip_norm, share_below),
-                         metadata);
+    step.clip_norm = privacy::NextClipNorm(job.config.privacy(), clip_norm, share_below);
   }
-  return model::WriteSafetensors(job.layout, next, metadata);
+  return NextModelOf(order, *previous, std::move(step));
 }
 
-Status Publisher::AddMomentum(const PublishOrder& order, std::span<const float> model,
-                              std::span<float> next) {
+StatusOr<NextModel> Publisher::NextModelOf(const PublishOrder& order, BytesView checkpoint,
+                                           RoundStep step) {
   const PreparedJob& job = *order.job;
-  const double momentum = job.config.server().momentum();
-  if (momentum == 0) return OkStatus();
-  TUTTI_ASSIGN(const std::vector<store::ModelRecord> models, store_.Models(job.config.name()));
+  step.clients = order.publish.report.survivors.size();
+  if (job.checkpoint.values > job.layout.values) {
+    TUTTI_ASSIGN(const std::vector<store::ClientRecord> clients, store_.Clients());
+    step.population = static_cast<std::uint64_t>(
+        std::count_if(clients.begin(), clients.end(), [](const store::ClientRecord& client) {
+          return !client.revoked && client.role == "trainer";
+        }));
+  }
+  Bytes state;
+  store::ModelBytes before;
+  if (HasOptimiserState(job.config)) {
+    TUTTI_ASSIGN(state, OptimiserState(order, checkpoint));
+    step.optimiser_state = state;
+  } else if (job.config.server().momentum() > 0) {
+    TUTTI_ASSIGN(before, CheckpointBefore(order));
+    if (before != nullptr) step.before = *before;
+  }
+  return MakeNextModel(job, checkpoint, step);
+}
+
+StatusOr<Bytes> Publisher::OptimiserState(const PublishOrder& order, BytesView checkpoint) {
+  TUTTI_ASSIGN(const std::vector<store::ModelRecord> models,
+               store_.Models(order.job->config.name()));
   const auto current = std::find_if(models.begin(), models.end(),
                                     [&](const auto& one) { return one.sha256 == order.model; });
-  if (current == models.end() || current + 1 == models.end()) return OkStatus();
-  store::ModelBytes before = shelf_.Find((current + 1)->sha256);
-  if (before == nullptr) {
-    StatusOr<Bytes> read = checkpoints_.Read(*(current + 1));
-    if (!read.ok()) {
-      log::Warn("a round takes no momentum",
-                {{"job", job.config.name()}, {"reason", read.status()}});
-      return OkStatus();
-    }
-    before = std::make_shared<const Bytes>(*std::move(read));
-  }
-  TUTTI_ASSIGN(const std::span<const float> previous, model::ViewSafetensors(*before, job.layout));
-  return aggregate::AddMomentum(previous, model, momentum, next);
+  if (current == models.end() || current->round == 0) return Bytes();
+  StatusOr<Bytes> state = checkpoints_.ReadOptimiserState(
+      *current, 3 * checkpoint.size() + model::kMaxSafetensorsHeader);
+  if (state.ok() && !StateOf(checkpoint, *state).empty()) return state;
+  log::Warn(
+      "the server optimiser starts anew",
+      {{"job", order.job->config.name()},
+       {"reason", state.ok() ? DataLoss("its state is not that of the model") : state.status()}});
+  return Bytes();
+}
+
+// The model the last round started from; none when it is gone.
+StatusOr<store::ModelBytes> Publisher::CheckpointBefore(const PublishOrder& order) {
+  TUTTI_ASSIGN(const std::vector<store::ModelRecord> models,
+               store_.Models(order.job->config.name()));
+  const auto current = std::find_if(models.begin(), models.end(),
+                                    [&](const auto& one) { return one.sha256 == order.model; });
+  if (current == models.end() || current + 1 == models.end()) return store::ModelBytes();
+  if (store::ModelBytes held = shelf_.Find((current + 1)->sha256); held != nullptr) return held;
+  StatusOr<Bytes> read = checkpoints_.Read(*(current + 1));
+  if (read.ok()) return std::make_shared<const Bytes>(*std::move(read));
+  log::Warn("a round takes no momentum",
+            {{"job", order.job->config.name()}, {"reason", read.status()}});
+  return store::ModelBytes();
 }
 
 Status Publisher::FillRealised(const PublishOrder& order, store::RoundRecord& round) {
@@ -280,10 +317,9 @@ Status Publisher::FillRealised(const PublishOrder& order, store::RoundRecord& ro
   }
   round.smallest_sum = static_cast<std::uint32_t>(smallest);
   if (!order.job->terms) return OkStatus();
-  std::map<std::uint64_t, std::uint64_t> counts{{smallest, 1}};
-  TUTTI_ASSIGN(const std::vector<store::RoundRecord> before,
-               store_.Rounds(order.job->config.name()));
-  for (const store::RoundRecord& one : before) ++counts[one.smallest_sum];
+  std::map<std::uint64_t, std::uint64_t> counts;
+  TUTTI_ASSIGN(counts, store_.ReleasedSums(order.job->config.name()));
+  ++counts[smallest];
   TUTTI_ASSIGN(const RealisedEpsilon realised,
                RealisedOf(*order.job->terms, order.job->config.privacy().delta(), counts));
   round.realised_epsilon = realised.coordinator;
@@ -294,19 +330,19 @@ Status Publisher::FillRealised(const PublishOrder& order, store::RoundRecord& ro
 PublishResult Publisher::Publish(PublishOrder order) {
   PublishedRound published;
   std::vector<round::OpenedSum> sums;
-  StatusOr<Bytes> checkpoint = NextCheckpoint(order, published, sums);
-  if (!checkpoint.ok()) {
-    return {checkpoint.status(), std::move(sums)};
+  StatusOr<NextModel> next = OpenAll(order, published, sums);
+  if (!next.ok()) {
+    return {next.status(), std::move(sums)};
   }
   LeaveOut(order.publish.report, sums);
-  StatusOr<PublishedRound> round = Store(order, *std::move(checkpoint), sums, std::move(published));
+  StatusOr<PublishedRound> round = Store(order, *std::move(next), sums, std::move(published));
   return {std::move(round), std::move(sums)};
 }
 
-StatusOr<PublishedRound> Publisher::Store(PublishOrder& order, Bytes checkpoint,
+StatusOr<PublishedRound> Publisher::Store(PublishOrder& order, NextModel next,
                                           std::span<const round::OpenedSum> sums,
                                           PublishedRound published) {
-  auto bytes = std::make_shared<const Bytes>(std::move(checkpoint));
+  auto bytes = std::make_shared<const Bytes>(std::move(next.checkpoint));
   const round::RoundReport& report = order.publish.report;
   store::ModelRecord& model = published.model;
   model.job = report.job.value();
@@ -325,7 +361,8 @@ StatusOr<PublishedRound> Publisher::Store(PublishOrder& order, Bytes checkpoint,
   round.bytes_down = order.bytes_down;
   TUTTI_ASSIGN(model.path,
                checkpoints_.Write(model.job, model.round, model.sha256, *bytes,
-                                  store::ManifestJson(model, round, order.job->task_json)));
+                                  store::ManifestJson(model, round, order.job->task_json),
+                                  next.optimiser_state));
   Failpoint("server.checkpoint_written");
   store::Publication publication;
   publication.round = round;

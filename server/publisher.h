@@ -8,6 +8,7 @@
 #include "common/privacy/vector.h"
 #include "common/secagg/accumulator.h"
 #include "server/job_settings.h"
+#include "server/next_model.h"
 #include "server/store/checkpoints.h"
 #include "server/store/model_shelf.h"
 #include "server/store/store.h"
@@ -72,15 +73,17 @@ class Publisher {
                                                 const round::ClosedSum& closed,
                                                 std::vector<float> mean, double clip_norm);
   Status AddTreeNoise(const PublishOrder& order, std::uint64_t survivors, std::span<float> vector);
-  // Takes a share of the last round's step again (server.momentum); nothing when its start is gone.
-  Status AddMomentum(const PublishOrder& order, std::span<const float> model,
-                     std::span<float> next);
+  // The optimiser's state after the current model; empty when there is none or it is damaged.
+  StatusOr<Bytes> OptimiserState(const PublishOrder& order, BytesView checkpoint);
+  StatusOr<store::ModelBytes> CheckpointBefore(const PublishOrder& order);
   // What this round and those before it came to; `round` is filled in but for that.
   Status FillRealised(const PublishOrder& order, store::RoundRecord& round);
-  // Opens all sums, fills in what `published` and `sums` say of them and gives the next checkpoint.
-  StatusOr<Bytes> NextCheckpoint(PublishOrder& order, PublishedRound& published,
-                                 std::vector<round::OpenedSum>& sums);
-  StatusOr<PublishedRound> Store(PublishOrder& order, Bytes checkpoint,
+  // Opens all sums, fills in what `published` and `sums` say of them and gives the next model.
+  StatusOr<NextModel> OpenAll(PublishOrder& order, PublishedRound& published,
+                              std::vector<round::OpenedSum>& sums);
+  // `step` with its round, mean and clip norm; the rest is read here.
+  StatusOr<NextModel> NextModelOf(const PublishOrder& order, BytesView checkpoint, RoundStep step);
+  StatusOr<PublishedRound> Store(PublishOrder& order, NextModel next,
                                  std::span<const round::OpenedSum> sums, PublishedRound published);
 
   store::Store& store_;

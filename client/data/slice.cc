@@ -110,6 +110,12 @@ std::vector<std::size_t> DirichletPart(const v1::SliceConfig& config,
   return part;
 }
 
+Status CheckIndex(const v1::SliceConfig& config) {
+  if (config.index() < config.count()) return OkStatus();
+  return InvalidArgument(Join("data.slice.index is ", config.index(),
+                              ", expected 0 .. count - 1 = ", std::int64_t{config.count()} - 1));
+}
+
 }  // namespace
 
 StatusOr<std::vector<std::size_t>> SliceIndices(const v1::SliceConfig& config,
@@ -120,10 +126,7 @@ StatusOr<std::vector<std::size_t>> SliceIndices(const v1::SliceConfig& config,
     std::iota(all.begin(), all.end(), std::size_t{0});
     return all;
   }
-  if (config.index() >= config.count()) {
-    return InvalidArgument(Join("data.slice.index is ", config.index(),
-                                ", expected 0 .. count - 1 = ", std::int64_t{config.count()} - 1));
-  }
+  TUTTI_TRY(CheckIndex(config));
   std::vector<std::size_t> part;
   if (config.kind() == "iid") {
     part = IidPart(config, labels.size());
@@ -132,10 +135,32 @@ StatusOr<std::vector<std::size_t>> SliceIndices(const v1::SliceConfig& config,
     part = DirichletPart(config, labels, classes);
   } else {
     return InvalidArgument(Join("data.slice.kind is \"", Escaped(config.kind()),
-                                "\", expected all, iid or dirichlet"));
+                                "\", expected all, iid, dirichlet or column (of a csv table)"));
   }
   std::sort(part.begin(), part.end());
   return part;
+}
+
+StatusOr<std::vector<std::size_t>> SliceByGroup(const v1::SliceConfig& config,
+                                                std::span<const std::uint32_t> group_of,
+                                                const std::vector<std::string>& names,
+                                                std::vector<std::string>& cells) {
+  TUTTI_TRY(CheckIndex(config));
+  if (names.size() < config.count()) {
+    return InvalidArgument(Join("data.slice.count is ", config.count(), ", column \"",
+                                Escaped(config.column(), 60), "\" has ", names.size(),
+                                " different cells; expected at most as many clients"));
+  }
+  const auto first_of = [&](std::uint64_t part) { return names.size() * part / config.count(); };
+  const std::size_t first = first_of(config.index());
+  const std::size_t end = first_of(std::uint64_t{config.index()} + 1);
+  cells.assign(names.begin() + static_cast<std::ptrdiff_t>(first),
+               names.begin() + static_cast<std::ptrdiff_t>(end));
+  std::vector<std::size_t> rows;
+  for (std::size_t i = 0; i < group_of.size(); ++i) {
+    if (group_of[i] >= first && group_of[i] < end) rows.push_back(i);
+  }
+  return rows;
 }
 
 }  // namespace tutti::data

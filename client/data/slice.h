@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "common/base/status.h"
@@ -19,5 +20,14 @@ namespace tutti::data {
 StatusOr<std::vector<std::size_t>> SliceIndices(const v1::SliceConfig& config,
                                                 std::span<const std::uint32_t> labels,
                                                 std::uint32_t classes);
+
+// kind = "column": `group_of` has each row's place in `names`, the column's cells in sorted order.
+// Each is a part of its own; with fewer parts than cells neighbours are put together, so that parts
+// differ by one cell at most. `cells` becomes those of this part. InvalidArgument when there are
+// fewer cells than parts.
+StatusOr<std::vector<std::size_t>> SliceByGroup(const v1::SliceConfig& config,
+                                                std::span<const std::uint32_t> group_of,
+                                                const std::vector<std::string>& names,
+                                                std::vector<std::string>& cells);
 
 }  // namespace tutti::data

@@ -7,6 +7,8 @@
 #include "common/base/guard.h"
 #include "common/base/text.h"
 #include "common/model/architecture.h"
+#include "common/strategy/schedule.h"
+#include "common/strategy/sum_vector.h"
 
 namespace tutti::policy {
 namespace {
@@ -115,6 +117,14 @@ Status CheckModel(const v1::PolicyConfig& policy, const v1::TaskSpec& task) {
   return OkStatus();
 }
 
+// Combinations in which a strategy would send more than the privacy of the job covers.
+Status CheckStrategy(const v1::TaskSpec& task) {
+  Status status = strategy::CheckSchedule(task.training());
+  status.Update(strategy::CheckStrategy(task));
+  if (status.ok() || !Guard("policy.strategy")) return OkStatus();
+  return Mismatch(std::string(MessageOf(status)));
+}
+
 Status CheckRoundMatchesTask(const v1::TaskSpec& task, const secagg::RoundConfig& round) {
   const v1::SecureAggregationSpec& wanted = task.secure_aggregation();
   if (round.job != task.job() && Guard("policy.same_job")) {
@@ -127,10 +137,12 @@ Status CheckRoundMatchesTask(const v1::TaskSpec& task, const secagg::RoundConfig
   }
   if (Guard("policy.same_level"))
     TUTTI_TRY(Same("level", LevelName(round.level), Escaped(wanted.level(), 32)));
+  TUTTI_TRY(CheckStrategy(task));
   // With noise in the sum the device works out range and padding itself (privacy::TermsOf).
   const StatusOr<privacy::Setting> setting = privacy::SettingOf(task.privacy());
   const bool plain = !setting.ok() || !setting->in_ring();
-  if (plain && Guard("policy.same_values")) TUTTI_TRY(Same("values", round.values, task.values()));
+  if (plain && Guard("policy.same_values"))
+    TUTTI_TRY(Same("values", round.values, strategy::SumShapeOf(task).total()));
   if (Guard("policy.same_value_bits"))
     TUTTI_TRY(Same("value_bits", round.value_bits, wanted.value_bits()));
   if (plain && Guard("policy.same_value_clip"))
@@ -237,6 +249,17 @@ StatusOr<model::TrainingPlan> TrainingOfRound(const v1::PolicyConfig& policy,
                           policy.max_local_steps()));
   }
   return plan;
+}
+
+Status CheckPreparation(const v1::TaskSpec& task, const std::vector<std::string>& statistics) {
+  const std::string& unit = task.privacy().unit();
+  const bool covered = statistics.empty() || unit == "none" || unit == "client";
+  if (covered || !Guard("policy.preparation")) return OkStatus();
+  return Forbidden(
+      "the job protects single examples (privacy.unit = \"example\"), and this device fills in or "
+      "scales its table by the mean, median or spread of its own examples, which that does not "
+      "cover; its owner has to give data.csv.means and stddevs that are public, or use missing = "
+      "\"zero\" or \"drop\" without scaling");
 }
 
 Status CheckClip(const v1::PolicyConfig& policy, double clip_norm) {

@@ -13,12 +13,14 @@
 #include <utility>
 #include <vector>
 
+#include "client/data/augment.h"
 #include "common/base/bytes.h"
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
 #include "common/learn/train.h"
 #include "common/model/architecture.h"
 #include "common/model/features.h"
+#include "common/strategy/sum_vector.h"
 
 namespace tutti::trainer {
 namespace {
@@ -30,9 +32,9 @@ class MappedValues {
     if (fd < 0) {
       return InvalidArgument("the request came without a memory block, expected a memfd beside it");
     }
-    if (values == 0 || values > 2 * model::kMaxValues) {
+    if (values == 0 || values > 4 * model::kMaxValues) {
       return InvalidArgument(
-          Join("the request states ", values, " values, expected 1 to ", 2 * model::kMaxValues));
+          Join("the request states ", values, " values, expected 1 to ", 4 * model::kMaxValues));
     }
     struct stat information {};
     const std::uint64_t bytes = values * sizeof(float);
@@ -179,27 +181,37 @@ StatusOr<const data::Dataset*> Service::DataOf(const v1::DataConfig& config,
 }
 
 StatusOr<learn::DataView> Service::InputsOf(const v1::DataConfig& config,
-                                            const v1::ModelSpec& model,
+                                            const v1::ModelSpec& model, Use use,
                                             const ProgressSink& progress) {
   TUTTI_ASSIGN(const data::Dataset* const data, DataOf(config, model));
-  if (!model::HasFeatures(model)) {
-    return learn::DataView{.features = data->features, .labels = data->labels};
+  std::span<const float> features = data->features;
+  if (model::HasFeatures(model)) {
+    const std::string key = Join(data_key_, "/", model.features(), "/", model.feature_groups());
+    if (key != features_key_) {
+      features_key_.clear();
+      features_ = {};
+      TUTTI_ASSIGN(features_, model::FeaturesOf(model, data->features, Throttle(progress)));
+      features_key_ = key;
+    }
+    features = features_;
   }
-  const std::string key = Join(data_key_, "/", model.features(), "/", model.feature_groups());
-  if (key != features_key_) {
-    features_key_.clear();
-    features_ = {};
-    TUTTI_ASSIGN(features_, model::FeaturesOf(model, data->features, Throttle(progress)));
-    features_key_ = key;
+  const std::size_t first = use == Use::kTraining ? 0 : data->first_measured();
+  const std::size_t count = (use == Use::kTraining ? data->training() : data->examples) - first;
+  const std::size_t width = data->examples == 0 ? 0 : features.size() / data->examples;
+  learn::DataView view{.features = features.subspan(first * width, count * width)};
+  if (data->targets.empty()) {
+    view.labels = std::span(data->labels).subspan(first, count);
+  } else {
+    view.targets = std::span(data->targets).subspan(first, count);
   }
-  return learn::DataView{.features = features_, .labels = data->labels};
+  return view;
 }
 
 StatusOr<v1::DescribeReply> Service::Describe(const v1::DescribeRequest& request) {
   TUTTI_TRY(model::ArchitectureOf(request.model()).status());
   TUTTI_ASSIGN(const data::Dataset* const data, DataOf(request.data(), request.model()));
   v1::DescribeReply reply;
-  reply.set_examples(data->examples);
+  reply.set_examples(data->training());
   for (const std::uint64_t count : data->ClassCounts(request.model().classes())) {
     reply.add_class_counts(count);
   }
@@ -214,6 +226,38 @@ StatusOr<v1::DescribeReply> Service::Describe(const v1::DescribeRequest& request
   return reply;
 }
 
+namespace {
+
+// What the strategy needs and the request brings along.
+StatusOr<std::uint32_t> ExtraBlocks(const v1::TrainRequest& request) {
+  const strategy::Correction correction = strategy::CorrectionOf(request.training());
+  const std::uint32_t needed =
+      correction == strategy::Correction::kScaffold || correction == strategy::Correction::kDitto
+          ? 1
+          : 0;
+  if (request.extra_blocks() == needed) return needed;
+  return InvalidArgument(Join("the request has ", request.extra_blocks(),
+                              " extra blocks, its strategy needs ", needed));
+}
+
+// Ditto: the personal weights take the same steps on the same data, pulled towards the common ones.
+// They stay on the device, so they need no noise.
+Status TrainPersonal(const v1::TrainRequest& request, const learn::DataView& data,
+                     std::span<const float> common, std::span<float> personal, SecureRng& rng,
+                     learn::TrainHooks hooks, const learn::Progress& progress) {
+  v1::PrivacySpec none;
+  none.set_unit("none");
+  std::vector<float> weights(personal.begin(), personal.end());
+  hooks.terms = {.pull = request.training().proximal(), .anchor = common};
+  TUTTI_TRY(learn::Train(request.model(), request.training(), none, data, weights, rng, progress,
+                         hooks, request.script_file())
+                .status());
+  for (std::size_t i = 0; i < weights.size(); ++i) personal[i] += weights[i];
+  return OkStatus();
+}
+
+}  // namespace
+
 StatusOr<v1::TrainReply> Service::Train(const v1::TrainRequest& request, int memory_fd,
                                         const ProgressSink& progress) {
   const Stopwatch stopwatch;
@@ -222,16 +266,37 @@ StatusOr<v1::TrainReply> Service::Train(const v1::TrainRequest& request, int mem
     return InvalidArgument(
         Join("the request states ", request.values(), " values, the model has ", layout.values));
   }
-  TUTTI_ASSIGN(MappedValues block, MappedValues::Map(memory_fd, 2 * layout.values));
-  TUTTI_ASSIGN(const learn::DataView data, InputsOf(request.data(), request.model(), progress));
+  TUTTI_ASSIGN(const std::uint32_t extra_blocks, ExtraBlocks(request));
+  TUTTI_ASSIGN(MappedValues block,
+               MappedValues::Map(memory_fd, (2 + extra_blocks) * layout.values));
+  TUTTI_ASSIGN(const learn::DataView data,
+               InputsOf(request.data(), request.model(), Use::kTraining, progress));
+  TUTTI_ASSIGN(data::Augmenter augmenter, data::Augmenter::Create(request.data(), request.model()));
+  SecureRng& rng = RandomnessFor(request.insecure_noise_seed());
+  learn::TrainHooks hooks;
+  if (!augmenter.IsIdle()) {
+    hooks.change = [&](std::span<float> image) { augmenter.Apply(rng, image); };
+  }
   const auto received = block.values().first(layout.values);
   std::vector<float> weights(received.begin(), received.end());
+  v1::TrainReply reply;
+  if (request.training().fairness_power() > 0) {
+    TUTTI_ASSIGN(
+        const learn::EvaluateResult before,
+        learn::Evaluate(request.model(), data, weights, Throttle(progress), request.script_file()));
+    reply.set_initial_loss(before.loss);
+  }
+  const strategy::Correction correction = strategy::CorrectionOf(request.training());
+  const std::span<float> extra = block.values().subspan(2 * layout.values);
+  if (correction == strategy::Correction::kScaffold) hooks.terms.drift = extra;
+  if (correction != strategy::Correction::kDitto) hooks.terms.pull = request.training().proximal();
   TUTTI_ASSIGN(const learn::TrainResult result,
                learn::Train(request.model(), request.training(), request.privacy(), data, weights,
-                            RandomnessFor(request.insecure_noise_seed()), Throttle(progress), {},
-                            request.script_file()));
+                            rng, Throttle(progress), hooks, request.script_file()));
   std::memcpy(block.values().data() + layout.values, weights.data(), layout.values * sizeof(float));
-  v1::TrainReply reply;
+  if (correction == strategy::Correction::kDitto) {
+    TUTTI_TRY(TrainPersonal(request, data, received, extra, rng, hooks, Throttle(progress)));
+  }
   reply.set_examples(result.examples);
   reply.set_steps(result.steps);
   reply.set_sampling_rate(result.sampling_rate);
@@ -254,7 +319,8 @@ StatusOr<v1::EvaluateReply> Service::Evaluate(const v1::EvaluateRequest& request
         Join("the request states ", request.values(), " values, the model has ", layout.values));
   }
   TUTTI_ASSIGN(MappedValues block, MappedValues::Map(memory_fd, layout.values));
-  TUTTI_ASSIGN(const learn::DataView data, InputsOf(request.data(), request.model(), progress));
+  TUTTI_ASSIGN(const learn::DataView data,
+               InputsOf(request.data(), request.model(), Use::kMeasuring, progress));
   TUTTI_ASSIGN(const learn::EvaluateResult result,
                learn::Evaluate(request.model(), data, block.values(), Throttle(progress),
                                request.script_file()));

@@ -10,6 +10,8 @@
 #include "common/privacy/setting.h"
 #include "common/secagg/config.h"
 #include "common/secagg/graph.h"
+#include "common/strategy/schedule.h"
+#include "common/strategy/sum_vector.h"
 
 namespace tutti::config {
 namespace {
@@ -112,6 +114,28 @@ void CheckTraining(const v1::TrainingSpec& training, Rules& rules) {
   if (training.optimiser() == "adam" && training.momentum() > 0) {
     rules.Add({"training.momentum", "training.optimiser"},
               "found with optimiser = \"adam\", which has its own; remove it, or use \"sgd\"");
+  }
+}
+
+// What clients and coordinator refuse together.
+void CheckStrategy(const v1::JobConfig& job, Rules& rules) {
+  if (const Status status = strategy::CheckSchedule(job.training()); !status.ok()) {
+    rules.Add({"training.schedule", "training.final_learning_rate"},
+              std::string(MessageOf(status)));
+  }
+  if (const Status status = strategy::CheckStrategy(TaskOf(job, 0)); !status.ok()) {
+    rules.Add(
+        {"training.correction", "training.fairness_power", "training.proximal", "privacy.unit"},
+        std::string(MessageOf(status)));
+  }
+  const v1::ServerOptimiserSpec& server = job.server();
+  const bool adaptive = !server.optimiser().empty() && server.optimiser() != "fedavg";
+  if (!adaptive) return;
+  if (job.privacy().noise() == "tree") {
+    rules.Add({"server.optimiser", "privacy.noise"},
+              Join("found \"", server.optimiser(),
+                   "\" with noise = \"tree\", whose noise is small only in the plain sum of all "
+                   "updates; use \"fedavg\""));
   }
 }
 
@@ -224,6 +248,20 @@ void CheckRobust(const v1::JobConfig& job, Rules& rules) {
   }
 }
 
+void CheckEvaluation(const v1::JobConfig& job, Rules& rules) {
+  const v1::EvaluationSpec& evaluation = job.evaluation();
+  if (evaluation.every() == 0 &&
+      (evaluation.patience() > 0 || evaluation.max_loss_increase() > 0)) {
+    rules.Add({"evaluation.every", "evaluation.patience", "evaluation.max_loss_increase"},
+              "found 0, so no model is ever evaluated, with patience or max_loss_increase, which "
+              "judge by evaluations; set it to 1");
+  }
+  if (evaluation.max_loss_increase() > 0 && job.privacy().noise() == "tree") {
+    rules.Add({"evaluation.max_loss_increase", "privacy.noise"},
+              "found with noise = \"tree\", whose rounds cannot be done again; remove it");
+  }
+}
+
 // What the protocol itself would refuse when the job is submitted.
 void CheckRounds(const v1::JobConfig& job, Rules& rules) {
   const auto layout = model::LayoutOf(job.model());
@@ -273,6 +311,8 @@ void Validate(const v1::JobConfig& config, LoadResult& result) {
   CheckModel(config.model(), rules);
   CheckScript(config, rules);
   CheckTraining(config.training(), rules);
+  CheckStrategy(config, rules);
+  CheckEvaluation(config, rules);
   CheckPrivacy(config, rules);
   CheckPrivacyKind(config, rules);
   CheckCohort(config, rules);

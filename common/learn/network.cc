@@ -187,10 +187,9 @@ Network& Network::operator=(Network&&) noexcept = default;
 Network::~Network() = default;
 
 StatusOr<Network> Network::Create(const model::Architecture& architecture,
-                                  const std::string& script_file, Loss loss) {
+                                  const std::string& script_file) {
   return Guarded([&]() -> StatusOr<Network> {
     auto state = std::make_unique<State>(architecture);
-    state->loss = loss;
     if (architecture.script_sha256.empty()) {
       state->layers.emplace(state->architecture, state->parameters);
     } else {
@@ -201,6 +200,13 @@ StatusOr<Network> Network::Create(const model::Architecture& architecture,
 }
 
 std::span<float> Network::weights() { return Values(state_->flat); }
+
+void Network::UseLoss(Loss loss) {
+  if (loss != state_->loss) {
+    state_->loss = loss;
+    state_->method.reset();
+  }
+}
 
 void Network::Load(std::span<const float> all) {
   const model::Layout& layout = state_->architecture.layout;

@@ -39,11 +39,13 @@ class Network {
   // lies; it is loaded only if its SHA-256 is the architecture's, and may be refused as
   // Script::Load says. ResourceExhausted or Internal with LibTorch's own text when it fails.
   static StatusOr<Network> Create(const model::Architecture& architecture,
-                                  const std::string& script_file = {},
-                                  Loss loss = Loss::kCrossEntropy);
+                                  const std::string& script_file = {});
   Network(Network&&) noexcept;
   Network& operator=(Network&&) noexcept;
   ~Network();
+
+  // What gradients and scores are of: cross entropy at first.
+  void UseLoss(Loss loss);
 
   // Sets all weights, frozen ones too; in layout order, as many as the layout has.
   void Load(std::span<const float> all);

@@ -106,15 +106,50 @@ Status CheckSpecs(const v1::TrainingSpec& training, const v1::PrivacySpec& priva
   return OkStatus();
 }
 
+Status CheckTerms(const StepTerms& terms, std::size_t weights) {
+  if ((!terms.drift.empty() && terms.drift.size() != weights) ||
+      (!terms.anchor.empty() && terms.anchor.size() != weights)) {
+    return InvalidArgument(Join("a strategy's vectors have ", terms.drift.size(), " and ",
+                                terms.anchor.size(), " values, expected none or ", weights));
+  }
+  if (!(terms.pull >= 0) || !std::isfinite(terms.pull)) {
+    return InvalidArgument(
+        Join("training.proximal is ", terms.pull, ", expected a finite number of at least 0"));
+  }
+  return OkStatus();
+}
+
+// A strategy's vectors, of all weights, for those that are trained.
+class TrainedTerms {
+ public:
+  TrainedTerms(const model::Layout& layout, const StepTerms& terms, std::span<const float> received)
+      : pull_(terms.pull) {
+    if (!terms.drift.empty()) drift_ = Take(layout, model::Section::kTrained, terms.drift);
+    if (pull_ > 0) {
+      anchor_ =
+          Take(layout, model::Section::kTrained, terms.anchor.empty() ? received : terms.anchor);
+    }
+  }
+  StepTerms view() const { return {.drift = drift_, .pull = pull_, .anchor = anchor_}; }
+
+ private:
+  double pull_;
+  std::vector<float> drift_;
+  std::vector<float> anchor_;
+};
+
 // Rows of the data copied side by side.
 class Gathered {
  public:
-  Gathered(const DataView& data, std::span<const std::uint32_t> rows) {
+  Gathered(const DataView& data, std::span<const std::uint32_t> rows, const RowChange& change) {
     const std::size_t width = data.features.size() / data.size();
     features_.reserve(rows.size() * width);
     for (const std::uint32_t row : rows) {
       const auto from = data.features.begin() + static_cast<std::ptrdiff_t>(row * width);
       features_.insert(features_.end(), from, from + static_cast<std::ptrdiff_t>(width));
+      if (change) {
+        change(std::span(features_).last(width));
+      }
       if (data.targets.empty()) {
         labels_.push_back(data.labels[row]);
       } else {
@@ -140,17 +175,18 @@ struct Totals {
 class Trainer {
  public:
   Trainer(Network& network, const DataView& data, model::TrainingPlan plan,
-          std::optional<noise::NoisePlan> privacy, SecureRng& rng, const Progress& progress)
+          std::optional<noise::NoisePlan> privacy, SecureRng& rng, const Progress& progress,
+          const TrainHooks& hooks)
       : network_(network),
         data_(data),
         plan_(plan),
         privacy_(privacy),
         rng_(rng),
-        progress_(progress) {}
+        progress_(progress),
+        hooks_(hooks) {}
 
   // `average` starts at the network's weights and holds the result.
-  Status Run(Optimiser& optimiser, std::uint32_t batch_size, WeightAverage& average,
-             const StepSeen& seen) {
+  Status Run(Optimiser& optimiser, std::uint32_t batch_size, WeightAverage& average) {
     const auto examples = static_cast<std::uint32_t>(data_.size());
     ShuffledBatches shuffled(rng_, examples, batch_size);
     std::vector<float> gradient(network_.weights().size());
@@ -170,10 +206,11 @@ class Trainer {
       for (float& value : gradient) {
         value *= scale;
       }
+      AddTerms(gradient);
       optimiser.Step(gradient, network_.weights());
       average.Add(network_.weights());
-      if (seen) {
-        seen(step_ + 1, average.values());
+      if (hooks_.seen) {
+        hooks_.seen(step_ + 1, average.values());
       }
       progress_(step_ + 1, plan_.steps);
     }
@@ -185,7 +222,8 @@ class Trainer {
  private:
   Status AddExamples(std::span<const std::uint32_t> rows, std::span<float> gradient) {
     for (std::size_t start = 0; start < rows.size(); start += kPartExamples) {
-      const Gathered part(data_, rows.subspan(start, std::min(kPartExamples, rows.size() - start)));
+      const Gathered part(data_, rows.subspan(start, std::min(kPartExamples, rows.size() - start)),
+                          hooks_.change);
       TUTTI_ASSIGN(const BatchLoss loss,
                    privacy_
                        ? network_.AddClippedGradients(part.batch(), privacy_->inner_clip, gradient)
@@ -204,6 +242,17 @@ class Trainer {
     return OkStatus();
   }
 
+  void AddTerms(std::span<float> gradient) const {
+    for (std::size_t i = 0; i < hooks_.terms.drift.size(); ++i)
+      gradient[i] += hooks_.terms.drift[i];
+    if (hooks_.terms.pull == 0) return;
+    const std::span<const float> weights = network_.weights();
+    const auto pull = static_cast<float>(hooks_.terms.pull);
+    for (std::size_t i = 0; i < gradient.size(); ++i) {
+      gradient[i] += pull * (weights[i] - hooks_.terms.anchor[i]);
+    }
+  }
+
   // A fresh key each step: no state of an earlier step tells anything about this one's noise.
   void AddNoise(std::span<float> gradient) {
     Secret32 key;
@@ -219,6 +268,7 @@ class Trainer {
   std::optional<noise::NoisePlan> privacy_;
   SecureRng& rng_;
   const Progress& progress_;
+  const TrainHooks& hooks_;
   Totals totals_;
   std::uint64_t step_ = 0;
 };
@@ -228,15 +278,17 @@ class Trainer {
 StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& training,
                             const v1::PrivacySpec& privacy, const DataView& data,
                             std::span<float> weights, SecureRng& rng, const Progress& progress,
-                            const StepSeen& seen, const std::string& script_file) {
+                            const TrainHooks& hooks, const std::string& script_file) {
   TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(model));
   TUTTI_TRY(CheckData(architecture, data, weights.size()));
+  TUTTI_TRY(CheckTerms(hooks.terms, weights.size()));
   const bool with_privacy = privacy.unit() != "none";
   TUTTI_TRY(CheckSpecs(training, privacy));
   TUTTI_ASSIGN(const Loss loss, LossOf(training, architecture.classes));
   TUTTI_ASSIGN(const model::TrainingPlan plan,
                model::PlanOf(training, with_privacy, data.size(), privacy.sampling_rate()));
-  TUTTI_ASSIGN(Network network, Network::Create(architecture, script_file, loss));
+  TUTTI_ASSIGN(Network network, Network::Create(architecture, script_file));
+  network.UseLoss(loss);
   network.Load(weights);
   const std::size_t trained_values = network.weights().size();
   std::optional<noise::NoisePlan> noise_plan;
@@ -250,9 +302,12 @@ StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& 
   if (with_privacy) {
     TUTTI_ASSIGN(method, network.GradientMethod());
   }
-  Trainer trainer(network, data, plan, noise_plan, rng, progress);
+  const TrainedTerms terms(architecture.layout, hooks.terms, weights);
+  TrainHooks added = hooks;
+  added.terms = terms.view();
+  Trainer trainer(network, data, plan, noise_plan, rng, progress, added);
   WeightAverage average(training.average_decay(), network.weights());
-  TUTTI_TRY(trainer.Run(optimiser, training.batch_size(), average, seen));
+  TUTTI_TRY(trainer.Run(optimiser, training.batch_size(), average));
   if (!model::AllFinite(average.values())) {
     return FailedPrecondition(
         "training diverged: a weight is not finite; lower training.learning_rate");
@@ -291,9 +346,8 @@ StatusOr<EvaluateResult> Evaluate(const v1::ModelSpec& model, const DataView& da
     return FailedPrecondition("there are no examples to evaluate on, expected at least one");
   }
   const bool number = architecture.classes == 1;
-  TUTTI_ASSIGN(Network network,
-               Network::Create(architecture, script_file,
-                               number ? Loss::kSquaredError : Loss::kCrossEntropy));
+  TUTTI_ASSIGN(Network network, Network::Create(architecture, script_file));
+  network.UseLoss(number ? Loss::kSquaredError : Loss::kCrossEntropy);
   network.Load(weights);
   const std::size_t width = data.features.size() / examples;
   const std::uint64_t parts = (examples + kPartExamples - 1) / kPartExamples;

@@ -48,17 +48,35 @@ using Progress = std::function<void(std::uint64_t steps_done, std::uint64_t step
 // Called after every step with the weights an update would be made of if this were the last one.
 using StepSeen = std::function<void(std::uint64_t steps_done, std::span<const float> weights)>;
 
+// Changes the features of one example each time it is used in training (a copy of them).
+using RowChange = std::function<void(std::span<float> row)>;
+
+// What a strategy adds to every step's gradient; none of it depends on the data, so it needs no
+// noise.
+struct StepTerms {
+  std::span<const float> drift = {};   // scaffold: c - c_i; empty: nothing
+  double pull = 0;                     // FedProx, Ditto: pull * (weights - anchor)
+  std::span<const float> anchor = {};  // as long as the weights; empty: the received weights
+};
+
+struct TrainHooks {
+  StepTerms terms = {};
+  RowChange change = {};
+  StepSeen seen = {};
+};
+
 // `weights` holds the received weights and afterwards the update (trained minus received; 0 where
 // the layout says frozen, which gradients, norms and noise leave out). `rng`
 // draws the batches and keys the noise: crypto::SystemRng outside tests. privacy.noise_multiplier
 // is used as it is (0: no noise, clipping alone); calibration is the caller's. On an error
 // `weights` is as received. InvalidArgument: specs, shapes, labels, targets or tokens do not fit.
 // FailedPrecondition: no examples, or training diverged. `script_file`, and the errors of a model
-// in such a file: Network::Create.
+// in such a file: Network::Create. training.proximal is not read: `hooks.terms` says what pulls
+// where.
 StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& training,
                             const v1::PrivacySpec& privacy, const DataView& data,
                             std::span<float> weights, SecureRng& rng, const Progress& progress,
-                            const StepSeen& seen = {}, const std::string& script_file = {});
+                            const TrainHooks& hooks = {}, const std::string& script_file = {});
 
 StatusOr<EvaluateResult> Evaluate(const v1::ModelSpec& model, const DataView& data,
                                   std::span<const float> weights, const Progress& progress,

@@ -61,7 +61,7 @@ struct Arguments {
   bool watch = false;
   bool check_config = false;
   bool print_config = false;
-  std::uint64_t round = 0;  // model export; 0: the newest
+  std::string round;        // model export: a number, "best", or empty: the newest
   std::string output;       // model export
   bool force = false;       // model export: replace the files
   PrivacyArguments privacy{};

@@ -100,7 +100,7 @@ StatusOr<CentralReport> TrainCentrally(const v1::JobConfig& job, data::Dataset t
   const Clock::time_point start = Clock::now();
   TUTTI_ASSIGN(
       const learn::TrainResult result,
-      learn::Train(job.model(), training, privacy, ViewOf(train), weights, rng, Quiet, measure));
+      learn::Train(job.model(), training, privacy, ViewOf(train), weights, rng, Quiet, {.seen = measure}));
   TUTTI_TRY(measured);
   report.train_seconds = SecondsSince(start) - measuring;
   report.method = result.method;

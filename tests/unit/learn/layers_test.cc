@@ -139,8 +139,9 @@ TEST_CASE("a text of padding alone is no NaN", "[layers]") {
 // Squares of the differences of what `spec` with these weights gives for one example from `target`.
 double SquaredDistance(const v1::ModelSpec& spec, const std::vector<float>& weights,
                        const std::vector<float>& example, float target) {
-  auto network = Network::Create(*model::ArchitectureOf(spec), {}, Loss::kSquaredError);
+  auto network = Network::Create(*model::ArchitectureOf(spec));
   REQUIRE(network.ok());
+  network->UseLoss(Loss::kSquaredError);
   network->Load(weights);
   const std::vector<float> targets{target};
   const auto score = network->Score({.features = example, .targets = targets});

@@ -71,8 +71,9 @@ inline World Make(const v1::ModelSpec& spec, std::size_t examples,
                   Loss loss = Loss::kCrossEntropy) {
   const auto architecture = model::ArchitectureOf(spec);
   REQUIRE(architecture.ok());
-  auto network = Network::Create(*architecture, {}, loss);
+  auto network = Network::Create(*architecture);
   REQUIRE(network.ok());
+  network->UseLoss(loss);
   const auto start = model::InitialWeights(architecture->layout, spec.seed());
   network->Load(start);
   World world{

@@ -99,6 +99,21 @@ TEST_CASE("what the data does not change is asked before anybody reads it", "[po
   REQUIRE(CodeOf(Screen(c.policy, c.task, c.round, 0)) == "POLICY");
 }
 
+TEST_CASE("examples prepared by statistics of each other are no business of example privacy",
+          "[policy]") {
+  Case c;
+  const std::vector<std::string> keys{"data.csv.columns \"income\".missing"};
+  REQUIRE(CheckPreparation(c.task, {}).ok());
+  const Status refused = CheckPreparation(c.task, keys);
+  REQUIRE(CodeOf(refused) == "POLICY");
+  REQUIRE(ReasonOf(refused).find("data.csv.means") != std::string::npos);
+  REQUIRE(ReasonOf(refused).find("income") == std::string::npos);  // goes to the coordinator
+  for (const char* unit : {"none", "client"}) {
+    c.task.mutable_privacy()->set_unit(unit);
+    REQUIRE(CheckPreparation(c.task, keys).ok());
+  }
+}
+
 TEST_CASE("a sum of too few clients is never joined", "[policy]") {
   RequireAllowed([](Case& c) { c.policy.set_min_cohort(2); });
   RequireRefused([](Case& c) { c.policy.set_min_cohort(4); }, "POLICY", "min_cohort");

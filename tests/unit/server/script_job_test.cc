@@ -17,6 +17,7 @@ v1::JobConfig ScriptJob() {
   job.mutable_model()->set_activation("relu");
   job.mutable_model()->set_normalisation("none");
   job.mutable_model()->set_features("none");
+  job.mutable_model()->set_width(16);
   job.set_warm_start("sha256:of the weights");
   return job;
 }
