@@ -1,6 +1,7 @@
 #include "client/learner.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/guard.h"
 #include "common/base/text.h"
@@ -189,6 +190,9 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
              "training diverged: the update holds NaN or infinity; lower training.learning_rate",
          .detail = OutOfRange("the update is not finite")}};
   }
+  // Frozen and personal parameters are in no vector that leaves.
+  const std::vector<float> whole =
+      std::exchange(trained->update, Take(*layout, model::Section::kCommon, trained->update));
   const double norm_bound = task.robust().max_update_norm();
   if (norm_bound > 0 && model::LimitNorm(trained->update, norm_bound)) {
     log::Warn("update_scaled_down", {{"max_update_norm", norm_bound}});
@@ -204,7 +208,7 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
   }
   examples_[ShapeKey(task.model())] = trained->reply.examples();
   std::optional<ToKeep> keep =
-      strategy.Keep(task, trained->reply, trained->update, std::move(trained->extra));
+      strategy.Keep(task, trained->reply, whole, std::move(trained->extra));
   return {Prepared{.trained = std::move(trained->reply),
                    .encoded = *std::move(encoded),
                    .keep = std::move(keep)},

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/base/text.h"
 #include "common/log/log.h"
 
 namespace tutti::client {
@@ -21,6 +22,14 @@ std::vector<float> Recall(const client_store::JobMemory& memory, const std::stri
 
 }  // namespace
 
+model::Layout PersonalLayout(const v1::TaskSpec& task, const model::Layout& layout) {
+  model::Layout personal = Sublayout(layout, model::Section::kPersonal);
+  for (model::Parameter& parameter : personal.parameters) {
+    parameter.name = Join(task.privacy().unit(), " ", task.privacy().noise(), " ", parameter.name);
+  }
+  return personal;
+}
+
 StrategyState StrategyState::Begin(const client_store::JobMemory& memory, const v1::TaskSpec& task,
                                    std::uint64_t round, const model::Layout& layout,
                                    std::vector<float> checkpoint) {
@@ -38,6 +47,12 @@ StrategyState StrategyState::Begin(const client_store::JobMemory& memory, const 
   } else if (state.correction_ == strategy::Correction::kDitto) {
     state.extra_ = Recall(memory, task.job(), round, client_store::Kept::kPersonal, layout);
     if (state.extra_.empty()) state.extra_ = state.weights_;
+  }
+  const model::Layout personal = PersonalLayout(task, layout);
+  if (personal.values > 0) {
+    const std::vector<float> own =
+        Recall(memory, task.job(), round, client_store::Kept::kParameters, personal);
+    if (!own.empty()) Put(layout, model::Section::kPersonal, own, state.weights_);
   }
   return state;
 }
@@ -66,6 +81,13 @@ std::optional<ToKeep> StrategyState::Keep(const v1::TaskSpec& task, const v1::Tr
   }
   if (correction_ == strategy::Correction::kDitto) {
     return ToKeep{task.job(), client_store::Kept::kPersonal, layout_, std::move(extra)};
+  }
+  model::Layout personal = PersonalLayout(task, layout_);
+  if (personal.values > 0) {
+    std::vector<float> own = Take(layout_, model::Section::kPersonal, weights_);
+    const std::vector<float> learnt = Take(layout_, model::Section::kPersonal, update);
+    for (std::size_t i = 0; i < own.size(); ++i) own[i] += learnt[i];
+    return ToKeep{task.job(), client_store::Kept::kParameters, std::move(personal), std::move(own)};
   }
   return std::nullopt;
 }

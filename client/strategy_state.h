@@ -1,6 +1,6 @@
-// What a strategy takes through one round on the device: what it keeps of the rounds before, what
-// the trainer is given beside the weights, what enters the sum, and what is kept afterwards.
-// Thread safety: confined to the work thread; the result is a value.
+// What a strategy, and a model with personal parameters, takes through one round on the device:
+// what it keeps of the rounds before, what the trainer is given, what enters the sum, and what is
+// kept afterwards. Thread safety: confined to the work thread; the result is a value.
 #pragma once
 
 #include <optional>
@@ -25,6 +25,10 @@ struct ToKeep {
   std::vector<float> values;
 };
 
+// The personal parameters alone. Their names hold the unit and noise of the job's privacy: values
+// that were trained under another promise are those of another layout, and are not used.
+model::Layout PersonalLayout(const v1::TaskSpec& task, const model::Layout& layout);
+
 class StrategyState {
  public:
   // `task` is that of the round. `checkpoint`: the values of strategy::CheckpointLayout. In the
@@ -38,9 +42,11 @@ class StrategyState {
   // For the trainer (TrainRequest.extra_blocks).
   const std::vector<float>& extra() const { return extra_; }
 
-  // The vector for the sum. `extra`: as the trainer left it. Errors as strategy::MakeSumVector.
+  // The vector for the sum, of the common part of the trainer's update. Errors as
+  // strategy::MakeSumVector.
   StatusOr<std::vector<float>> SumVector(const v1::TaskSpec& task, const v1::TrainReply& trained,
                                          std::span<const float> update) const;
+  // `update`: all of it. `extra`: as the trainer left it.
   std::optional<ToKeep> Keep(const v1::TaskSpec& task, const v1::TrainReply& trained,
                              std::span<const float> update, std::vector<float> extra) const;
 

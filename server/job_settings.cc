@@ -50,7 +50,8 @@ StatusOr<PreparedJob> PrepareJob(const v1::JobConfig& config) {
   PreparedJob job;
   job.config = config;
   TUTTI_ASSIGN(job.layout, model::LayoutOf(config.model()));
-  job.task = config::TaskOf(config, job.layout.values);
+  const std::uint64_t values = ValuesIn(job.layout, model::Section::kCommon);
+  job.task = config::TaskOf(config, values);
   const v1::TaskSpec& task = job.task;
   job.checkpoint = strategy::CheckpointLayout(task, job.layout);
   job.rule = RuleOf(config.robust());
@@ -62,7 +63,7 @@ StatusOr<PreparedJob> PrepareJob(const v1::JobConfig& config) {
     return InvalidArgument(Join("the task has ", settings.task.size(), " bytes, at most ",
                                 protocol::kMaxTaskBytes, " are possible; use fewer layers"));
   }
-  TUTTI_ASSIGN(settings.config, config::RoundTemplate(config, job.layout.values));
+  TUTTI_ASSIGN(settings.config, config::RoundTemplate(config, values));
   TUTTI_ASSIGN(job.setting, privacy::SettingOf(config.privacy()));
   if (job.setting.in_ring()) {
     TUTTI_ASSIGN(job.terms, privacy::TermsOf(task, settings.config));

@@ -89,10 +89,13 @@ StatusOr<NextModel> MakeNextModel(const PreparedJob& job, BytesView checkpoint,
   TUTTI_ASSIGN(const std::span<const float> all,
                model::ViewSafetensors(checkpoint, job.checkpoint));
   const std::span<const float> mean(step.mean);
-  const std::span<const float> weights = all.first(shape.update);
-  const std::span<const float> update = mean.first(shape.update);
+  // Frozen and personal parameters keep the values they have.
+  const std::span<const float> weights = all.first(job.layout.values);
+  const std::span<const float> common = mean.first(shape.update);
+  const std::vector<float> update =
+      Spread(job.layout, model::Section::kCommon, {common.begin(), common.end()});
   std::vector<float> next(all.begin(), all.end());
-  const std::span<float> moved = std::span<float>(next).first(shape.update);
+  const std::span<float> moved = std::span<float>(next).first(job.layout.values);
   NextModel made;
   model::Metadata metadata = {{"job", job.config.name()}, {"round", std::to_string(step.round)}};
   if (HasOptimiserState(job.config)) {
@@ -107,7 +110,7 @@ StatusOr<NextModel> MakeNextModel(const PreparedJob& job, BytesView checkpoint,
       static_cast<double>(step.clients) /
       static_cast<double>(std::max(step.population, std::max<std::uint64_t>(step.clients, 1))));
   for (std::uint64_t i = 0; i < shape.control; ++i) {
-    next[shape.update + i] += share * mean[shape.update + i];
+    next[job.layout.values + i] += share * mean[shape.update + i];
   }
   if (step.clip_norm > 0) privacy::SetClipNorm(step.clip_norm, metadata);
   if (!model::AllFinite(next)) {

@@ -100,7 +100,12 @@ const at::Tensor& LayerStack::Parameter(const model::Layer& layer, std::size_t p
 
 at::Tensor LayerStack::Linear(const model::Layer& layer, const at::Tensor& x,
                               std::size_t place) const {
-  return at::linear(x, Parameter(layer, place), Parameter(layer, place + 1));
+  const at::Tensor y = at::linear(x, Parameter(layer, place), Parameter(layer, place + 1));
+  if (layer.adapter == model::kNoParameter) {
+    return y;
+  }
+  const std::size_t adapter = layer.adapter + place;
+  return y + at::linear(at::linear(x, parameters_[adapter]), parameters_[adapter + 1]);
 }
 
 at::Tensor LayerStack::Apply(std::size_t index, const at::Tensor& x, const Pass& pass) const {

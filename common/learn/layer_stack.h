@@ -27,6 +27,7 @@ class LayerStack {
   };
 
   const at::Tensor& Parameter(const model::Layer& layer, std::size_t place) const;
+  // The place-th weight and bias behind the layer's first parameter, with their adapter.
   at::Tensor Linear(const model::Layer& layer, const at::Tensor& x, std::size_t place) const;
   at::Tensor Apply(std::size_t index, const at::Tensor& x, const Pass& pass) const;
   at::Tensor Embedding(const model::Layer& layer, const at::Tensor& x, const Pass& pass) const;

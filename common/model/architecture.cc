@@ -7,6 +7,7 @@
 #include "common/model/built_in.h"
 #include "common/model/features.h"
 #include "common/model/layer_builder.h"
+#include "common/model/parts.h"
 #include "common/model/script.h"
 
 namespace tutti::model {
@@ -15,7 +16,7 @@ namespace {
 // The layers of every architecture that has some.
 Status BuildLayers(const v1::ModelSpec& spec, Architecture& result) {
   TUTTI_ASSIGN(const std::vector<v1::LayerSpec> layers, LayersOf(spec, result.input.size() == 1));
-  LayerBuilder builder(result);
+  LayerBuilder builder(result, spec.adapter_rank());
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const StatusOr<LayerKind> kind = KindOf(layers[i].type());
     if (!kind.ok()) {
@@ -97,6 +98,7 @@ StatusOr<Architecture> ArchitectureOf(const v1::ModelSpec& spec) {
   result.classes = spec.classes();
   if (IsScript(spec)) {
     TUTTI_TRY(DescribeScript(spec, result));
+    TUTTI_TRY(AssignParts(spec, result.layout));
     return result;
   }
   TUTTI_TRY(CheckNoScript(spec));
@@ -105,6 +107,11 @@ StatusOr<Architecture> ArchitectureOf(const v1::ModelSpec& spec) {
     return InvalidArgument(
         "the model has no parameters, expected at least one linear or conv2d layer");
   }
+  if (spec.adapter_rank() != 0 && ValuesIn(result.layout, Section::kFrozen) == 0) {
+    return InvalidArgument(Join("model.adapter_rank is ", spec.adapter_rank(),
+                                ", but the model has no linear layer to adapt; remove it"));
+  }
+  TUTTI_TRY(AssignParts(spec, result.layout));
   return result;
 }
 

@@ -1,5 +1,7 @@
 #include "common/model/layer_builder.h"
 
+#include <algorithm>
+#include <array>
 #include <string>
 #include <utility>
 
@@ -7,7 +9,8 @@
 
 namespace tutti::model {
 
-LayerBuilder::LayerBuilder(Architecture& target) : target_(target), shapes_{target.input} {}
+LayerBuilder::LayerBuilder(Architecture& target, std::uint32_t adapter_rank)
+    : target_(target), adapter_rank_(adapter_rank), shapes_{target.input} {}
 
 Status LayerBuilder::Add(LayerKind kind, const v1::LayerSpec& spec) {
   TUTTI_TRY(CheckFields(kind, spec));
@@ -75,7 +78,8 @@ Status LayerBuilder::Linear(Layer& layer, const v1::LayerSpec& spec) {
                                 ", expected one dimension; put a flatten layer before it"));
   }
   layer.output = {spec.outputs()};
-  return Weights(layer, {spec.outputs(), shape()[0]}, shape()[0]);
+  TUTTI_TRY(Weights(layer, {spec.outputs(), shape()[0]}, shape()[0]));
+  return Adapt(layer, layer.weight, "");
 }
 
 Status LayerBuilder::Convolution(Layer& layer, const v1::LayerSpec& spec, std::size_t spatial) {
@@ -216,6 +220,11 @@ Status LayerBuilder::Transformer(Layer& layer, const v1::LayerSpec& spec) {
   for (const Rest& rest : parameters) {
     TUTTI_TRY(Append(rest.role, rest.shape, rest.fan_in, rest.start).status());
   }
+  const std::array<std::string_view, 4> maps{"self_attn.in_proj.", "self_attn.out_proj.",
+                                             "linear1.", "linear2."};
+  for (std::size_t i = 0; i < maps.size(); ++i) {
+    TUTTI_TRY(Adapt(layer, layer.weight + 2 * i, maps[i]));
+  }
   return OkStatus();
 }
 
@@ -257,6 +266,23 @@ Status LayerBuilder::NormParameters(Layer& layer, const Shape& shape) {
   TUTTI_ASSIGN(layer.weight, Append("weight", shape, 1, Start::kOne));
   TUTTI_ASSIGN(layer.bias, Append("bias", shape, 1, Start::kZero));
   return OkStatus();
+}
+
+Status LayerBuilder::Adapt(Layer& layer, std::size_t weight, std::string_view prefix) {
+  if (adapter_rank_ == 0) {
+    return OkStatus();
+  }
+  std::vector<Parameter>& parameters = target_.layout.parameters;
+  parameters[weight].part = Part::kFrozen;
+  parameters[weight + 1].part = Part::kFrozen;
+  const std::uint64_t outputs = parameters[weight].shape[0], inputs = parameters[weight].shape[1];
+  const std::uint64_t rank = std::min({adapter_rank_, outputs, inputs});
+  TUTTI_ASSIGN(const std::size_t first,
+               Append(Join(prefix, "lora_A"), {rank, inputs}, inputs, Start::kUniform));
+  if (layer.adapter == kNoParameter) {
+    layer.adapter = first;
+  }
+  return Append(Join(prefix, "lora_B"), {outputs, rank}, rank, Start::kZero).status();
 }
 
 StatusOr<std::size_t> LayerBuilder::Append(std::string_view role, Shape shape, std::uint64_t fan_in,

@@ -13,8 +13,9 @@ namespace tutti::model {
 
 class LayerBuilder {
  public:
-  // `target` is borrowed; its input is set and its layers are empty.
-  explicit LayerBuilder(Architecture& target);
+  // `target` is borrowed; its input is set and its layers are empty. `adapter_rank`: of linear
+  // layers; 0: they are trained themselves.
+  LayerBuilder(Architecture& target, std::uint32_t adapter_rank);
 
   const Shape& shape() const { return shapes_.back(); }  // what the last layer gives
 
@@ -42,7 +43,11 @@ class LayerBuilder {
   StatusOr<std::size_t> Append(std::string_view role, Shape shape, std::uint64_t fan_in,
                                Start start);
 
+  // Freezes the weight (a matrix) and the parameter behind it, its bias.
+  Status Adapt(Layer& layer, std::size_t weight, std::string_view prefix);
+
   Architecture& target_;
+  const std::uint64_t adapter_rank_;
   std::vector<Shape> shapes_;  // the input, then what each layer gives
   bool masked_ = false;        // the positions are still those of the tokens
 };

@@ -26,6 +26,11 @@
 //                have fewer channels and be larger by a whole factor: every s-th position of it is
 //                taken and the channels it lacks are zeros. He et al. 2016, option A of section 3.3
 //
+// Beside a linear layer, and each of the four in a transformer, model.adapter_rank puts a low-rank
+// adapter (Hu et al. 2021): weight and bias are frozen, and what is learnt is lora_A [rank, inputs]
+// and lora_B [outputs, rank], whose product is added to the weight; lora_B starts at zero, so the
+// model starts as it was. The rank is at most the smaller side of the weight.
+//
 // Padding takes no part: after an embedding, and until a convolution, pool or flatten mixes the
 // positions, mean_pool divides by the tokens that are none, gru gives the state after the last
 // of them and attention looks at them alone.
@@ -82,6 +87,7 @@ struct Layer {
   // in the order of layer_builder.cc; `bias` is for layers with a weight and a bias only.
   std::size_t weight = kNoParameter;
   std::size_t bias = kNoParameter;
+  std::size_t adapter = kNoParameter;  // lora_A, then lora_B; of a transformer those of each map
   bool operator==(const Layer&) const = default;
 };
 

@@ -28,6 +28,18 @@ std::uint64_t ValuesIn(const Layout& layout, Section section) {
   return values;
 }
 
+Layout Sublayout(const Layout& layout, Section section) {
+  Layout result;
+  for (const Parameter& parameter : layout.parameters) {
+    if (IsIn(section, parameter)) {
+      result.parameters.push_back(parameter);
+      result.parameters.back().offset = result.values;
+      result.values += parameter.values;
+    }
+  }
+  return result;
+}
+
 std::vector<float> Take(const Layout& layout, Section section, std::span<const float> all) {
   TUTTI_CHECK(all.size() == layout.values);
   std::vector<float> values;
@@ -39,6 +51,15 @@ std::vector<float> Take(const Layout& layout, Section section, std::span<const f
     }
   }
   return values;
+}
+
+std::vector<float> Spread(const Layout& layout, Section section, std::vector<float> values) {
+  if (values.size() == layout.values) {
+    return values;
+  }
+  std::vector<float> all(layout.values);
+  Put(layout, section, values, all);
+  return all;
 }
 
 void Put(const Layout& layout, Section section, std::span<const float> values,

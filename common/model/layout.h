@@ -42,8 +42,13 @@ enum class Section { kCommon, kPersonal, kTrained, kFrozen };
 bool IsIn(Section section, const Parameter& parameter);
 std::uint64_t ValuesIn(const Layout& layout, Section section);
 
+// These parameters alone, as a layout of their own.
+Layout Sublayout(const Layout& layout, Section section);
+
 // Out of all values of the model, and into them; the sizes fit (checked as our own invariant).
 std::vector<float> Take(const Layout& layout, Section section, std::span<const float> all);
+// Zero outside the section: an update of all values.
+std::vector<float> Spread(const Layout& layout, Section section, std::vector<float> values);
 void Put(const Layout& layout, Section section, std::span<const float> values,
          std::span<float> all);
 

@@ -34,6 +34,9 @@ Status CheckNoLayers(const v1::ModelSpec& spec) {
   if (spec.vocabulary() != 0) {
     return refuse("vocabulary");
   }
+  if (spec.adapter_rank() != 0) {
+    return refuse("adapter_rank");
+  }
   return OkStatus();
 }
 

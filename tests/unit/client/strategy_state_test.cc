@@ -74,5 +74,33 @@ TEST_CASE("without a strategy nothing is taken along or kept", "[client]") {
   REQUIRE_FALSE(state.Keep(Task("none"), Trained(1), std::vector<float>{0, 0}, {}));
 }
 
+TEST_CASE("personal parameters are this device's, and what it learnt of them is kept", "[client]") {
+  const TestFolder folder;
+  const client_store::JobMemory memory(folder.path(), "ca");
+  v1::TaskSpec task = Task("none");
+  task.mutable_privacy()->set_unit("example");
+  task.mutable_privacy()->set_noise("local");
+  model::Layout layout = Layout();
+  layout.parameters.push_back({"0.bias", {1}, 2, 1, 1, model::Start::kUniform});
+  layout.parameters.back().part = model::Part::kPersonal;
+  layout.values = 3;
+  const std::vector<float> update{0.5F, 0.25F, 10};
+  const StrategyState first = StrategyState::Begin(memory, task, 1, layout, {1, 2, 3});
+  REQUIRE(first.weights()[2] == 3);  // of the checkpoint
+  const auto keep = first.Keep(task, Trained(2), update, {});
+  REQUIRE(keep);
+  REQUIRE(keep->kept == client_store::Kept::kParameters);
+  REQUIRE(keep->values == std::vector<float>{13});
+  REQUIRE(memory.Save(keep->job, keep->kept, keep->layout, keep->values).ok());
+  const StrategyState second = StrategyState::Begin(memory, task, 2, layout, {5, 6, 3});
+  REQUIRE(second.weights()[0] == 5);
+  REQUIRE(second.weights()[2] == 13);
+  // Under another promise of privacy, or in a job begun anew, they do not count.
+  task.mutable_privacy()->set_unit("client");
+  REQUIRE(StrategyState::Begin(memory, task, 2, layout, {5, 6, 3}).weights()[2] == 3);
+  task.mutable_privacy()->set_unit("example");
+  REQUIRE(StrategyState::Begin(memory, task, 1, layout, {5, 6, 3}).weights()[2] == 3);
+}
+
 }  // namespace
 }  // namespace tutti::client

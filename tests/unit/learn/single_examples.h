@@ -76,6 +76,10 @@ inline World Make(const v1::ModelSpec& spec, std::size_t examples,
   network->UseLoss(loss);
   const auto start = model::InitialWeights(architecture->layout, spec.seed());
   network->Load(start);
+  // The second half of adapters starts at zero, where the first half has no gradient.
+  for (float& value : network->weights()) {
+    value = spec.adapter_rank() > 0 && value == 0 ? 0.1F : value;
+  }
   World world{
       .network = *std::move(network), .features = {}, .labels = {}, .targets = {}, .width = 1};
   for (const std::uint64_t size : architecture->example) {

@@ -115,6 +115,22 @@ TEST_CASE("networks of text read tokens and leave padding out", "[model]") {
   REQUIRE_FALSE(Made(layers).layers[2].masked);  // a position is three tokens now
 }
 
+TEST_CASE("the sizes that docs/models.md states are those of the architectures", "[model]") {
+  REQUIRE(Made(Spec("resnet", {3, 32, 32})).layout.values == 75530);
+  REQUIRE(Made(Spec("cnn1d", {100})).layout.values == 4570);
+  REQUIRE(Made(Spec("gru", {3, 50})).layout.values == 1178);
+  v1::ModelSpec text = Spec("text_bag", {100}, 4);
+  text.set_vocabulary(5000);
+  text.set_width(32);
+  REQUIRE(Made(text).layout.values == 160132);
+  text.set_architecture("transformer");
+  REQUIRE(Made(text).layout.values == 185604);
+  text.set_adapter_rank(4);
+  text.add_frozen("0.weight");
+  REQUIRE(Made(text).layout.values == 189844);
+  REQUIRE(ValuesIn(Made(text).layout, Section::kCommon) == 4560);
+}
+
 TEST_CASE("linear regression has one output", "[model]") {
   REQUIRE(Made(Spec("linear", {13}, 1)).layout.values == 14);
   REQUIRE(Made(Spec("linear", {4, 4}, 1)).layers.size() == 2);

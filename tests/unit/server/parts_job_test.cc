@@ -1,0 +1,58 @@
+// Jobs that train a part of their model, and jobs that start from another model's weights.
+#include "common/model/safetensors.h"
+#include "server/next_model.h"
+#include "tests/catch.h"
+#include "tests/unit/server/fixture.h"
+
+namespace tutti::server {
+namespace {
+
+// 0.weight [5, 2], 0.bias [5], 2.weight [3, 5], 2.bias [3]
+v1::JobConfig PartJob() {
+  v1::JobConfig job = SmallJob(1);
+  v1::ModelSpec& model = *job.mutable_model();
+  model.set_architecture("mlp");
+  model.clear_input_shape();
+  model.add_input_shape(2);
+  model.clear_hidden();
+  model.add_hidden(5);
+  model.set_classes(3);
+  return job;
+}
+
+Bytes Whole(const model::Layout& layout) {
+  std::vector<float> values(layout.values);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i + 1);
+  return model::WriteSafetensors(layout, values, {});
+}
+
+}  // namespace
+
+TEST_CASE("only what all train together is in the vector, and the rest keeps its values",
+          "[server]") {
+  v1::JobConfig config = PartJob();
+  const Bytes base = Whole(model::LayoutOf(config.model()).value());
+  config.set_warm_start("sha256:of the base");
+  config.mutable_model()->add_frozen("0.*");
+  config.mutable_model()->add_personal("2.bias");
+  const auto job = PrepareJob(config);
+  INFO(job.status());
+  REQUIRE(job.ok());
+  REQUIRE(job->layout.values == 33);
+  REQUIRE(job->task.values() == 15);
+  REQUIRE(job->settings.config.values == 15);
+  const auto first = FirstCheckpoint(*job, base);
+  REQUIRE(first.ok());
+  const auto next =
+      MakeNextModel(*job, *first, {.round = 1, .mean = std::vector<float>(15, 0.5F), .clients = 3});
+  INFO(next.status());
+  REQUIRE(next.ok());
+  const auto before = model::ReadSafetensors(*first, job->layout).value();
+  const auto after = model::ReadSafetensors(next->checkpoint, job->layout).value();
+  for (std::size_t i = 0; i < 33; ++i) {
+    const bool common = i >= 15 && i < 30;
+    REQUIRE(after[i] == Approx(before[i] + (common ? 0.5F : 0.0F)));
+  }
+}
+
+}  // namespace tutti::server
