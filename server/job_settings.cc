@@ -10,6 +10,7 @@
 #include "common/model/architecture.h"
 #include "common/model/initial_weights.h"
 #include "common/model/safetensors.h"
+#include "common/model/warm_start.h"
 #include "common/strategy/sum_vector.h"
 
 namespace tutti::server {
@@ -103,7 +104,7 @@ StatusOr<Bytes> FirstCheckpoint(const PreparedJob& job, BytesView warm_start) {
     return model::WriteSafetensors(
         job.checkpoint, model::InitialWeights(job.checkpoint, job.config.model().seed()), metadata);
   }
-  auto weights = model::ReadSafetensors(warm_start, job.layout);
+  auto weights = model::ReuseWeights(job.config.model(), job.layout, warm_start);
   if (!weights.ok()) {
     return Annotate(weights.status(), "warm_start");
   }

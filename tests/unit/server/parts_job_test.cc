@@ -55,4 +55,24 @@ TEST_CASE("only what all train together is in the vector, and the rest keeps its
   }
 }
 
+TEST_CASE("a job may start from the weights of a model with another last layer", "[server]") {
+  v1::JobConfig other = PartJob();
+  other.mutable_model()->set_classes(7);
+  const Bytes base = Whole(model::LayoutOf(other.model()).value());
+  v1::JobConfig config = PartJob();
+  config.set_warm_start("sha256:of the base");
+  const auto job = PrepareJob(config);
+  REQUIRE(job.ok());
+  const auto first = FirstCheckpoint(*job, base);
+  REQUIRE(first.ok());
+  const auto values = model::ReadSafetensors(*first, job->layout).value();
+  for (std::size_t i = 0; i < 15; ++i) REQUIRE(values[i] == static_cast<float>(i + 1));
+  REQUIRE(values[15] != 16.0F);  // from the seed
+
+  v1::JobConfig wide = PartJob();
+  wide.mutable_model()->set_hidden(0, 6);
+  const auto strange = FirstCheckpoint(*PrepareJob(wide), Whole(job->layout));
+  REQUIRE(std::string(MessageOf(strange.status())).find("warm_start: ") == 0);
+}
+
 }  // namespace tutti::server
