@@ -45,7 +45,8 @@ struct EvaluateResult {
 // Called after every part of a step: at least once a step.
 using Progress = std::function<void(std::uint64_t steps_done, std::uint64_t steps_total)>;
 
-// Called after every step with the weights an update would be made of if this were the last one.
+// Called after every step with the weights an update would be made of if this were the last one:
+// those that are trained.
 using StepSeen = std::function<void(std::uint64_t steps_done, std::span<const float> weights)>;
 
 // Changes the features of one example each time it is used in training (a copy of them).

@@ -6,6 +6,7 @@
 #include "common/model/architecture.h"
 #include "common/model/initial_weights.h"
 #include "tests/catch.h"
+#include "tests/unit/model/specs.h"
 
 namespace tutti::model {
 namespace {
@@ -18,12 +19,6 @@ v1::ModelSpec Mlp() {
   spec.add_hidden(4);
   spec.set_classes(2);
   return spec;
-}
-
-std::string ErrorOf(const v1::ModelSpec& spec) {
-  const auto layout = LayoutOf(spec);
-  REQUIRE_FALSE(layout.ok());
-  return std::string(MessageOf(layout.status()));
 }
 
 std::string PartsOf(const Layout& layout) {
