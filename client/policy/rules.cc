@@ -110,9 +110,15 @@ Status CheckModel(const v1::PolicyConfig& policy, const v1::TaskSpec& task) {
     if (!Guard("policy.model")) return OkStatus();
     return Mismatch("the task's model cannot be built: " + std::string(MessageOf(layout.status())));
   }
-  if (layout->values != task.values() && Guard("policy.model_values")) {
-    return Mismatch(
-        Join("the task states ", task.values(), " values, its model has ", layout->values));
+  const std::uint64_t common = ValuesIn(*layout, model::Section::kCommon);
+  if (common != task.values() && Guard("policy.model_values")) {
+    return Mismatch(Join("the task states ", task.values(), " values, its model has ", common,
+                         " that are trained by all together"));
+  }
+  // Frozen and personal parameters are not sent, but need memory and time all the same.
+  if (layout->values > policy.max_model_values() && Guard("policy.max_model_values")) {
+    return Forbidden(Join("the job's model has ", layout->values, " values, max_model_values is ",
+                          policy.max_model_values()));
   }
   return OkStatus();
 }
