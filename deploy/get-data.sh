@@ -12,7 +12,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 # name | file | columns, rows (tables) | where from | licence
 catalogue='
 hmda|hmda.csv|14,2380|Debian r-cran-aer, HMDA: mortgage applications in Boston, 1990 (Munnell et al. 1996; Stock and Watson)|GPL-2+ (package): fetch it, do not commit it
-credit|credit.csv|14,4454|Debian r-cran-modeldata, credit_data: loans of a Catalan bank (Belanche and Nebot)|MIT (package); a copy is configs/data/credit.csv
+credit|credit.csv|14,4454|Debian r-cran-modeldata, credit_data: loans of a bank, from the website of L. A. Belanche Munoz|MIT (package); a copy is configs/data/credit.csv
 rotterdam|rotterdam.csv|16,2982|Debian r-cran-survival, rotterdam: breast cancer, Rotterdam tumour bank (Royston and Altman 2013)|GPL-2 (package; LGPL-2+ upstream): fetch it, do not commit it
 breast-cancer|breast-cancer.csv|31,569|Debian python3-sklearn, breast_cancer: Wisconsin diagnostic data (Wolberg, Street, Mangasarian 1995)|BSD-3-Clause (package); a copy is configs/data/breast-cancer.csv
 mathachieve|mathachieve.csv|9,7185|Debian r-cran-nlme, MathAchieve and MathAchSchool: High School and Beyond, 1982 (Raudenbush and Bryk 2002)|GPL-2+ (package): fetch it, do not commit it

@@ -41,7 +41,18 @@ Status CheckTarget(const v1::DataConfig& config, const v1::ModelSpec& model) {
   return OkStatus();
 }
 
+// What preparation left out is said in the log: silence would look like a smaller file.
+void AddLeftOut(Dataset& data) {
+  const TableFacts::LeftOut& left = data.table.left_out;
+  if (left.all() == 0) return;
+  data.warnings.push_back(
+      Join(left.all(), " of ", data.table.rows, " rows of the file are left out: ", left.missing,
+           " for missing cells, ", left.unknown, " for unknown categories, ", left.outliers,
+           " for outliers, ", left.duplicates, " equal to another"));
+}
+
 void AddWarnings(const v1::DataConfig& config, Dataset& data, std::uint32_t classes) {
+  AddLeftOut(data);
   if (data.examples == 0) {
     data.warnings.push_back("this client's slice of the data has no examples");
     return;

@@ -10,10 +10,11 @@
 
 #include "common/base/status.h"
 #include "common/model/layout.h"
+#include "common/strategy/sum_vector.h"
 
 namespace tutti::client_store {
 
-enum class Kept { kControl, kPersonal, kParameters };
+using strategy::Kept;
 
 class JobMemory {
  public:

@@ -199,6 +199,8 @@ StatusOr<Network> Network::Create(const model::Architecture& architecture,
   });
 }
 
+const model::Architecture& Network::architecture() const { return state_->architecture; }
+
 std::span<float> Network::weights() { return Values(state_->flat); }
 
 void Network::UseLoss(Loss loss) {

@@ -44,6 +44,8 @@ class Network {
   Network& operator=(Network&&) noexcept;
   ~Network();
 
+  const model::Architecture& architecture() const;
+
   // What gradients and scores are of: cross entropy at first.
   void UseLoss(Loss loss);
 

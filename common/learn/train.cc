@@ -281,13 +281,22 @@ StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& 
                             const TrainHooks& hooks, const std::string& script_file) {
   TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(model));
   TUTTI_TRY(CheckData(architecture, data, weights.size()));
+  TUTTI_ASSIGN(Network network, Network::Create(architecture, script_file));
+  return Train(network, training, privacy, data, weights, rng, progress, hooks);
+}
+
+StatusOr<TrainResult> Train(Network& network, const v1::TrainingSpec& training,
+                            const v1::PrivacySpec& privacy, const DataView& data,
+                            std::span<float> weights, SecureRng& rng, const Progress& progress,
+                            const TrainHooks& hooks) {
+  TUTTI_TRY(CheckData(network.architecture(), data, weights.size()));
   TUTTI_TRY(CheckTerms(hooks.terms, weights.size()));
   const bool with_privacy = privacy.unit() != "none";
   TUTTI_TRY(CheckSpecs(training, privacy));
-  TUTTI_ASSIGN(const Loss loss, LossOf(training, architecture.classes));
+  const model::Layout& layout = network.architecture().layout;
+  TUTTI_ASSIGN(const Loss loss, LossOf(training, network.architecture().classes));
   TUTTI_ASSIGN(const model::TrainingPlan plan,
                model::PlanOf(training, with_privacy, data.size(), privacy.sampling_rate()));
-  TUTTI_ASSIGN(Network network, Network::Create(architecture, script_file));
   network.UseLoss(loss);
   network.Load(weights);
   const std::size_t trained_values = network.weights().size();
@@ -302,7 +311,7 @@ StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& 
   if (with_privacy) {
     TUTTI_ASSIGN(method, network.GradientMethod());
   }
-  const TrainedTerms terms(architecture.layout, hooks.terms, weights);
+  const TrainedTerms terms(layout, hooks.terms, weights);
   TrainHooks added = hooks;
   added.terms = terms.view();
   Trainer trainer(network, data, plan, noise_plan, rng, progress, added);
@@ -326,13 +335,13 @@ StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& 
     result.clipped_fraction =
         static_cast<double>(totals.clipped) / static_cast<double>(totals.counted);
   }
-  std::vector<float> update = Take(architecture.layout, model::Section::kTrained, weights);
+  std::vector<float> update = Take(layout, model::Section::kTrained, weights);
   for (std::size_t i = 0; i < update.size(); ++i) {
     update[i] = average.values()[i] - update[i];
     result.max_abs_update = std::max(result.max_abs_update, std::abs(update[i]));
   }
   std::fill(weights.begin(), weights.end(), 0.0F);
-  Put(architecture.layout, model::Section::kTrained, update, weights);
+  Put(layout, model::Section::kTrained, update, weights);
   return result;
 }
 
@@ -341,12 +350,18 @@ StatusOr<EvaluateResult> Evaluate(const v1::ModelSpec& model, const DataView& da
                                   const std::string& script_file) {
   TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(model));
   TUTTI_TRY(CheckData(architecture, data, weights.size()));
+  TUTTI_ASSIGN(Network network, Network::Create(architecture, script_file));
+  return Evaluate(network, data, weights, progress);
+}
+
+StatusOr<EvaluateResult> Evaluate(Network& network, const DataView& data,
+                                  std::span<const float> weights, const Progress& progress) {
+  TUTTI_TRY(CheckData(network.architecture(), data, weights.size()));
   const std::size_t examples = data.size();
   if (examples == 0) {
     return FailedPrecondition("there are no examples to evaluate on, expected at least one");
   }
-  const bool number = architecture.classes == 1;
-  TUTTI_ASSIGN(Network network, Network::Create(architecture, script_file));
+  const bool number = network.architecture().classes == 1;
   network.UseLoss(number ? Loss::kSquaredError : Loss::kCrossEntropy);
   network.Load(weights);
   const std::size_t width = data.features.size() / examples;

@@ -10,6 +10,7 @@
 
 #include "common/base/rng.h"
 #include "common/base/status.h"
+#include "common/learn/network.h"
 #include "tutti/v1/task.pb.h"
 
 namespace tutti::learn {
@@ -79,8 +80,16 @@ StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& 
                             std::span<float> weights, SecureRng& rng, const Progress& progress,
                             const TrainHooks& hooks = {}, const std::string& script_file = {});
 
+// The same on a network made before, whose weights it sets: for many trainings in one process.
+StatusOr<TrainResult> Train(Network& network, const v1::TrainingSpec& training,
+                            const v1::PrivacySpec& privacy, const DataView& data,
+                            std::span<float> weights, SecureRng& rng, const Progress& progress,
+                            const TrainHooks& hooks = {});
+
 StatusOr<EvaluateResult> Evaluate(const v1::ModelSpec& model, const DataView& data,
                                   std::span<const float> weights, const Progress& progress,
                                   const std::string& script_file = {});
+StatusOr<EvaluateResult> Evaluate(Network& network, const DataView& data,
+                                  std::span<const float> weights, const Progress& progress);
 
 }  // namespace tutti::learn

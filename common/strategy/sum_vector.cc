@@ -107,9 +107,10 @@ StatusOr<Scaled> FairScale(const v1::TaskSpec& task, const LocalResult& local) {
   const double weight = std::pow(loss, q) + q * std::pow(loss, q - 1) * Dot(local.update) /
                                                 task.training().learning_rate();
   if (!(loss > 0) || !(weight <= kMostFairWeight)) {
-    return OutOfRange(Join("a loss of ", local.initial_loss, " with fairness_power ", q,
-                           " gives this client the weight ", weight, ", at most ", kMostFairWeight,
-                           " is possible; lower training.fairness_power or learning_rate"));
+    return FailedPrecondition(Join("a loss of ", local.initial_loss, " with fairness_power ", q,
+                                   " gives this client the weight ", weight, ", at most ",
+                                   kMostFairWeight,
+                                   " is possible; lower training.fairness_power or learning_rate"));
   }
   return Scaled{std::pow(loss, q), Place(task, weight, kMostFairWeight)};
 }
@@ -117,8 +118,8 @@ StatusOr<Scaled> FairScale(const v1::TaskSpec& task, const LocalResult& local) {
 StatusOr<Scaled> NovaScale(const v1::TaskSpec& task, const LocalResult& local) {
   const double steps = NormalisedSteps(task.training(), local.steps);
   if (!(steps > 0 && steps <= kMostSteps)) {
-    return OutOfRange(Join(local.steps, " steps count as ", steps, ", expected at most ",
-                           kMostSteps, " with correction = \"nova\"; lower local_epochs"));
+    return FailedPrecondition(Join(local.steps, " steps count as ", steps, ", expected at most ",
+                                   kMostSteps, " with correction = \"nova\"; lower local_epochs"));
   }
   return Scaled{1 / steps, Place(task, steps, kMostSteps)};
 }
@@ -131,6 +132,22 @@ Correction CorrectionOf(const v1::TrainingSpec& training) {
   if (name == "nova") return Correction::kNova;
   if (name == "ditto") return Correction::kDitto;
   return Correction::kNone;
+}
+
+Kept KeptBy(const v1::TrainingSpec& training) {
+  switch (CorrectionOf(training)) {
+    case Correction::kScaffold:
+      return Kept::kControl;
+    case Correction::kDitto:
+      return Kept::kPersonal;
+    default:
+      return Kept::kNothing;
+  }
+}
+
+Kept KeptBy(const v1::TaskSpec& task) {
+  const Kept kept = KeptBy(task.training());
+  return kept == Kept::kNothing && !task.model().personal().empty() ? Kept::kParameters : kept;
 }
 
 Status CheckStrategy(const v1::TaskSpec& task) {

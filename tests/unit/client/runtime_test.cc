@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "client/update/strategy_state.h"
 #include "common/config/load.h"
 #include "common/crypto/hash.h"
 #include "common/crypto/random.h"
@@ -285,7 +286,7 @@ TEST_CASE("personal parameters stay on the device and are trained on from round 
       device->runtime().Post(MakeOffer(task, round).offer);  // its answer proves that Closed was
       REQUIRE(world.coordinator.Wait<protocol::DeclineRequest>(name)->code == "REPLAYED");
       const auto found = device->memory().Load("job", client_store::Kept::kParameters,
-                                               PersonalLayout(task, layout));
+                                               update::KeptLayout(task, layout));
       REQUIRE(found.ok());
       for (std::size_t i = 0; i < kept.size(); ++i) {
         REQUIRE(found->at(i) == Approx(kept[i]).epsilon(1e-6));

@@ -217,6 +217,17 @@ TEST_CASE("words of the label are classes in the order declared", "[data]") {
                "t.csv:3: label \"ugly\" is none of data.csv.classes"));
 }
 
+TEST_CASE("rows that are left out are counted in a warning", "[data]") {
+  const TestFolder folder;
+  v1::DataConfig config = TableConfig(folder.Write("t.csv", "a,y\n1,0\n,1\n1,0\n2,1\n"));
+  config.mutable_csv()->set_missing("drop");
+  config.mutable_csv()->set_duplicates("drop");
+  const auto data = Load(config, Model({1}, 2));
+  REQUIRE(Says(data->warnings.at(0),
+               "2 of 4 rows of the file are left out: 1 for missing cells, 0 "
+               "for unknown categories, 0 for outliers, 1 equal to another"));
+}
+
 TEST_CASE("a label cannot be made up: its row is left out or the table refused", "[data]") {
   const std::string text = "a,y\n1,0\n2,\n3,1\n";
   REQUIRE(Says(WhyNot(text, [](auto& config) { config.mutable_csv()->set_missing("mean"); }),

@@ -1,6 +1,6 @@
 // Jobs that train a part of their model, and jobs that start from another model's weights.
 #include "common/model/safetensors.h"
-#include "server/next_model.h"
+#include "server/job/next_model.h"
 #include "tests/catch.h"
 #include "tests/unit/server/fixture.h"
 
@@ -43,8 +43,9 @@ TEST_CASE("only what all train together is in the vector, and the rest keeps its
   REQUIRE(job->settings.config.values == 15);
   const auto first = FirstCheckpoint(*job, base);
   REQUIRE(first.ok());
-  const auto next =
-      MakeNextModel(*job, *first, {.round = 1, .mean = std::vector<float>(15, 0.5F), .clients = 3});
+  std::vector<GroupResult> results(1);
+  results[0].mean = {std::vector<float>(15, 0.5F), 3};
+  const auto next = MakeNextModel(*job, *first, {.round = 1, .clients = 3}, std::move(results));
   INFO(next.status());
   REQUIRE(next.ok());
   const auto before = model::ReadSafetensors(*first, job->layout).value();

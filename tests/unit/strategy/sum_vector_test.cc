@@ -156,13 +156,13 @@ TEST_CASE("a checkpoint of scaffold holds the control variate behind the model",
 
 TEST_CASE("scalars a client cannot have are refused and wrong sums found", "[strategy]") {
   REQUIRE(MakeSumVector(Task("nova"), {.update = kFirst, .steps = 70000}).status().code() ==
-          StatusCode::kOutOfRange);
+          StatusCode::kFailedPrecondition);
   REQUIRE(
       MakeSumVector(Fair(5), {.update = kFirst, .steps = 1, .initial_loss = 100}).status().code() ==
-      StatusCode::kOutOfRange);
+      StatusCode::kFailedPrecondition);
   REQUIRE(
       MakeSumVector(Fair(1), {.update = kFirst, .steps = 1, .initial_loss = NAN}).status().code() ==
-      StatusCode::kOutOfRange);
+      StatusCode::kFailedPrecondition);
   REQUIRE(MakeSumVector(Task("none"), {.update = kFirst, .steps = 0}).status().code() ==
           StatusCode::kInvalidArgument);
   REQUIRE(OpenSumVector(Task("nova"), {0.1F, 0.1F, 0.1F, 0.0F}).status().code() ==

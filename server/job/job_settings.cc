@@ -1,4 +1,4 @@
-#include "server/job_settings.h"
+#include "server/job/job_settings.h"
 
 #include <google/protobuf/util/json_util.h>
 

@@ -1,4 +1,4 @@
-#include "server/next_model.h"
+#include "server/job/next_model.h"
 
 #include <algorithm>
 #include <span>
@@ -63,6 +63,15 @@ Status StepByAverage(const PreparedJob& job, std::span<const float> weights,
   return aggregate::AddMomentum(previous.first(weights.size()), weights, server.momentum(), next);
 }
 
+// scaffold: clients that were not there keep theirs, and c is the mean over all.
+void AddControl(std::span<const float> change, const RoundMemory& memory,
+                std::span<float> control) {
+  const std::uint64_t all = std::max({memory.population, memory.clients, std::uint64_t{1}});
+  const auto share =
+      static_cast<float>(static_cast<double>(memory.clients) / static_cast<double>(all));
+  for (std::size_t i = 0; i < change.size(); ++i) control[i] += share * change[i];
+}
+
 }  // namespace
 
 bool HasOptimiserState(const v1::JobConfig& job) {
@@ -80,15 +89,22 @@ BytesView StateOf(BytesView checkpoint, BytesView state) {
 }
 
 StatusOr<NextModel> MakeNextModel(const PreparedJob& job, BytesView checkpoint,
-                                  const RoundStep& step) {
+                                  const RoundMemory& memory, std::vector<GroupResult> results) {
+  std::vector<aggregate::GroupMean> means;
+  double share_below = 0;
+  for (GroupResult& result : results) {
+    share_below += result.share_below / static_cast<double>(results.size());
+    means.push_back(std::move(result.mean));
+  }
+  TUTTI_ASSIGN(const std::vector<float> combined, aggregate::Combine(std::move(means), job.rule));
+  const std::span<const float> mean(combined);
   const strategy::SumShape shape = strategy::SumShapeOf(job.task);
-  if (step.mean.size() != shape.update + shape.control) {
-    return InvalidArgument(Join("the round's mean has ", step.mean.size(), " values, expected ",
+  if (mean.size() != shape.update + shape.control) {
+    return InvalidArgument(Join("the round's mean has ", mean.size(), " values, expected ",
                                 shape.update + shape.control));
   }
   TUTTI_ASSIGN(const std::span<const float> all,
                model::ViewSafetensors(checkpoint, job.checkpoint));
-  const std::span<const float> mean(step.mean);
   // Frozen and personal parameters keep the values they have.
   const std::span<const float> weights = all.first(job.layout.values);
   const std::span<const float> common = mean.first(shape.update);
@@ -97,22 +113,20 @@ StatusOr<NextModel> MakeNextModel(const PreparedJob& job, BytesView checkpoint,
   std::vector<float> next(all.begin(), all.end());
   const std::span<float> moved = std::span<float>(next).first(job.layout.values);
   NextModel made;
-  model::Metadata metadata = {{"job", job.config.name()}, {"round", std::to_string(step.round)}};
+  model::Metadata metadata = {{"job", job.config.name()}, {"round", std::to_string(memory.round)}};
   if (HasOptimiserState(job.config)) {
     TUTTI_ASSIGN(made.optimiser_state,
-                 StepAdaptively(job, weights, update, step.optimiser_state, moved));
+                 StepAdaptively(job, weights, update, memory.optimiser_state, moved));
     metadata[kStateHash] = ToHex(BytesView(crypto::Sha256(made.optimiser_state)));
   } else {
-    TUTTI_TRY(StepByAverage(job, weights, update, step.before, moved));
+    TUTTI_TRY(StepByAverage(job, weights, update, memory.before, moved));
   }
-  // The clients that were not there keep theirs: c is the mean over all.
-  const float share = static_cast<float>(
-      static_cast<double>(step.clients) /
-      static_cast<double>(std::max(step.population, std::max<std::uint64_t>(step.clients, 1))));
-  for (std::uint64_t i = 0; i < shape.control; ++i) {
-    next[job.layout.values + i] += share * mean[shape.update + i];
+  AddControl(mean.subspan(shape.update), memory, std::span<float>(next).subspan(job.layout.values));
+  if (job.config.privacy().target_quantile() > 0) {
+    TUTTI_ASSIGN(const double clip_norm, ClipNormFor(job, checkpoint));
+    privacy::SetClipNorm(privacy::NextClipNorm(job.config.privacy(), clip_norm, share_below),
+                         metadata);
   }
-  if (step.clip_norm > 0) privacy::SetClipNorm(step.clip_norm, metadata);
   if (!model::AllFinite(next)) {
     return DataLoss("a control variate of the next model is not finite; the old model is kept");
   }

@@ -1,4 +1,4 @@
-#include "server/sum_privacy.h"
+#include "server/job/sum_privacy.h"
 
 #include <algorithm>
 #include <bit>

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace tutti::ctl {
+namespace tutti::terminal {
 
 enum class Align { kLeft, kRight };
 
@@ -37,4 +37,4 @@ class Table {
 // "name:   value" lines, the values aligned.
 std::string Pairs(const std::vector<std::pair<std::string, std::string>>& pairs);
 
-}  // namespace tutti::ctl
+}  // namespace tutti::terminal

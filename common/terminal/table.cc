@@ -1,10 +1,10 @@
-#include "server/ctl/table.h"
+#include "common/terminal/table.h"
 
 #include <algorithm>
 
 #include "common/base/text.h"
 
-namespace tutti::ctl {
+namespace tutti::terminal {
 namespace {
 
 void TrimRight(std::string& line) {
@@ -72,4 +72,4 @@ std::string Pairs(const std::vector<std::pair<std::string, std::string>>& pairs)
   return text;
 }
 
-}  // namespace tutti::ctl
+}  // namespace tutti::terminal

@@ -7,19 +7,17 @@
 
 #include "common/base/bytes.h"
 #include "common/base/status.h"
-#include "server/job_settings.h"
+#include "server/job/job_settings.h"
+#include "server/job/model_step.h"
 
 namespace tutti::server {
 
-// What a round gave, and what the optimiser remembers.
-struct RoundStep {
+// What the next model rests on beside the round's results and the current one.
+struct RoundMemory {
   std::uint64_t round = 0;
-  std::vector<float> mean = {};  // strategy::OpenedMean: the update and, for scaffold, the control
-                                 // change behind it; combined over the groups
-  std::uint64_t clients = 0;     // in the sums
-  std::uint64_t population = 0;  // scaffold: trainers that might take part, at least `clients`
-  double clip_norm = 0;          // of the next round; 0: goes into no checkpoint
-  BytesView before = {};         // momentum: the checkpoint before the current one; may be empty
+  std::uint64_t clients = 0;       // in the sums
+  std::uint64_t population = 0;    // scaffold: trainers that might take part, at least `clients`
+  BytesView before = {};           // momentum: the checkpoint before the current one; may be empty
   BytesView optimiser_state = {};  // NextModel::optimiser_state of the round before; may be empty
 };
 
@@ -28,10 +26,10 @@ struct NextModel {
   Bytes optimiser_state;  // empty: the optimiser has none; the checkpoint's metadata has its hash
 };
 
-// `checkpoint` is the current one. InvalidArgument: something does not fit the job; DataLoss: the
-// next model would not be finite.
+// `checkpoint` is the current one. At least one result. InvalidArgument: something does not fit the
+// job; DataLoss: the next model would not be finite.
 StatusOr<NextModel> MakeNextModel(const PreparedJob& job, BytesView checkpoint,
-                                  const RoundStep& step);
+                                  const RoundMemory& memory, std::vector<GroupResult> results);
 
 // Whether the job's optimiser has a state of its own from round to round.
 bool HasOptimiserState(const v1::JobConfig& job);
