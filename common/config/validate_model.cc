@@ -7,6 +7,7 @@
 
 #include "common/base/text.h"
 #include "common/model/architecture.h"
+#include "common/privacy/personal.h"
 
 namespace tutti::config {
 namespace {
@@ -131,7 +132,6 @@ void CheckArchitecture(const v1::ModelSpec& model, Rules& rules) {
 // Which parameters are trained, and by whom.
 void CheckParts(const v1::JobConfig& job, Rules& rules) {
   const v1::ModelSpec& model = job.model();
-  const v1::PrivacySpec& privacy = job.privacy();
   if (!model.frozen().empty() && job.warm_start().empty()) {
     rules.Add({"model.frozen", "warm_start"},
               "found without warm_start: the frozen parameters would stay random; name the file "
@@ -142,11 +142,8 @@ void CheckParts(const v1::JobConfig& job, Rules& rules) {
               "found without warm_start: the weights that are adapted would stay random; name the "
               "file with their values");
   }
-  if (!model.personal().empty() && privacy.unit() == "example" && privacy.noise() != "local") {
-    rules.Add({"model.personal", "privacy.noise", "privacy.unit"},
-              Join("found with unit = \"example\" and noise = \"", privacy.noise(),
-                   "\": personal parameters would be trained without noise and every later "
-                   "gradient would depend on them; use noise = \"local\", or unit = \"client\""));
+  if (const Status covered = privacy::CheckPersonal(model, job.privacy()); !covered.ok()) {
+    rules.Add({"model.personal", "privacy.noise", "privacy.unit"}, std::string(MessageOf(covered)));
   }
 }
 

@@ -294,7 +294,8 @@ StatusOr<TrainResult> Train(Network& network, const v1::TrainingSpec& training,
   TUTTI_TRY(CheckTerms(hooks.terms, weights.size()));
   const bool with_privacy = privacy.unit() != "none";
   TUTTI_TRY(CheckSpecs(training, privacy));
-  TUTTI_ASSIGN(const Loss loss, LossOf(training, architecture.classes));
+  const model::Layout& layout = network.architecture().layout;
+  TUTTI_ASSIGN(const Loss loss, LossOf(training, network.architecture().classes));
   TUTTI_ASSIGN(const model::TrainingPlan plan,
                model::PlanOf(training, with_privacy, data.size(), privacy.sampling_rate()));
   network.UseLoss(loss);
@@ -311,7 +312,7 @@ StatusOr<TrainResult> Train(Network& network, const v1::TrainingSpec& training,
   if (with_privacy) {
     TUTTI_ASSIGN(method, network.GradientMethod());
   }
-  const TrainedTerms terms(architecture.layout, hooks.terms, weights);
+  const TrainedTerms terms(layout, hooks.terms, weights);
   TrainHooks added = hooks;
   added.terms = terms.view();
   Trainer trainer(network, data, plan, noise_plan, rng, progress, added);
@@ -335,13 +336,13 @@ StatusOr<TrainResult> Train(Network& network, const v1::TrainingSpec& training,
     result.clipped_fraction =
         static_cast<double>(totals.clipped) / static_cast<double>(totals.counted);
   }
-  std::vector<float> update = Take(architecture.layout, model::Section::kTrained, weights);
+  std::vector<float> update = Take(layout, model::Section::kTrained, weights);
   for (std::size_t i = 0; i < update.size(); ++i) {
     update[i] = average.values()[i] - update[i];
     result.max_abs_update = std::max(result.max_abs_update, std::abs(update[i]));
   }
   std::fill(weights.begin(), weights.end(), 0.0F);
-  Put(architecture.layout, model::Section::kTrained, update, weights);
+  Put(layout, model::Section::kTrained, update, weights);
   return result;
 }
 

@@ -1,11 +1,9 @@
 #include "client/runtime.h"
 
-#include "client/update/strategy_state.h"
-
-#include "client/store/job_memory.h"
-
 #include <atomic>
 
+#include "client/store/job_memory.h"
+#include "client/update/strategy_state.h"
 #include "common/config/load.h"
 #include "common/crypto/hash.h"
 #include "common/crypto/random.h"

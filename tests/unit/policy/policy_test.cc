@@ -65,6 +65,21 @@ TEST_CASE("what is not sent of a model counts as its size, and not as the task's
       "POLICY", "the job's model has 61706 values");
 }
 
+TEST_CASE("personal parameters that the job's noise does not cover are refused", "[policy]") {
+  const auto personal = [](Case& c) {
+    c.task.mutable_model()->add_personal("0.*");
+    c.task.set_values(61550);
+    c.round.values = 61550;
+  };
+  RequireAllowed(personal);
+  RequireRefused(
+      [&](Case& c) {
+        personal(c);
+        c.task.mutable_privacy()->set_noise("distributed");
+      },
+      "CONFIG_MISMATCH", "trained without noise");
+}
+
 TEST_CASE("a model in a TorchScript file needs the owner's word for that very file", "[policy]") {
   const std::string hash(64, 'a');
   const auto script = [&](Case& c) {
