@@ -1,4 +1,5 @@
 // Jobs that train a part of their model, and jobs that start from another model's weights.
+#include "common/model/architecture.h"
 #include "common/model/safetensors.h"
 #include "server/job/next_model.h"
 #include "tests/catch.h"
