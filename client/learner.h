@@ -13,8 +13,9 @@
 #include "client/policy/policy.h"
 #include "client/rpc/link.h"
 #include "client/script_folder.h"
-#include "client/strategy_state.h"
+#include "client/store/job_memory.h"
 #include "client/trainer/supervisor.h"
+#include "client/update/strategy_state.h"
 #include "common/base/rng.h"
 #include "common/base/status.h"
 #include "common/secagg/config.h"
@@ -33,6 +34,15 @@ struct ModelRef {
 struct FetchedModel {
   std::vector<float> weights;       // of strategy::CheckpointLayout
   std::optional<double> clip_norm;  // of jobs with adaptive clipping
+};
+
+// What a strategy keeps for the next round, to be saved once this one is published with this device
+// in its sum.
+struct ToKeep {
+  std::string job;
+  strategy::Kept kept = strategy::Kept::kNothing;
+  model::Layout layout;
+  std::vector<float> values;
 };
 
 struct Prepared {
@@ -86,16 +96,5 @@ class Learner {
   ScriptFolder scripts_;
   std::map<std::string, std::uint64_t> examples_;  // by input shape and classes
 };
-
-// Lanes of `vector` (strategy::MakeSumVector); the weight is 1, or the number of examples when the
-// job weighs by it.
-StatusOr<secagg::RingVector> EncodeForRing(const secagg::RoundConfig& round,
-                                           const v1::TaskSpec& task, std::span<const float> vector,
-                                           std::uint64_t examples, SecureRng& rng);
-// The vector of settings whose noise is in the sum: plan.terms is there.
-StatusOr<secagg::RingVector> EncodeWithNoise(const secagg::RoundConfig& round,
-                                             const v1::TaskSpec& task, const policy::Plan& plan,
-                                             double clip_norm, const trainer::Trained& trained,
-                                             SecureRng& rng);
 
 }  // namespace tutti::client

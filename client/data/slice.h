@@ -15,6 +15,11 @@
 
 namespace tutti::data {
 
+// The part of each example, 0 .. count-1: all parts at once. `index` is not read.
+StatusOr<std::vector<std::uint32_t>> SliceOwners(const v1::SliceConfig& config,
+                                                 std::span<const std::uint32_t> labels,
+                                                 std::uint32_t classes);
+
 // Ascending indices into `labels`. Every label is below `classes`. A part of a dirichlet slice may
 // be empty. InvalidArgument on an unknown kind or when index >= count.
 StatusOr<std::vector<std::size_t>> SliceIndices(const v1::SliceConfig& config,

@@ -17,10 +17,9 @@
 #include "common/base/bytes.h"
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
-#include "common/learn/train.h"
+#include "common/learn/local.h"
 #include "common/model/architecture.h"
 #include "common/model/features.h"
-#include "common/strategy/sum_vector.h"
 
 namespace tutti::trainer {
 namespace {
@@ -195,15 +194,16 @@ StatusOr<learn::DataView> Service::InputsOf(const v1::DataConfig& config,
     }
     features = features_;
   }
-  const std::span<const std::uint32_t> labels = data->labels;
-  const std::size_t width = labels.empty() ? 0 : features.size() / labels.size();
-  if (use == Use::kTraining) {
-    return learn::DataView{.features = features.first(data->training() * width),
-                           .labels = labels.first(data->training())};
+  const std::size_t first = use == Use::kTraining ? 0 : data->first_measured();
+  const std::size_t count = (use == Use::kTraining ? data->training() : data->examples) - first;
+  const std::size_t width = data->examples == 0 ? 0 : features.size() / data->examples;
+  learn::DataView view{.features = features.subspan(first * width, count * width)};
+  if (data->targets.empty()) {
+    view.labels = std::span(data->labels).subspan(first, count);
+  } else {
+    view.targets = std::span(data->targets).subspan(first, count);
   }
-  const std::size_t first = data->first_measured();
-  return learn::DataView{.features = features.subspan(first * width),
-                         .labels = labels.subspan(first)};
+  return view;
 }
 
 StatusOr<v1::DescribeReply> Service::Describe(const v1::DescribeRequest& request) {
@@ -225,38 +225,6 @@ StatusOr<v1::DescribeReply> Service::Describe(const v1::DescribeRequest& request
   return reply;
 }
 
-namespace {
-
-// What the strategy needs and the request brings along.
-StatusOr<std::uint32_t> ExtraBlocks(const v1::TrainRequest& request) {
-  const strategy::Correction correction = strategy::CorrectionOf(request.training());
-  const std::uint32_t needed =
-      correction == strategy::Correction::kScaffold || correction == strategy::Correction::kDitto
-          ? 1
-          : 0;
-  if (request.extra_blocks() == needed) return needed;
-  return InvalidArgument(Join("the request has ", request.extra_blocks(),
-                              " extra blocks, its strategy needs ", needed));
-}
-
-// Ditto: the personal weights take the same steps on the same data, pulled towards the common ones.
-// They stay on the device, so they need no noise.
-Status TrainPersonal(const v1::TrainRequest& request, const learn::DataView& data,
-                     std::span<const float> common, std::span<float> personal, SecureRng& rng,
-                     learn::TrainHooks hooks, const learn::Progress& progress) {
-  v1::PrivacySpec none;
-  none.set_unit("none");
-  std::vector<float> weights(personal.begin(), personal.end());
-  hooks.terms = {.pull = request.training().proximal(), .anchor = common};
-  TUTTI_TRY(learn::Train(request.model(), request.training(), none, data, weights, rng, progress,
-                         hooks, request.script_file())
-                .status());
-  for (std::size_t i = 0; i < weights.size(); ++i) personal[i] += weights[i];
-  return OkStatus();
-}
-
-}  // namespace
-
 StatusOr<v1::TrainReply> Service::Train(const v1::TrainRequest& request, int memory_fd,
                                         const ProgressSink& progress) {
   const Stopwatch stopwatch;
@@ -265,9 +233,12 @@ StatusOr<v1::TrainReply> Service::Train(const v1::TrainRequest& request, int mem
     return InvalidArgument(
         Join("the request states ", request.values(), " values, the model has ", layout.values));
   }
-  TUTTI_ASSIGN(const std::uint32_t extra_blocks, ExtraBlocks(request));
+  if (request.extra_blocks() > 1) {
+    return InvalidArgument(
+        Join("the request has ", request.extra_blocks(), " extra blocks, expected at most 1"));
+  }
   TUTTI_ASSIGN(MappedValues block,
-               MappedValues::Map(memory_fd, (2 + extra_blocks) * layout.values));
+               MappedValues::Map(memory_fd, (2 + request.extra_blocks()) * layout.values));
   TUTTI_ASSIGN(const learn::DataView data,
                InputsOf(request.data(), request.model(), Use::kTraining, progress));
   TUTTI_ASSIGN(data::Augmenter augmenter, data::Augmenter::Create(request.data(), request.model()));
@@ -278,24 +249,16 @@ StatusOr<v1::TrainReply> Service::Train(const v1::TrainRequest& request, int mem
   }
   const auto received = block.values().first(layout.values);
   std::vector<float> weights(received.begin(), received.end());
-  v1::TrainReply reply;
-  if (request.training().fairness_power() > 0) {
-    TUTTI_ASSIGN(
-        const learn::EvaluateResult before,
-        learn::Evaluate(request.model(), data, weights, Throttle(progress), request.script_file()));
-    reply.set_initial_loss(before.loss);
-  }
-  const strategy::Correction correction = strategy::CorrectionOf(request.training());
-  const std::span<float> extra = block.values().subspan(2 * layout.values);
-  if (correction == strategy::Correction::kScaffold) hooks.terms.drift = extra;
-  if (correction != strategy::Correction::kDitto) hooks.terms.pull = request.training().proximal();
-  TUTTI_ASSIGN(const learn::TrainResult result,
-               learn::Train(request.model(), request.training(), request.privacy(), data, weights,
-                            rng, Throttle(progress), hooks, request.script_file()));
+  TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(request.model()));
+  TUTTI_ASSIGN(learn::Network network, learn::Network::Create(architecture, request.script_file()));
+  TUTTI_ASSIGN(const learn::LocalTraining local,
+               learn::TrainLocally(network, request.training(), request.privacy(), data, weights,
+                                   block.values().subspan(2 * layout.values), rng,
+                                   Throttle(progress), hooks));
   std::memcpy(block.values().data() + layout.values, weights.data(), layout.values * sizeof(float));
-  if (correction == strategy::Correction::kDitto) {
-    TUTTI_TRY(TrainPersonal(request, data, received, extra, rng, hooks, Throttle(progress)));
-  }
+  const learn::TrainResult& result = local.result;
+  v1::TrainReply reply;
+  reply.set_initial_loss(local.initial_loss);
   reply.set_examples(result.examples);
   reply.set_steps(result.steps);
   reply.set_sampling_rate(result.sampling_rate);

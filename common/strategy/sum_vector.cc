@@ -50,8 +50,16 @@ Status CheckPlainSgd(const v1::TrainingSpec& training, std::string_view name) {
   return OkStatus();
 }
 
+bool TrainsAPart(const v1::ModelSpec& model) {
+  return !model.frozen().empty() || !model.personal().empty() || model.adapter_rank() > 0;
+}
+
 Status CheckScaffold(const v1::TaskSpec& task) {
   constexpr std::string_view kName = "correction = \"scaffold\"";
+  if (TrainsAPart(task.model())) {
+    return Refuse(kName, "its control variates are of all parameters",
+                  "remove it, or model.frozen, model.personal and model.adapter_rank");
+  }
   TUTTI_TRY(CheckPlainSgd(task.training(), kName));
   if (task.training().momentum() > 0) {
     return Refuse(kName, "control variates are means of plain gradients", "set momentum = 0");
@@ -99,9 +107,10 @@ StatusOr<Scaled> FairScale(const v1::TaskSpec& task, const LocalResult& local) {
   const double weight = std::pow(loss, q) + q * std::pow(loss, q - 1) * Dot(local.update) /
                                                 task.training().learning_rate();
   if (!(loss > 0) || !(weight <= kMostFairWeight)) {
-    return OutOfRange(Join("a loss of ", local.initial_loss, " with fairness_power ", q,
-                           " gives this client the weight ", weight, ", at most ", kMostFairWeight,
-                           " is possible; lower training.fairness_power or learning_rate"));
+    return FailedPrecondition(Join("a loss of ", local.initial_loss, " with fairness_power ", q,
+                                   " gives this client the weight ", weight, ", at most ",
+                                   kMostFairWeight,
+                                   " is possible; lower training.fairness_power or learning_rate"));
   }
   return Scaled{std::pow(loss, q), Place(task, weight, kMostFairWeight)};
 }
@@ -109,8 +118,8 @@ StatusOr<Scaled> FairScale(const v1::TaskSpec& task, const LocalResult& local) {
 StatusOr<Scaled> NovaScale(const v1::TaskSpec& task, const LocalResult& local) {
   const double steps = NormalisedSteps(task.training(), local.steps);
   if (!(steps > 0 && steps <= kMostSteps)) {
-    return OutOfRange(Join(local.steps, " steps count as ", steps, ", expected at most ",
-                           kMostSteps, " with correction = \"nova\"; lower local_epochs"));
+    return FailedPrecondition(Join(local.steps, " steps count as ", steps, ", expected at most ",
+                                   kMostSteps, " with correction = \"nova\"; lower local_epochs"));
   }
   return Scaled{1 / steps, Place(task, steps, kMostSteps)};
 }
@@ -123,6 +132,22 @@ Correction CorrectionOf(const v1::TrainingSpec& training) {
   if (name == "nova") return Correction::kNova;
   if (name == "ditto") return Correction::kDitto;
   return Correction::kNone;
+}
+
+Kept KeptBy(const v1::TrainingSpec& training) {
+  switch (CorrectionOf(training)) {
+    case Correction::kScaffold:
+      return Kept::kControl;
+    case Correction::kDitto:
+      return Kept::kPersonal;
+    default:
+      return Kept::kNothing;
+  }
+}
+
+Kept KeptBy(const v1::TaskSpec& task) {
+  const Kept kept = KeptBy(task.training());
+  return kept == Kept::kNothing && !task.model().personal().empty() ? Kept::kParameters : kept;
 }
 
 Status CheckStrategy(const v1::TaskSpec& task) {
@@ -141,6 +166,11 @@ Status CheckStrategy(const v1::TaskSpec& task) {
   if (correction == Correction::kDitto && training.proximal() == 0) {
     return Refuse("correction = \"ditto\"", "nothing ties the personal model to the common one",
                   "set training.proximal, for instance to 0.1");
+  }
+  if (correction == Correction::kDitto && !task.model().personal().empty()) {
+    return Refuse("correction = \"ditto\"",
+                  "each client has a whole model of its own there already",
+                  "remove model.personal");
   }
   if (!IsFair(training)) return OkStatus();
   TUTTI_TRY(CheckUnweightedPlain(task, "fairness_power"));

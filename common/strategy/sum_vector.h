@@ -39,6 +39,12 @@ SumShape SumShapeOf(const v1::TaskSpec& task);
 // parameters "control.<name>".
 model::Layout CheckpointLayout(const v1::TaskSpec& task, const model::Layout& model);
 
+// What a client keeps from round to round and never sends: its control variate (scaffold), its
+// personal model (ditto), its own values of model.personal.
+enum class Kept { kNothing, kControl, kPersonal, kParameters };
+Kept KeptBy(const v1::TrainingSpec& training);  // of the first two
+Kept KeptBy(const v1::TaskSpec& task);
+
 // What one client's training gave. `task` is that of the round (schedule.h).
 struct LocalResult {
   std::span<const float> update;               // trained minus received; task.values
@@ -52,7 +58,7 @@ struct LocalResult {
 std::vector<float> NextControl(const v1::TaskSpec& task, const LocalResult& local);
 
 // The vector for the sum; its length is SumShapeOf(task).total(). InvalidArgument when a part has
-// the wrong length; OutOfRange when steps or loss lie outside what the scalar can hold.
+// the wrong length; FailedPrecondition when steps or loss lie outside what the scalar can hold.
 StatusOr<std::vector<float>> MakeSumVector(const v1::TaskSpec& task, const LocalResult& local);
 
 // The mean of all clients' vectors taken apart.

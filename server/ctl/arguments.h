@@ -26,6 +26,7 @@ enum class Command {
   kPrivacyEpsilon,
   kPrivacyCalibrate,
   kPrivacyCompose,
+  kSimulate,
 };
 
 // How to reach the coordinator: the unix socket, or mutual TLS when `server` is set.
@@ -65,6 +66,7 @@ struct Arguments {
   std::string output;       // model export
   bool force = false;       // model export: replace the files
   PrivacyArguments privacy{};
+  std::vector<std::string> rest{};  // simulate: for the program that does it
 };
 
 struct Parsed {

@@ -9,7 +9,6 @@
 #include "server/ctl/commands.h"
 #include "server/ctl/format.h"
 #include "server/ctl/json.h"
-#include "server/ctl/table.h"
 
 namespace tutti::ctl {
 namespace {

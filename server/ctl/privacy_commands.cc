@@ -12,7 +12,7 @@
 #include "common/dp/gaussian.h"
 #include "common/dp/pld.h"
 #include "server/ctl/event_file.h"
-#include "server/ctl/table.h"
+#include "server/ctl/format.h"
 
 namespace tutti::ctl {
 namespace {

@@ -11,6 +11,7 @@
 #include <functional>
 
 #include "server/round/core.h"
+#include "server/round/rules.h"
 #include "server/round/trend.h"
 
 namespace tutti::round::internal {
@@ -94,10 +95,6 @@ struct Publishing {
 };
 using PhaseState =
     std::variant<Idle, Selecting, Training, Sharing, Collecting, Committing, Unmasking, Publishing>;
-
-inline std::size_t ClientsNeeded(const JobSettings& job) {
-  return std::size_t{job.config.groups} * job.config.min_cohort;
-}
 
 struct Job {
   JobSettings settings;

@@ -20,6 +20,7 @@
 #include "tests/bench/learn/domain_command.h"
 #include "tests/bench/learn/dpsgd.h"
 #include "tests/bench/learn/federated.h"
+#include "tests/bench/learn/simulate_command.h"
 #include "tests/bench/learn/train_command.h"
 #include "tests/bench/secagg/cpu_time.h"
 
@@ -122,6 +123,9 @@ int Main(int argc, char** argv) {
   if (argc >= 2 && std::string(argv[1]) == "train") {
     return TrainCommand(argc - 1, argv + 1);
   }
+  if (argc >= 2 && std::string(argv[1]) == "simulate") {
+    return SimulateCommand(argc - 1, argv + 1);
+  }
   if (argc >= 2 && std::string(argv[1]) == "domain") {
     return DomainCommand(argc - 1, argv + 1);
   }
@@ -136,6 +140,7 @@ int Main(int argc, char** argv) {
                  "       tutti-bench-learn train --help\n"
                  "       tutti-bench-learn domain --help\n"
                  "       tutti-bench-learn audit --help\n"
+                 "       tutti-bench-learn simulate --help\n"
                  "       tutti-bench-learn dpsgd mlp|lenet|gnconv|lstm BATCH [chosen|vmap|\"single "
                  "examples\"]\n";
     return 64;

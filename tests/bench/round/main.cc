@@ -145,6 +145,7 @@ int main(int argc, char** argv) {
       "  tutti-bench secagg --clients 1000 --values 1000000 --dropout 0.1 --level malicious\n"
       "  tutti-bench dpsgd --model lenet --batch 256\n"
       "  tutti-bench train --job configs/jobs/benchmarks/scattering.toml\n"
+      "  tutti-bench simulate --model lenet5 --clients 1000 --per-round 50\n"
       "  tutti-bench domain --job configs/jobs/finance/hmda.toml --client "
       "configs/jobs/finance/client.toml\n"
       "  tutti-bench audit --noise-multiplier 2 --canaries 2000\n"
@@ -168,6 +169,7 @@ int main(int argc, char** argv) {
   const std::vector<const CLI::App*> learn_commands = {
       AddLearn(app, "train", "a job on one data set: accuracy and epsilon"),
       AddLearn(app, "domain", "what sharing is worth on a table: central, alone, a given model"),
+      AddLearn(app, "simulate", "trainings a second of simulated clients"),
       AddLearn(app, "audit",
                "epsilon from below: canaries are planted and attacked; options: audit --help")};
   const CLI::App* noise_command =

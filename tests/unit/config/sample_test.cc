@@ -65,6 +65,13 @@ TEST_CASE("the shipped policy.toml is complete and right", "[config]") {
   RequireCompleteSample<v1::PolicyConfig>("policy.toml");
 }
 
+TEST_CASE("the shipped simulation.toml is complete, right, and shows the defaults", "[config]") {
+  const auto simulation = RequireCompleteSample<v1::SimulationConfig>("simulation.toml");
+  v1::SimulationConfig expected;
+  SetDefaults(expected);
+  REQUIRE(simulation.SerializeAsString() == expected.SerializeAsString());
+}
+
 TEST_CASE("the shipped jobs are complete and right", "[config]") {
   const auto job = RequireCompleteSample<v1::JobConfig>("jobs/fashion-mnist.toml");
   REQUIRE(CheckJob(job).ok());
@@ -93,7 +100,7 @@ TEST_CASE("every shipped job is right and named after its file", "[config]") {
 
 TEST_CASE("every key of a sample has a comment above it or beside it", "[config]") {
   std::vector<std::string> names = Jobs();
-  names.insert(names.end(), {"server.toml", "client.toml", "policy.toml"});
+  names.insert(names.end(), {"server.toml", "client.toml", "policy.toml", "simulation.toml"});
   for (const std::string& name : names) {
     std::istringstream text(ReadAll(kConfigs + name));
     bool explained = false;
@@ -122,6 +129,15 @@ TEST_CASE("docs/configuration.md names every key of every file", "[config]") {
     for (const std::string& key : KeysOf(*schema)) {
       missing += document.find("`" + key + "`") == std::string::npos ? key + " " : "";
     }
+  }
+  REQUIRE(missing.empty());
+}
+
+TEST_CASE("docs/simulator.md names every key of a simulation", "[config]") {
+  const std::string document = ReadAll(std::string(TUTTI_SOURCE_DIR) + "/docs/simulator.md");
+  std::string missing;
+  for (const std::string& key : KeysOf(*v1::SimulationConfig::descriptor())) {
+    missing += document.find("`" + key + "`") == std::string::npos ? key + " " : "";
   }
   REQUIRE(missing.empty());
 }

@@ -142,5 +142,15 @@ TEST_CASE("docs/cli.md has every command of tutti", "[ctl]") {
   }
 }
 
+TEST_CASE("every word after simulate goes to the simulator as it stands", "[ctl]") {
+  const std::vector<std::string> words{"job.toml", "--data", "client.toml", "--help",
+                                       "--json",   "--set",  "a.b=1"};
+  std::vector<std::string> all = words;
+  all.insert(all.begin(), "simulate");
+  const Arguments arguments = Good(all);
+  REQUIRE(arguments.command == Command::kSimulate);
+  REQUIRE(arguments.rest == words);
+}
+
 }  // namespace
 }  // namespace tutti::ctl

@@ -309,4 +309,24 @@ TEST_CASE("the runtime names its BLAS", "[runtime]") {
 }
 
 }  // namespace
+TEST_CASE("a network that was used before trains as a new one does", "[learn]") {
+  const v1::ModelSpec model = Logistic(2, 2);
+  const std::vector<float> features{1, 1, -1, -1, 2, 1, -1, -2};
+  const std::vector<std::uint32_t> labels{1, 0, 1, 0};
+  const DataView data{.features = features, .labels = labels};
+  for (const v1::PrivacySpec& privacy : {NoPrivacy(), Privacy(1, 0.5)}) {
+    std::vector<float> expected(6, 0.25F);
+    crypto::AesCtrStream rng = SeededRng(3);
+    REQUIRE(Train(model, Training(0.1, 2, 5), privacy, data, expected, rng, kNoProgress).ok());
+    auto network = Network::Create(*model::ArchitectureOf(model));
+    REQUIRE(network.ok());
+    for (int time = 0; time < 2; ++time) {
+      std::vector<float> update(6, 0.25F);
+      crypto::AesCtrStream again = SeededRng(3);
+      REQUIRE(Train(*network, Training(0.1, 2, 5), privacy, data, update, again, kNoProgress).ok());
+      REQUIRE(update == expected);
+    }
+  }
+}
+
 }  // namespace tutti::learn

@@ -1,5 +1,5 @@
 // From a round's mean to the next checkpoint, for each server optimiser.
-#include "server/next_model.h"
+#include "server/job/next_model.h"
 
 #include <cmath>
 
@@ -23,16 +23,19 @@ std::vector<float> Weights(const PreparedJob& job, const Bytes& checkpoint) {
   return *model::ReadSafetensors(checkpoint, job.checkpoint);
 }
 
+std::vector<GroupResult> One(std::vector<float> mean) { return {{{std::move(mean), 3}, 0}}; }
+
 TEST_CASE("fedavg adds the mean, and its momentum the step before", "[server]") {
   const PreparedJob job =
       Job([](v1::JobConfig& config) { config.mutable_server()->set_momentum(0.5); });
   const Bytes first = *FirstCheckpoint(job, {});
-  RoundStep step{.round = 1, .mean = std::vector<float>(job.layout.values, 0.25F), .clients = 3};
-  const auto second = MakeNextModel(job, first, step);
+  const std::vector<float> mean(job.layout.values, 0.25F);
+  RoundMemory step{.round = 1, .clients = 3};
+  const auto second = MakeNextModel(job, first, step, One(mean));
   REQUIRE(second.ok());
   REQUIRE(second->optimiser_state.empty());
   step.before = first;
-  const auto third = MakeNextModel(job, second->checkpoint, step);
+  const auto third = MakeNextModel(job, second->checkpoint, step, One(mean));
   REQUIRE(third.ok());
   const std::vector<float> start = Weights(job, first), end = Weights(job, third->checkpoint);
   for (std::size_t i = 0; i < start.size(); ++i) {
@@ -51,8 +54,9 @@ TEST_CASE("adaptive optimisers go on with the state that belongs to the model", 
   });
   REQUIRE(HasOptimiserState(job.config));
   const Bytes first = *FirstCheckpoint(job, {});
-  RoundStep step{.round = 1, .mean = std::vector<float>(job.layout.values, 0.5F), .clients = 3};
-  const auto second = MakeNextModel(job, first, step);
+  const std::vector<float> update(job.layout.values, 0.5F);
+  RoundMemory step{.round = 1, .clients = 3};
+  const auto second = MakeNextModel(job, first, step, One(update));
   REQUIRE(second.ok());
   REQUIRE_FALSE(second->optimiser_state.empty());
   // It is this model's state and no other's.
@@ -63,9 +67,9 @@ TEST_CASE("adaptive optimisers go on with the state that belongs to the model", 
   REQUIRE(StateOf(second->checkpoint, damaged).empty());
 
   step.round = 2;
-  const auto anew = MakeNextModel(job, second->checkpoint, step);
+  const auto anew = MakeNextModel(job, second->checkpoint, step, One(update));
   step.optimiser_state = second->optimiser_state;
-  const auto third = MakeNextModel(job, second->checkpoint, step);
+  const auto third = MakeNextModel(job, second->checkpoint, step, One(update));
   REQUIRE(third.ok());
   const double square = 0.99 * (0.99 * 1e-4 + 0.01 * 0.25) + 0.01 * 0.25;
   const double mean = 0.9 * 0.05 + 0.05;
@@ -83,15 +87,16 @@ TEST_CASE("the control variate moves by the share of clients that were there", "
   REQUIRE(job.settings.config.values == 2 * values);
   const Bytes first = *FirstCheckpoint(job, {});
   REQUIRE(Weights(job, first).back() == 0);
-  RoundStep step{.round = 1, .clients = 3, .population = 12};
-  step.mean.assign(values, 0.5F);
-  step.mean.resize(2 * values, 1.0F);
-  const auto next = MakeNextModel(job, first, step);
+  const RoundMemory step{.round = 1, .clients = 3, .population = 12};
+  std::vector<float> mean(values, 0.5F);
+  mean.resize(2 * values, 1.0F);
+  const auto next = MakeNextModel(job, first, step, One(mean));
   REQUIRE(next.ok());
   REQUIRE(Weights(job, next->checkpoint).front() == Weights(job, first).front() + 0.5F);
   REQUIRE(Weights(job, next->checkpoint).back() == 0.25F);
-  step.mean.pop_back();
-  REQUIRE(MakeNextModel(job, first, step).status().code() == StatusCode::kInvalidArgument);
+  mean.pop_back();
+  REQUIRE(MakeNextModel(job, first, step, One(mean)).status().code() ==
+          StatusCode::kInvalidArgument);
 }
 
 }  // namespace

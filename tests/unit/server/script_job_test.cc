@@ -1,6 +1,6 @@
 // Jobs of a TorchScript model: the coordinator never sees the file, only its hash and weights.
 #include "common/model/safetensors.h"
-#include "server/job_settings.h"
+#include "server/job/job_settings.h"
 #include "tests/catch.h"
 #include "tests/unit/server/fixture.h"
 

@@ -156,13 +156,13 @@ TEST_CASE("a checkpoint of scaffold holds the control variate behind the model",
 
 TEST_CASE("scalars a client cannot have are refused and wrong sums found", "[strategy]") {
   REQUIRE(MakeSumVector(Task("nova"), {.update = kFirst, .steps = 70000}).status().code() ==
-          StatusCode::kOutOfRange);
+          StatusCode::kFailedPrecondition);
   REQUIRE(
       MakeSumVector(Fair(5), {.update = kFirst, .steps = 1, .initial_loss = 100}).status().code() ==
-      StatusCode::kOutOfRange);
+      StatusCode::kFailedPrecondition);
   REQUIRE(
       MakeSumVector(Fair(1), {.update = kFirst, .steps = 1, .initial_loss = NAN}).status().code() ==
-      StatusCode::kOutOfRange);
+      StatusCode::kFailedPrecondition);
   REQUIRE(MakeSumVector(Task("none"), {.update = kFirst, .steps = 0}).status().code() ==
           StatusCode::kInvalidArgument);
   REQUIRE(OpenSumVector(Task("nova"), {0.1F, 0.1F, 0.1F, 0.0F}).status().code() ==
@@ -226,6 +226,24 @@ TEST_CASE("combinations that would send more than is covered are refused by name
   REQUIRE(refusal(Task("none"), [](v1::TaskSpec& t) {
             t.mutable_training()->set_correction("magic");
           }).find("expected none") != std::string::npos);
+}
+
+TEST_CASE("strategies that keep every parameter do not go with models trained in part",
+          "[strategy]") {
+  v1::TaskSpec scaffold = Task("scaffold");
+  scaffold.mutable_model()->add_frozen("0.*");
+  REQUIRE(std::string(MessageOf(CheckStrategy(scaffold)))
+              .find("its control variates are of all parameters") != std::string::npos);
+  scaffold.mutable_model()->clear_frozen();
+  scaffold.mutable_model()->set_adapter_rank(2);
+  REQUIRE_FALSE(CheckStrategy(scaffold).ok());
+  v1::TaskSpec ditto = Task("ditto");
+  ditto.mutable_training()->set_proximal(0.1);
+  ditto.mutable_model()->add_frozen("0.*");
+  REQUIRE(CheckStrategy(ditto).ok());
+  ditto.mutable_model()->add_personal("2.*");
+  REQUIRE(std::string(MessageOf(CheckStrategy(ditto))).find("remove model.personal") !=
+          std::string::npos);
 }
 
 }  // namespace
