@@ -103,7 +103,9 @@ StatusOr<ClippedSum> ClipByBookKeeping(const ClipRequest& request) {
     if (!sources[i].empty()) {
       norms[i] = NormsOf(sources[i], keep);
       squares += norms[i].squared;
-      keep -= norms[i].vectors.defined() ? norms[i].vectors.numel() : 0;
+      for (const at::Tensor& part : norms[i].vectors) {
+        keep -= part.numel();
+      }
     }
   }
   result.norms = squares.sqrt();
