@@ -8,6 +8,7 @@
 #include "common/base/text.h"
 #include "common/learn/capture.h"
 #include "common/learn/example_gradients.h"
+#include "common/learn/per_example.h"
 
 namespace tutti::learn {
 namespace {
@@ -24,7 +25,8 @@ Status Record(const ClipRequest& request, Tape& tape, at::Tensor& losses) {
     const Recording recording(tape);
     logits = request.forward(request.inputs);
   }
-  if (tape.problem.empty() && !tape.flow.Has(logits)) {
+  const Place* const place = tape.flow.Find(logits);
+  if (tape.problem.empty() && (place == nullptr || !place->IsFirst())) {
     tape.Report("a result without one row for each example");
   }
   if (!tape.problem.empty()) {
@@ -41,9 +43,10 @@ Status Record(const ClipRequest& request, Tape& tape, at::Tensor& losses) {
   const std::vector<at::Tensor> deltas =
       torch::autograd::grad({losses.sum()}, outputs, {}, {}, false, /*allow_unused=*/true);
   for (std::size_t i = 0; i < deltas.size(); ++i) {
-    tape.uses[i].delta = deltas[i];
-    tape.uses[i].input = tape.uses[i].input.detach();
-    tape.uses[i].output = at::Tensor();
+    Use& use = tape.uses[i];
+    use.delta = deltas[i].defined() ? tape.flow.ExamplesFirst(deltas[i], use.place) : deltas[i];
+    use.input = tape.flow.ExamplesFirst(use.input.detach(), use.place);
+    use.output = at::Tensor();
   }
   losses = losses.detach();
   return OkStatus();
@@ -89,6 +92,9 @@ at::Tensor ClipFactors(const at::Tensor& norms, double clip_norm) {
 }
 
 StatusOr<ClippedSum> ClipByBookKeeping(const ClipRequest& request) {
+  if (request.inputs.size(0) == 1) {  // where a single one is in a shape cannot be followed
+    return ClipSingleExamples(request);
+  }
   ClippedSum result;
   Tape tape;
   tape.parameters = request.parameters;
