@@ -322,7 +322,7 @@ at::Tensor EmbeddingNorms(const at::Tensor& ids, const at::Tensor& delta) {
     const at::Tensor same = numbers.unsqueeze(2).eq(numbers.unsqueeze(1));
     squared.push_back((at::bmm(values, values.transpose(1, 2)) * same).sum({1, 2}));
   }
-  return Joined(std::move(squared));
+  return squared.size() == 1 ? std::move(squared[0]) : at::cat(squared);
 }
 
 }  // namespace
