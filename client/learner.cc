@@ -51,9 +51,10 @@ void WarnOfEncoding(const update::Encoded& encoded, std::size_t values, double m
 // be read counts as none.
 std::vector<float> Recall(const client_store::JobMemory& memory, const v1::TaskSpec& task,
                           std::uint64_t round, const model::Layout& layout) {
-  const strategy::Kept kept = strategy::KeptBy(task.training());
+  const strategy::Kept kept = strategy::KeptBy(task);
   if (kept == strategy::Kept::kNothing || round <= 1) return {};
-  StatusOr<std::vector<float>> values = memory.Load(task.job(), kept, layout);
+  StatusOr<std::vector<float>> values =
+      memory.Load(task.job(), kept, update::KeptLayout(task, layout));
   if (values.ok()) return *std::move(values);
   if (values.status().code() != StatusCode::kNotFound) {
     log::Warn("job_memory_lost", {{"job", task.job()}, {"reason", values.status()}});
@@ -177,12 +178,14 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
       supervisor_.Train(std::move(request), strategy.weights(), stop, {}, strategy.extra());
   if (!trained.ok()) return {std::nullopt, TrainerFailure(trained.status(), "training")};
   Failpoint("client.trained");
+  // Frozen and personal parameters are in no vector that leaves.
+  std::vector<float> common = strategy.Common(trained->update);
   const strategy::LocalResult result =
-      strategy.Local(trained->update, trained->reply.steps(), trained->reply.initial_loss());
+      strategy.Local(common, trained->reply.steps(), trained->reply.initial_loss());
   StatusOr<update::Encoded> encoded =
       update::Encode(round, task, plan, clip_norm,
-                     {trained->update, result, trained->reply.examples(),
-                      trained->reply.norms_counted(), trained->reply.norms_below()},
+                     {common, result, trained->reply.examples(), trained->reply.norms_counted(),
+                      trained->reply.norms_below()},
                      rng_);
   if (encoded.status().code() == StatusCode::kOutOfRange) {
     return {
@@ -201,9 +204,9 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
   WarnOfEncoding(*encoded, trained->update.size(), task.robust().max_update_norm());
   examples_[ShapeKey(task.model())] = trained->reply.examples();
   std::optional<ToKeep> keep;
-  if (const strategy::Kept kept = strategy::KeptBy(task.training());
-      kept != strategy::Kept::kNothing) {
-    keep = {task.job(), kept, *layout, strategy.Keep(task, result, std::move(trained->extra))};
+  if (const strategy::Kept kept = strategy::KeptBy(task); kept != strategy::Kept::kNothing) {
+    keep = {task.job(), kept, update::KeptLayout(task, *layout),
+            strategy.Keep(task, result, trained->update, std::move(trained->extra))};
   }
   return {Prepared{.trained = std::move(trained->reply),
                    .encoded = std::move(encoded->vector),

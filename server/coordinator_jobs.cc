@@ -7,6 +7,7 @@
 #include "common/crypto/hash.h"
 #include "common/failpoint/failpoint.h"
 #include "common/log/log.h"
+#include "common/model/warm_start.h"
 #include "server/coordinator.h"
 
 namespace tutti::server {
@@ -201,6 +202,10 @@ StatusOr<rpc::JobStatus> Coordinator::SubmitJob(const v1::JobConfig& submitted,
     return AlreadyExists(Join("another job is called ", name, " already; choose another name"));
   }
   TUTTI_ASSIGN(Bytes checkpoint, FirstCheckpoint(prepared, warm_start));
+  std::optional<model::Reuse> reuse;
+  if (!warm_start.empty()) {
+    TUTTI_ASSIGN(reuse, model::PlanReuse(config.model(), prepared.layout, warm_start));
+  }
   store::ModelRecord model;
   model.job = name;
   model.sha256 = crypto::Sha256(checkpoint);
@@ -228,6 +233,9 @@ StatusOr<rpc::JobStatus> Coordinator::SubmitJob(const v1::JobConfig& submitted,
     job.model_bytes = model.bytes;
   }
   log::Info("job submitted", {{"job", name}, {"rounds", config.rounds()}});
+  if (reuse && !reuse->complete()) {
+    log::Info("warm start is of another model", {{"job", name}, {"used", model::TextOf(*reuse)}});
+  }
   TUTTI_ASSIGN(const round::JobSubmitted submission, Submission(name, record.state));
   TUTTI_TRY(RunOnCore([&] { Dispatch(submission); }));
   return Find(name);

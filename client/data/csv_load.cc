@@ -135,7 +135,8 @@ Status Pass::AddRecord(const CsvReader& reader, std::span<const std::string> fie
   ++rows_;
   if (fields.size() != plan_.header.size()) {
     return At(reader.line(),
-              InvalidArgument(Join(fields.size(), " cells, the header has ", plan_.header.size())));
+              InvalidArgument(Join(fields.size(), " cells, the header has ", plan_.header.size(),
+                                   "; correct the row, or quote its cells")));
   }
   RowDecoder decoder(plan_, classes_);
   if (const Status decoded = decoder.Decode(fields, row_); !decoded.ok()) {

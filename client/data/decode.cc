@@ -9,6 +9,9 @@
 namespace tutti::data {
 namespace {
 
+constexpr std::string_view kCorrectNumber =
+    "; correct the cell, or declare the column's categories";
+
 void Drop(Row& row, Dropped why) {
   if (row.dropped == Dropped::kNo) row.dropped = why;
 }
@@ -36,7 +39,7 @@ std::string SomeCategories(const Column& column) {
 StatusOr<double> RowDecoder::Number(const Column& column, std::string_view cell, Row& row) const {
   StatusOr<double> value = ParseNumber(cell);
   if (!value.ok()) {
-    return InvalidArgument(Named(column) + std::string(MessageOf(value.status())));
+    return InvalidArgument(Join(Named(column), MessageOf(value.status()), kCorrectNumber));
   }
   if (*value < column.low || *value > column.high) {
     switch (column.outliers) {
@@ -109,7 +112,9 @@ Status RowDecoder::Label(std::string_view cell, Row& row) {
     return OkStatus();
   }
   if (plan_.label_kind == LabelKind::kWord) {
-    return InvalidArgument(Join("label \"", Escaped(cell, 40), "\" is none of data.csv.classes"));
+    return InvalidArgument(
+        Join("label \"", Escaped(cell, 40),
+             "\" is none of data.csv.classes; correct the cell, or add the word there"));
   }
   TUTTI_ASSIGN(const double value, Number(label, cell, row));
   if (plan_.label_kind == LabelKind::kNumber) {
@@ -119,7 +124,9 @@ Status RowDecoder::Label(std::string_view cell, Row& row) {
   if (row.dropped == Dropped::kNo &&
       (!(value >= 0 && value < classes_) || value != std::floor(value))) {
     return InvalidArgument(Join("label ", Escaped(cell, 40), ", the model has classes 0 .. ",
-                                std::int64_t{classes_} - 1));
+                                std::int64_t{classes_} - 1,
+                                "; correct the cell, or list the words "
+                                "of the column in data.csv.classes"));
   }
   row.label = row.dropped == Dropped::kNo ? static_cast<std::uint32_t>(value) : 0;
   return OkStatus();

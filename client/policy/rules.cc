@@ -7,6 +7,7 @@
 #include "common/base/guard.h"
 #include "common/base/text.h"
 #include "common/model/architecture.h"
+#include "common/privacy/personal.h"
 #include "common/strategy/schedule.h"
 #include "common/strategy/sum_vector.h"
 
@@ -110,9 +111,19 @@ Status CheckModel(const v1::PolicyConfig& policy, const v1::TaskSpec& task) {
     if (!Guard("policy.model")) return OkStatus();
     return Mismatch("the task's model cannot be built: " + std::string(MessageOf(layout.status())));
   }
-  if (layout->values != task.values() && Guard("policy.model_values")) {
-    return Mismatch(
-        Join("the task states ", task.values(), " values, its model has ", layout->values));
+  const std::uint64_t common = ValuesIn(*layout, model::Section::kCommon);
+  if (common != task.values() && Guard("policy.model_values")) {
+    return Mismatch(Join("the task states ", task.values(), " values, its model has ", common,
+                         " that are trained by all together"));
+  }
+  if (const Status covered = privacy::CheckPersonal(task.model(), task.privacy());
+      !covered.ok() && Guard("policy.personal")) {
+    return Mismatch("the task's personal parameters: " + std::string(MessageOf(covered)));
+  }
+  // Frozen and personal parameters are not sent, but need memory and time all the same.
+  if (layout->values > policy.max_model_values() && Guard("policy.model_size")) {
+    return Forbidden(Join("the job's model has ", layout->values, " values, max_model_values is ",
+                          policy.max_model_values()));
   }
   return OkStatus();
 }

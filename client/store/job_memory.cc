@@ -12,7 +12,10 @@ constexpr char kCoordinator[] = "coordinator";
 }  // namespace
 
 std::string JobMemory::Path(const std::string& job, Kept kept) const {
-  return Join(folder_, "/", job, kept == Kept::kControl ? ".control" : ".personal", ".safetensors");
+  const std::string_view what = kept == Kept::kControl    ? ".control"
+                                : kept == Kept::kPersonal ? ".personal"
+                                                          : ".parameters";
+  return Join(folder_, "/", job, what, ".safetensors");
 }
 
 StatusOr<std::vector<float>> JobMemory::Load(const std::string& job, Kept kept,

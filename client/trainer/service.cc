@@ -194,15 +194,16 @@ StatusOr<learn::DataView> Service::InputsOf(const v1::DataConfig& config,
     }
     features = features_;
   }
-  const std::span<const std::uint32_t> labels = data->labels;
-  const std::size_t width = labels.empty() ? 0 : features.size() / labels.size();
-  if (use == Use::kTraining) {
-    return learn::DataView{.features = features.first(data->training() * width),
-                           .labels = labels.first(data->training())};
+  const std::size_t first = use == Use::kTraining ? 0 : data->first_measured();
+  const std::size_t count = (use == Use::kTraining ? data->training() : data->examples) - first;
+  const std::size_t width = data->examples == 0 ? 0 : features.size() / data->examples;
+  learn::DataView view{.features = features.subspan(first * width, count * width)};
+  if (data->targets.empty()) {
+    view.labels = std::span(data->labels).subspan(first, count);
+  } else {
+    view.targets = std::span(data->targets).subspan(first, count);
   }
-  const std::size_t first = data->first_measured();
-  return learn::DataView{.features = features.subspan(first * width),
-                         .labels = labels.subspan(first)};
+  return view;
 }
 
 StatusOr<v1::DescribeReply> Service::Describe(const v1::DescribeRequest& request) {

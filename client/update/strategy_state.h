@@ -13,6 +13,10 @@
 
 namespace tutti::update {
 
+// Of what is kept. Names of personal parameters hold the unit and noise of the job's privacy:
+// values that were trained under another promise are those of another layout, and are not used.
+model::Layout KeptLayout(const v1::TaskSpec& task, const model::Layout& model);
+
 class StrategyState {
  public:
   // `task` is that of the round; `model`: the layout of its weights. `checkpoint`: the values of
@@ -24,16 +28,19 @@ class StrategyState {
   // For the trainer: scaffold's drift c - c_i, or the personal weights; empty: nothing.
   const std::vector<float>& extra() const { return extra_; }
 
-  // For update::Encode. The spans are of this object.
+  // The part of the trainer's update that may leave.
+  std::vector<float> Common(std::span<const float> whole) const;
+  // For update::Encode, of the common part. The spans are of this object.
   strategy::LocalResult Local(std::span<const float> update, std::uint64_t steps,
                               double initial_loss) const;
-  // What is kept once the round is published with this device in its sum; empty: nothing. `extra`:
-  // as the trainer left it.
+  // What is kept once the round is published with this device in its sum; empty: nothing. `whole`:
+  // the trainer's update; `extra`: as the trainer left it.
   std::vector<float> Keep(const v1::TaskSpec& task, const strategy::LocalResult& local,
-                          std::vector<float> extra) const;
+                          std::span<const float> whole, std::vector<float> extra) const;
 
  private:
   strategy::Kept kind_;
+  model::Layout layout_;
   std::vector<float> weights_;
   std::vector<float> control_;  // scaffold: the common control variate
   std::vector<float> own_;      // scaffold: this device's, empty: none yet

@@ -114,8 +114,7 @@ void Validate(const v1::PolicyConfig& config, LoadResult& result) {
                                "\", expected a job's name, or the start of one followed by *"));
     }
   }
-  const std::vector<std::string> architectures{"logistic", "mlp", "lenet5", "layers",
-                                               "torchscript"};
+  const std::vector<std::string> architectures = model::ArchitectureNames();
   for (const std::string& name : config.architectures()) {
     if (std::find(architectures.begin(), architectures.end(), name) == architectures.end()) {
       const std::string nearest = NearestName(name, architectures);

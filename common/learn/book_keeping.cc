@@ -8,6 +8,8 @@
 #include "common/base/text.h"
 #include "common/learn/capture.h"
 #include "common/learn/example_gradients.h"
+#include "common/learn/example_losses.h"
+#include "common/learn/per_example.h"
 
 namespace tutti::learn {
 namespace {
@@ -24,7 +26,8 @@ Status Record(const ClipRequest& request, Tape& tape, at::Tensor& losses) {
     const Recording recording(tape);
     logits = request.forward(request.inputs);
   }
-  if (tape.problem.empty() && !tape.flow.Has(logits)) {
+  const Place* const place = tape.flow.Find(logits);
+  if (tape.problem.empty() && (place == nullptr || !place->IsFirst())) {
     tape.Report("a result without one row for each example");
   }
   if (!tape.problem.empty()) {
@@ -32,7 +35,7 @@ Status Record(const ClipRequest& request, Tape& tape, at::Tensor& losses) {
         Join("the model has ", tape.problem,
              ": no rule for per-example gradients covers that; change the model"));
   }
-  losses = at::cross_entropy_loss(logits, request.labels, {}, at::Reduction::None);
+  losses = ExampleLosses(request.loss, logits, request.labels);
   std::vector<at::Tensor> outputs;
   for (const Use& use : tape.uses) {
     outputs.push_back(use.output);
@@ -41,9 +44,10 @@ Status Record(const ClipRequest& request, Tape& tape, at::Tensor& losses) {
   const std::vector<at::Tensor> deltas =
       torch::autograd::grad({losses.sum()}, outputs, {}, {}, false, /*allow_unused=*/true);
   for (std::size_t i = 0; i < deltas.size(); ++i) {
-    tape.uses[i].delta = deltas[i];
-    tape.uses[i].input = tape.uses[i].input.detach();
-    tape.uses[i].output = at::Tensor();
+    Use& use = tape.uses[i];
+    use.delta = deltas[i].defined() ? tape.flow.ExamplesFirst(deltas[i], use.place) : deltas[i];
+    use.input = tape.flow.ExamplesFirst(use.input.detach(), use.place);
+    use.output = at::Tensor();
   }
   losses = losses.detach();
   return OkStatus();
@@ -78,7 +82,7 @@ StatusOr<std::vector<at::Tensor>> GradientsOfRows(const ClipRequest& request,
   const at::Tensor inputs = request.inputs.index_select(0, rows);
   const at::Tensor labels = request.labels.index_select(0, rows);
   TUTTI_ASSIGN(ClippedSum rest, ClipByBookKeeping({request.forward, request.parameters, inputs,
-                                                   labels, request.clip_norm}));
+                                                   labels, request.clip_norm, request.loss}));
   return std::move(rest.gradients);
 }
 
@@ -89,6 +93,9 @@ at::Tensor ClipFactors(const at::Tensor& norms, double clip_norm) {
 }
 
 StatusOr<ClippedSum> ClipByBookKeeping(const ClipRequest& request) {
+  if (request.inputs.size(0) == 1) {  // where a single one is in a shape cannot be followed
+    return ClipSingleExamples(request);
+  }
   ClippedSum result;
   Tape tape;
   tape.parameters = request.parameters;
@@ -103,7 +110,9 @@ StatusOr<ClippedSum> ClipByBookKeeping(const ClipRequest& request) {
     if (!sources[i].empty()) {
       norms[i] = NormsOf(sources[i], keep);
       squares += norms[i].squared;
-      keep -= norms[i].vectors.defined() ? norms[i].vectors.numel() : 0;
+      for (const at::Tensor& part : norms[i].vectors) {
+        keep -= part.numel();
+      }
     }
   }
   result.norms = squares.sqrt();

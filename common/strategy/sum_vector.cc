@@ -50,8 +50,16 @@ Status CheckPlainSgd(const v1::TrainingSpec& training, std::string_view name) {
   return OkStatus();
 }
 
+bool TrainsAPart(const v1::ModelSpec& model) {
+  return !model.frozen().empty() || !model.personal().empty() || model.adapter_rank() > 0;
+}
+
 Status CheckScaffold(const v1::TaskSpec& task) {
   constexpr std::string_view kName = "correction = \"scaffold\"";
+  if (TrainsAPart(task.model())) {
+    return Refuse(kName, "its control variates are of all parameters",
+                  "remove it, or model.frozen, model.personal and model.adapter_rank");
+  }
   TUTTI_TRY(CheckPlainSgd(task.training(), kName));
   if (task.training().momentum() > 0) {
     return Refuse(kName, "control variates are means of plain gradients", "set momentum = 0");
@@ -137,6 +145,11 @@ Kept KeptBy(const v1::TrainingSpec& training) {
   }
 }
 
+Kept KeptBy(const v1::TaskSpec& task) {
+  const Kept kept = KeptBy(task.training());
+  return kept == Kept::kNothing && !task.model().personal().empty() ? Kept::kParameters : kept;
+}
+
 Status CheckStrategy(const v1::TaskSpec& task) {
   const v1::TrainingSpec& training = task.training();
   const Correction correction = CorrectionOf(training);
@@ -153,6 +166,11 @@ Status CheckStrategy(const v1::TaskSpec& task) {
   if (correction == Correction::kDitto && training.proximal() == 0) {
     return Refuse("correction = \"ditto\"", "nothing ties the personal model to the common one",
                   "set training.proximal, for instance to 0.1");
+  }
+  if (correction == Correction::kDitto && !task.model().personal().empty()) {
+    return Refuse("correction = \"ditto\"",
+                  "each client has a whole model of its own there already",
+                  "remove model.personal");
   }
   if (!IsFair(training)) return OkStatus();
   TUTTI_TRY(CheckUnweightedPlain(task, "fairness_power"));

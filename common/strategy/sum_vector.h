@@ -39,9 +39,11 @@ SumShape SumShapeOf(const v1::TaskSpec& task);
 // parameters "control.<name>".
 model::Layout CheckpointLayout(const v1::TaskSpec& task, const model::Layout& model);
 
-// What a client keeps from round to round and never sends.
-enum class Kept { kNothing, kControl, kPersonal };
-Kept KeptBy(const v1::TrainingSpec& training);
+// What a client keeps from round to round and never sends: its control variate (scaffold), its
+// personal model (ditto), its own values of model.personal.
+enum class Kept { kNothing, kControl, kPersonal, kParameters };
+Kept KeptBy(const v1::TrainingSpec& training);  // of the first two
+Kept KeptBy(const v1::TaskSpec& task);
 
 // What one client's training gave. `task` is that of the round (schedule.h).
 struct LocalResult {

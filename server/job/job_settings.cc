@@ -10,6 +10,7 @@
 #include "common/model/architecture.h"
 #include "common/model/initial_weights.h"
 #include "common/model/safetensors.h"
+#include "common/model/warm_start.h"
 #include "common/strategy/sum_vector.h"
 
 namespace tutti::server {
@@ -50,7 +51,8 @@ StatusOr<PreparedJob> PrepareJob(const v1::JobConfig& config) {
   PreparedJob job;
   job.config = config;
   TUTTI_ASSIGN(job.layout, model::LayoutOf(config.model()));
-  job.task = config::TaskOf(config, job.layout.values);
+  const std::uint64_t values = ValuesIn(job.layout, model::Section::kCommon);
+  job.task = config::TaskOf(config, values);
   const v1::TaskSpec& task = job.task;
   job.checkpoint = strategy::CheckpointLayout(task, job.layout);
   job.rule = RuleOf(config.robust());
@@ -62,7 +64,7 @@ StatusOr<PreparedJob> PrepareJob(const v1::JobConfig& config) {
     return InvalidArgument(Join("the task has ", settings.task.size(), " bytes, at most ",
                                 protocol::kMaxTaskBytes, " are possible; use fewer layers"));
   }
-  TUTTI_ASSIGN(settings.config, config::RoundTemplate(config, job.layout.values));
+  TUTTI_ASSIGN(settings.config, config::RoundTemplate(config, values));
   TUTTI_ASSIGN(job.setting, privacy::SettingOf(config.privacy()));
   if (job.setting.in_ring()) {
     TUTTI_ASSIGN(job.terms, privacy::TermsOf(task, settings.config));
@@ -102,7 +104,7 @@ StatusOr<Bytes> FirstCheckpoint(const PreparedJob& job, BytesView warm_start) {
     return model::WriteSafetensors(
         job.checkpoint, model::InitialWeights(job.checkpoint, job.config.model().seed()), metadata);
   }
-  auto weights = model::ReadSafetensors(warm_start, job.layout);
+  auto weights = model::ReuseWeights(job.config.model(), job.layout, warm_start);
   if (!weights.ok()) {
     return Annotate(weights.status(), "warm_start");
   }

@@ -33,8 +33,8 @@ StatusOr<v1::JobConfig> CompletedJob(v1::JobConfig config, BytesView warm_start)
 // InvalidArgument lists everything that is wrong with the job.
 StatusOr<PreparedJob> PrepareJob(const v1::JobConfig& config);
 
-// The first weights: the warm start's (a safetensors file of exactly this model) or seeded ones; as
-// a checkpoint file.
+// The first weights, as a checkpoint file: seeded ones, or those the warm start (a safetensors
+// file) has for this model, see model/warm_start.h.
 StatusOr<Bytes> FirstCheckpoint(const PreparedJob& job, BytesView warm_start);
 
 }  // namespace tutti::server

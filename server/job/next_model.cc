@@ -105,10 +105,13 @@ StatusOr<NextModel> MakeNextModel(const PreparedJob& job, BytesView checkpoint,
   }
   TUTTI_ASSIGN(const std::span<const float> all,
                model::ViewSafetensors(checkpoint, job.checkpoint));
-  const std::span<const float> weights = all.first(shape.update);
-  const std::span<const float> update = mean.first(shape.update);
+  // Frozen and personal parameters keep the values they have.
+  const std::span<const float> weights = all.first(job.layout.values);
+  const std::span<const float> common = mean.first(shape.update);
+  const std::vector<float> update =
+      Spread(job.layout, model::Section::kCommon, {common.begin(), common.end()});
   std::vector<float> next(all.begin(), all.end());
-  const std::span<float> moved = std::span<float>(next).first(shape.update);
+  const std::span<float> moved = std::span<float>(next).first(job.layout.values);
   NextModel made;
   model::Metadata metadata = {{"job", job.config.name()}, {"round", std::to_string(memory.round)}};
   if (HasOptimiserState(job.config)) {
@@ -118,7 +121,7 @@ StatusOr<NextModel> MakeNextModel(const PreparedJob& job, BytesView checkpoint,
   } else {
     TUTTI_TRY(StepByAverage(job, weights, update, memory.before, moved));
   }
-  AddControl(mean.subspan(shape.update), memory, std::span<float>(next).subspan(shape.update));
+  AddControl(mean.subspan(shape.update), memory, std::span<float>(next).subspan(job.layout.values));
   if (job.config.privacy().target_quantile() > 0) {
     TUTTI_ASSIGN(const double clip_norm, ClipNormFor(job, checkpoint));
     privacy::SetClipNorm(privacy::NextClipNorm(job.config.privacy(), clip_norm, share_below),

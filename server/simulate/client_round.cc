@@ -49,16 +49,15 @@ StatusOr<Contribution> Contribute(const Scene& scene, const Course& course,
     Attack(profile, rng, learnt.update);
     task.mutable_robust()->set_max_update_norm(0);
   }
-  const strategy::LocalResult result =
-      strategy.Local(learnt.update, learnt.steps, learnt.initial_loss);
-  TUTTI_ASSIGN(update::Encoded encoded,
-               update::Encode(config, task, plan, course.clip_norm(),
-                              {learnt.update, result, assignment.rows.size(), learnt.norms_counted,
-                               learnt.norms_below},
-                              rng));
+  std::vector<float> common = strategy.Common(learnt.update);
+  const strategy::LocalResult result = strategy.Local(common, learnt.steps, learnt.initial_loss);
+  TUTTI_ASSIGN(update::Encoded encoded, update::Encode(config, task, plan, course.clip_norm(),
+                                                       {common, result, assignment.rows.size(),
+                                                        learnt.norms_counted, learnt.norms_below},
+                                                       rng));
   return Contribution{std::move(encoded.vector),
-                      strategy.Keep(task, result, std::move(learnt.extra)), learnt.loss,
-                      learnt.seconds, encoded.clipped_values};
+                      strategy.Keep(task, result, learnt.update, std::move(learnt.extra)),
+                      learnt.loss, learnt.seconds, encoded.clipped_values};
 }
 
 bool SitsOut(const Status& status) {

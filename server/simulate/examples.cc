@@ -41,6 +41,7 @@ StatusOr<v1::DataConfig> ConfigOf(const std::string& path, const std::string& pa
   }
   v1::DataConfig config = loaded.value.data();
   config.mutable_slice()->set_kind("all");
+  config.set_validation_fraction(0);  // what models are measured on is held out here
   return config;
 }
 
@@ -110,6 +111,7 @@ data::Dataset Copied(const data::Dataset& from, std::span<const std::uint32_t> r
     const auto begin = from.features.begin() + static_cast<std::ptrdiff_t>(row * from.width);
     to.features.insert(to.features.end(), begin, begin + static_cast<std::ptrdiff_t>(from.width));
     to.labels.push_back(from.labels[row]);
+    if (!from.targets.empty()) to.targets.push_back(from.targets[row]);
   }
   return to;
 }

@@ -15,7 +15,7 @@ namespace tutti::simulate {
 
 struct DataSettings {
   std::string data;            // a client's file, or a folder of the MNIST family
-  std::string test;            // the same for what models are measured on; empty: a part of `data`
+  std::string test = {};       // the same for what models are measured on; empty: a part of `data`
   double test_fraction = 0.1;  // of `data`, when neither `test` nor the folder has a test set
 };
 

@@ -15,7 +15,7 @@ namespace tutti::simulate {
 // One client's training in one round.
 struct Assignment {
   std::span<const std::uint32_t> rows;  // of the data, ascending
-  bool reversed_labels = false;         // label y is taken for classes - 1 - y
+  bool reversed_labels = false;         // label y is taken for classes - 1 - y, target t for -t
   const v1::TrainingSpec& training;
   const v1::PrivacySpec& privacy;
   std::span<const float> extra = {};  // update::StrategyState::extra

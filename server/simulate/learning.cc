@@ -27,8 +27,8 @@ class TorchLearner final : public Learner {
     learnt.extra.assign(assignment.extra.begin(), assignment.extra.end());
     TUTTI_ASSIGN(const learn::LocalTraining local,
                  learn::TrainLocally(network_, assignment.training, assignment.privacy,
-                                     {.features = features_, .labels = labels_}, learnt.update,
-                                     learnt.extra, rng, kQuiet));
+                                     {features_, labels_, targets_}, learnt.update, learnt.extra,
+                                     rng, kQuiet));
     const learn::TrainResult& result = local.result;
     learnt.steps = result.steps;
     learnt.initial_loss = local.initial_loss;
@@ -49,9 +49,12 @@ class TorchLearner final : public Learner {
       return Score{};
     }
     const std::size_t width = data_->test_features.size() / all;
-    const learn::DataView view{
+    learn::DataView view{
         .features = std::span(data_->test_features).subspan(first * width, count * width),
         .labels = std::span(data_->test_labels).subspan(first, count)};
+    if (!data_->test_targets.empty()) {
+      view.targets = std::span(data_->test_targets).subspan(first, count);
+    }
     TUTTI_ASSIGN(const learn::EvaluateResult result,
                  learn::Evaluate(network_, view, weights, kQuiet));
     return Score{.examples = count, .loss = result.loss, .accuracy = result.accuracy};
@@ -64,9 +67,14 @@ class TorchLearner final : public Learner {
     const auto classes = static_cast<std::uint32_t>(network_.architecture().classes);
     features_.clear();
     labels_.clear();
+    targets_.clear();
     for (const std::uint32_t row : assignment.rows) {
       const auto from = data_->features.begin() + static_cast<std::ptrdiff_t>(row * width);
       features_.insert(features_.end(), from, from + static_cast<std::ptrdiff_t>(width));
+      if (!data_->targets.empty()) {
+        const float target = data_->targets[row];
+        targets_.push_back(assignment.reversed_labels ? -target : target);
+      }
       const std::uint32_t label = data_->labels[row];
       labels_.push_back(assignment.reversed_labels ? classes - 1 - label : label);
     }
@@ -76,6 +84,7 @@ class TorchLearner final : public Learner {
   learn::Network network_;
   std::vector<float> features_;
   std::vector<std::uint32_t> labels_;
+  std::vector<float> targets_;
 };
 
 StatusOr<std::vector<float>> FeaturesOf(const v1::ModelSpec& model, std::vector<float> examples) {
@@ -92,9 +101,11 @@ StatusOr<std::shared_ptr<const LearningData>> LearningDataOf(const v1::ModelSpec
   auto data = std::make_shared<LearningData>();
   TUTTI_ASSIGN(data->features, FeaturesOf(model, std::move(examples.train.features)));
   data->labels = std::move(examples.train.labels);
+  data->targets = std::move(examples.train.targets);
   if (!examples.test.labels.empty()) {
     TUTTI_ASSIGN(data->test_features, FeaturesOf(model, std::move(examples.test.features)));
     data->test_labels = std::move(examples.test.labels);
+    data->test_targets = std::move(examples.test.targets);
   }
   return std::shared_ptr<const LearningData>(std::move(data));
 }

@@ -16,8 +16,10 @@ namespace tutti::simulate {
 struct LearningData {
   std::vector<float> features;
   std::vector<std::uint32_t> labels;
+  std::vector<float> targets;  // of models that predict a number; else empty
   std::vector<float> test_features;
   std::vector<std::uint32_t> test_labels;
+  std::vector<float> test_targets;
 };
 
 // `examples` gives up its features. Errors as model::FeaturesOf.

@@ -104,6 +104,13 @@ void AddModels(Seeds& seeds) {
   file.Raw(AsBytes(header));
   file.Raw(Bytes(32, 0));
   seeds["safetensors/other-order"] = ToString(file.bytes());
+  const std::string mixed = R"({"0.bias":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},)"
+                            R"("steps":{"dtype":"I64","shape":[],"data_offsets":[4,12]}})";
+  ByteWriter other;
+  other.U64(mixed.size());
+  other.Raw(AsBytes(mixed));
+  other.Raw(Bytes(12, 0x3c));
+  seeds["safetensors/half"] = ToString(other.bytes());
 }
 
 void AddCertificates(Seeds& seeds) {

@@ -162,6 +162,27 @@ StatusOr<data::Dataset> PartOf(const v1::JobConfig& job, const v1::DataConfig& c
   return train;
 }
 
+// How the model does on each client's own validation rows: what is common need not serve all alike.
+StatusOr<Json> OnEachClient(const v1::JobConfig& job, const v1::DataConfig& config,
+                            std::span<const float> weights) {
+  std::vector<double> accuracies, losses;
+  for (std::uint32_t i = 0; i < config.slice().count(); ++i) {
+    v1::DataConfig own = config;
+    own.mutable_slice()->set_index(i);
+    TUTTI_ASSIGN(data::Dataset part, data::Load(own, job.model()));
+    const data::Dataset test = TakeValidation(part);
+    if (test.examples == 0) continue;
+    TUTTI_ASSIGN(const learn::EvaluateResult score,
+                 learn::Evaluate(job.model(), {.features = test.features, .labels = test.labels},
+                                 weights, Quiet));
+    accuracies.push_back(score.accuracy);
+    losses.push_back(score.loss);
+  }
+  if (accuracies.empty()) return Json();
+  return Json{{"lowest_accuracy", Rounded(*std::min_element(accuracies.begin(), accuracies.end()))},
+              {"highest_loss", Rounded(*std::max_element(losses.begin(), losses.end()))}};
+}
+
 // All clients together, round by round, without network and secure aggregation.
 StatusOr<Json> Federated(const v1::JobConfig& job, const v1::DataConfig& config,
                          const data::Dataset& test) {
@@ -229,12 +250,14 @@ StatusOr<Json> Run(const Options& options, const v1::JobConfig& job, const v1::D
     TUTTI_ASSIGN(const Bytes file, platform::ReadFile(options.model, kMaxModelBytes));
     TUTTI_ASSIGN(const std::vector<float> weights, model::ReadSafetensors(file, layout));
     TUTTI_ASSIGN(json["model"], ScoreOf(job.model(), test, weights));
+    TUTTI_ASSIGN(json["model"]["clients"], OnEachClient(job, config, weights));
     return json;
   }
   Json facts;
   TUTTI_ASSIGN(const std::vector<float> weights, Trained(job, std::move(train), test, facts));
   TUTTI_ASSIGN(json["central"], ScoreOf(job.model(), test, weights));
   json["central"].update(facts);
+  TUTTI_ASSIGN(json["central"]["clients"], OnEachClient(job, config, weights));
   if (options.federated) {
     TUTTI_ASSIGN(json["federated"], Federated(job, config, test));
   }

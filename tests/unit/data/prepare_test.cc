@@ -254,7 +254,9 @@ TEST_CASE("a number to predict is a target and no label", "[data]") {
 TEST_CASE("words in a column of numbers are answered with the categories to declare", "[data]") {
   REQUIRE(
       Says(WhyNot("housing,y\nown,0\nrent,1\n\"a \"\"b\"\"\",0\n", [](auto&) {}),
-           "t.csv:2: column \"housing\" has \"own\", expected a number; the column holds words: "
+           "t.csv:2: column \"housing\" has \"own\", expected a number; correct the cell, or "
+           "declare the column's "
+           "categories; the column holds words: "
            "write [[data.csv.columns]] with name = \"housing\", kind = \"one_hot\", categories = "
            "[\"a \\\"b\\\"\", \"own\", \"rent\"]"));
   REQUIRE(Says(WhyNot("a,y\n1,no\n2,yes\n", [](auto&) {}),

@@ -124,6 +124,46 @@ TEST_CASE("the trainer program describes, trains with and without privacy, and e
   REQUIRE(supervisor.starts() == 1);
 }
 
+TEST_CASE("the trainer program predicts a number when data and job both say so", "[trainer]") {
+  const Table table;  // the label, 0 or 1, as a number
+  Supervisor supervisor(Config());
+  v1::TrainRequest request;
+  *request.mutable_data() = Data(table);
+  request.mutable_data()->set_target("number");
+  v1::ModelSpec& model = *request.mutable_model();
+  model.set_architecture("linear");
+  model.add_input_shape(2);
+  model.set_classes(1);
+  request.mutable_training()->set_learning_rate(0.1);
+  request.mutable_training()->set_batch_size(50);
+  request.mutable_training()->set_local_steps(60);
+  request.mutable_training()->set_loss("mse");
+  request.mutable_privacy()->set_unit("none");
+  const auto trained = supervisor.Train(request, std::vector<float>(3), {});
+  INFO(trained.status());
+  REQUIRE(trained.ok());
+  v1::EvaluateRequest evaluate;
+  *evaluate.mutable_data() = request.data();
+  *evaluate.mutable_model() = model;
+  evaluate.set_values(3);
+  const auto score = supervisor.Evaluate(evaluate, trained->update, {});
+  INFO(score.status());
+  REQUIRE(score.ok());
+  REQUIRE(score->loss() < 0.05);  // the variance is 0.25
+  REQUIRE(score->accuracy() == 0);
+
+  request.mutable_data()->set_target("class");
+  REQUIRE(MessageOf(supervisor.Train(request, std::vector<float>(3), {}).status())
+              .find("needs data.target = \"number\"") != std::string_view::npos);
+  request.mutable_data()->set_target("number");
+  model.set_classes(2);
+  model.set_architecture("logistic");
+  request.mutable_training()->clear_loss();
+  REQUIRE(MessageOf(supervisor.Train(request, std::vector<float>(6), {}).status())
+              .find("data.target is \"number\", the job's model has 2 classes") !=
+          std::string_view::npos);
+}
+
 TEST_CASE("the trainer program trains and evaluates on features, and on the images again",
           "[trainer]") {
   const ImageFiles files(200, 0);

@@ -228,5 +228,23 @@ TEST_CASE("combinations that would send more than is covered are refused by name
           }).find("expected none") != std::string::npos);
 }
 
+TEST_CASE("strategies that keep every parameter do not go with models trained in part",
+          "[strategy]") {
+  v1::TaskSpec scaffold = Task("scaffold");
+  scaffold.mutable_model()->add_frozen("0.*");
+  REQUIRE(std::string(MessageOf(CheckStrategy(scaffold)))
+              .find("its control variates are of all parameters") != std::string::npos);
+  scaffold.mutable_model()->clear_frozen();
+  scaffold.mutable_model()->set_adapter_rank(2);
+  REQUIRE_FALSE(CheckStrategy(scaffold).ok());
+  v1::TaskSpec ditto = Task("ditto");
+  ditto.mutable_training()->set_proximal(0.1);
+  ditto.mutable_model()->add_frozen("0.*");
+  REQUIRE(CheckStrategy(ditto).ok());
+  ditto.mutable_model()->add_personal("2.*");
+  REQUIRE(std::string(MessageOf(CheckStrategy(ditto))).find("remove model.personal") !=
+          std::string::npos);
+}
+
 }  // namespace
 }  // namespace tutti::strategy
