@@ -141,6 +141,14 @@ Status Bookkeeper::Measure(RoundReport& report) {
   return OkStatus();
 }
 
+void Bookkeeper::Judge(const RoundReport& report) {
+  if (!report.test_loss) return;
+  trend_.Evaluated(report.round, *report.test_loss);
+  if (const auto verdict = trend_.Judge(report.round, settings().patience, 0)) {
+    verdict_ = verdict->reason;
+  }
+}
+
 std::vector<float> Bookkeeper::Kept(std::size_t client) {
   const std::lock_guard lock(mutex_);
   const auto found = kept_.find(client);
@@ -180,6 +188,7 @@ Status Bookkeeper::Publish(Instant now, std::span<const ClientId> survivors,
   report_.seconds = measuring - began_ - report_.measuring_seconds;
   if (IsMeasured(report.round)) {
     TUTTI_TRY(Measure(report));
+    Judge(report);
   }
   const double end = Seconds();
   report_.measuring_seconds += end - measuring;
@@ -216,6 +225,7 @@ Status Bookkeeper::CountPrivacy() {
 }
 
 StatusOr<Report> Bookkeeper::Finish(std::string ended, std::size_t excluded) {
+  report_.done = course_.rounds_done() == settings().rounds || !verdict_.empty();
   report_.ended = std::move(ended);
   report_.excluded = static_cast<std::uint32_t>(excluded);
   TUTTI_TRY(CountPrivacy());

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/base/clock.h"
+#include "server/round/trend.h"
 #include "server/simulate/fate.h"
 #include "server/simulate/plan_book.h"
 #include "server/simulate/simulation.h"
@@ -59,12 +60,15 @@ class Bookkeeper {
   Status Publish(Instant now, std::span<const ClientId> survivors,
                  std::vector<server::GroupResult> results, const TrainingTotals& totals,
                  RoundReport report);
+  // Why the losses end the job (evaluation.patience); empty: they do not.
+  const std::string& verdict() const { return verdict_; }
   StatusOr<Report> Finish(std::string ended, std::size_t excluded);
 
  private:
   double Seconds() const { return observer_.seconds ? observer_.seconds() : 0; }
   bool IsMeasured(std::uint64_t round) const;
   Status Measure(RoundReport& report);
+  void Judge(const RoundReport& report);
   Status CountPrivacy();
 
   const Scene& scene_;
@@ -76,6 +80,8 @@ class Bookkeeper {
   std::vector<std::uint32_t> charged_;  // rounds, by client
   // Of clients that took part, if the strategy keeps anything: as long as the model each.
   std::map<std::size_t, std::vector<float>> kept_, keep_next_;
+  round::internal::Trend trend_;
+  std::string verdict_;
   std::uint32_t failures_of_round_ = 0;
   double began_ = 0;
   double round_began_ = 0;

@@ -173,6 +173,7 @@ StatusOr<Examples> LoadExamples(const DataSettings& settings, const v1::ModelSpe
                                 const v1::SimulationConfig& world) {
   TUTTI_ASSIGN(const v1::DataConfig config, ConfigOf(settings.data, "train"));
   Examples examples;
+  examples.config = config;
   TUTTI_ASSIGN(examples.train, data::Load(config, model));
   const bool own_test = settings.test.empty() && std::filesystem::is_directory(settings.data);
   if (own_test || !settings.test.empty()) {

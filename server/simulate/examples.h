@@ -20,6 +20,7 @@ struct DataSettings {
 };
 
 struct Examples {
+  v1::DataConfig config;  // of train
   data::Dataset train;
   std::vector<std::uint32_t> owners;  // of train's examples: client, or kNobody
   std::uint32_t clients = 0;

@@ -252,7 +252,7 @@ class Fast {
     TUTTI_TRY(books_.Publish(now_, in_model, std::move(results), totals, report));
     published_attempt_ = attempt_;
     unspoiled_failures_ = 0;
-    return std::string();
+    return books_.course().rounds_done() < job_.rounds ? books_.verdict() : std::string();
   }
 
   void Count(std::span<const ClientId> survivors, RoundReport& report) const {

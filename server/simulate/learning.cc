@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "client/data/augment.h"
 #include "common/learn/local.h"
 #include "common/model/architecture.h"
 #include "common/model/features.h"
@@ -15,20 +16,25 @@ const learn::Progress kQuiet = [](std::uint64_t, std::uint64_t) {};
 
 class TorchLearner final : public Learner {
  public:
-  TorchLearner(std::shared_ptr<const LearningData> data, learn::Network network)
-      : data_(std::move(data)), network_(std::move(network)) {}
+  TorchLearner(std::shared_ptr<const LearningData> data, learn::Network network,
+               data::Augmenter augmenter)
+      : data_(std::move(data)), network_(std::move(network)), augmenter_(std::move(augmenter)) {}
 
   StatusOr<Learnt> Train(const Assignment& assignment, std::span<const float> weights,
                          SecureRng& rng) override {
     Gather(assignment);
     Learnt learnt;
     learnt.update.assign(weights.begin(), weights.end());
+    learn::TrainHooks hooks;
+    if (!augmenter_.IsIdle()) {
+      hooks.change = [&](std::span<float> image) { augmenter_.Apply(rng, image); };
+    }
     const auto start = std::chrono::steady_clock::now();
     learnt.extra.assign(assignment.extra.begin(), assignment.extra.end());
     TUTTI_ASSIGN(const learn::LocalTraining local,
                  learn::TrainLocally(network_, assignment.training, assignment.privacy,
                                      {features_, labels_, targets_}, learnt.update, learnt.extra,
-                                     rng, kQuiet));
+                                     rng, kQuiet, hooks));
     const learn::TrainResult& result = local.result;
     learnt.steps = result.steps;
     learnt.initial_loss = local.initial_loss;
@@ -82,6 +88,7 @@ class TorchLearner final : public Learner {
 
   std::shared_ptr<const LearningData> data_;
   learn::Network network_;
+  data::Augmenter augmenter_;
   std::vector<float> features_;
   std::vector<std::uint32_t> labels_;
   std::vector<float> targets_;
@@ -99,6 +106,7 @@ StatusOr<std::vector<float>> FeaturesOf(const v1::ModelSpec& model, std::vector<
 StatusOr<std::shared_ptr<const LearningData>> LearningDataOf(const v1::ModelSpec& model,
                                                              Examples& examples) {
   auto data = std::make_shared<LearningData>();
+  data->config = examples.config;
   TUTTI_ASSIGN(data->features, FeaturesOf(model, std::move(examples.train.features)));
   data->labels = std::move(examples.train.labels);
   data->targets = std::move(examples.train.targets);
@@ -117,7 +125,9 @@ StatusOr<std::vector<std::unique_ptr<Learner>>> NewLearners(
   std::vector<std::unique_ptr<Learner>> learners;
   for (std::size_t i = 0; i < count; ++i) {
     TUTTI_ASSIGN(learn::Network network, learn::Network::Create(architecture, script_file));
-    learners.push_back(std::make_unique<TorchLearner>(data, std::move(network)));
+    TUTTI_ASSIGN(data::Augmenter augmenter, data::Augmenter::Create(data->config, model));
+    learners.push_back(
+        std::make_unique<TorchLearner>(data, std::move(network), std::move(augmenter)));
   }
   return learners;
 }

@@ -14,6 +14,7 @@ namespace tutti::simulate {
 
 // What all of them read: features as the model's first layer takes them.
 struct LearningData {
+  v1::DataConfig config;  // how images are changed in training
   std::vector<float> features;
   std::vector<std::uint32_t> labels;
   std::vector<float> targets;  // of models that predict a number; else empty
@@ -26,8 +27,8 @@ struct LearningData {
 StatusOr<std::shared_ptr<const LearningData>> LearningDataOf(const v1::ModelSpec& model,
                                                              Examples& examples);
 
-// `count` learners. `script_file` and errors: as learn::Network::Create. learn::SetUp was called
-// with one thread before.
+// `count` learners. `script_file` and errors: as learn::Network::Create and
+// data::Augmenter::Create. learn::SetUp was called with one thread before.
 StatusOr<std::vector<std::unique_ptr<Learner>>> NewLearners(
     const v1::ModelSpec& model, std::shared_ptr<const LearningData> data, std::size_t count,
     const std::string& script_file);

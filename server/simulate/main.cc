@@ -141,7 +141,7 @@ StatusOr<int> Run(const Options& options, const Files& files) {
                     .delta = job.config.privacy().delta()};
   TUTTI_TRY(WriteFiles(options, about, report, course.model()));
   std::cout << screen.Finish() << (options.json ? ToJson(about, report) : Summary(about, report));
-  return signal_seen != 0 ? kStopped : report.ended.empty() ? kDone : kFailed;
+  return signal_seen != 0 ? kStopped : report.done ? kDone : kFailed;
 }
 
 int Main(const std::vector<std::string>& words) {

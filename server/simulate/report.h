@@ -38,7 +38,8 @@ struct FailureReport {
 struct Report {
   std::vector<RoundReport> rounds;
   std::vector<FailureReport> failures;
-  std::string ended;                // why before the job's last round; empty: it did not
+  std::string ended;  // why before the job's last round; empty: it did not
+  bool done = false;  // the job's last round is published, or its losses ended it (patience)
   std::uint64_t client_rounds = 0;  // trainings
   double training_seconds = 0;      // real time of those, all threads
   double seconds = 0;               // real time without measuring models

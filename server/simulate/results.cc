@@ -166,7 +166,9 @@ std::string Summary(const About& about, const Report& report) {
                                        report.client_rounds, " trainings"));
   std::string text = terminal::Pairs(pairs);
   if (!report.ended.empty()) {
-    text += Join("ended early: ", Escaped(report.ended, 400), "\n");
+    // What the losses say begins so by itself.
+    const bool said = report.ended.starts_with("ended early");
+    text += Join(said ? "" : "ended early: ", Escaped(report.ended, 400), "\n");
   }
   return text +
          "Batches and noise follow from the seed, so anyone can repeat them: a simulation "

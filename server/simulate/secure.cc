@@ -282,6 +282,9 @@ class Secure {
     report.groups = static_cast<std::uint32_t>(attempt.groups.size());
     report.groups_left_out = report.groups - static_cast<std::uint32_t>(results.size());
     TUTTI_TRY(books_.Publish(queue_.now(), in_model, std::move(results), totals, report));
+    if (books_.course().rounds_done() < job_.rounds) {
+      ended_ = books_.verdict();
+    }
     Redraw(Milliseconds{0});
     const Course& course = books_.course();
     Post(round::Published{

@@ -27,8 +27,8 @@ struct Observer {
 };
 
 // `learners`: one a thread, at least one. The report of the rounds up to the last, or up to where
-// it was stopped or the job failed (Report::ended); `course` holds the last model. Errors: what no
-// client or coordinator would go on after.
+// it was stopped, failed or was ended by its losses (Report::ended); `course` holds the last model.
+// Errors: what no client or coordinator would go on after.
 StatusOr<Report> Simulate(const Scene& scene, bool secure,
                           std::vector<std::unique_ptr<Learner>>& learners, Course& course,
                           const Observer& observer);

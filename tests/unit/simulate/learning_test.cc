@@ -177,6 +177,18 @@ TEST_CASE("clients whose training diverges sit out, and without any the job ends
   REQUIRE(report.ended.find("diverged") != std::string::npos);
 }
 
+TEST_CASE("images are changed anew in training where the data says so", "[simulate]") {
+  const ImageFiles files(120, 20);
+  Trial trial = NewTrial(files, ImageJob());
+  const Outcome plain = RunTrial(trial, 1, false);
+  auto changed = std::make_shared<LearningData>(*trial.data);
+  changed->config.add_augment("noise");
+  trial.data = changed;
+  const Outcome augmented = RunTrial(trial, 1, false);
+  REQUIRE(augmented.model != plain.model);
+  REQUIRE(RunTrial(trial, 2, true).model == augmented.model);
+}
+
 TEST_CASE("examples that models are measured on are nobody's", "[simulate]") {
   const ImageFiles files(100, 20);
   const auto job = SmallJob(ImageJob());

@@ -109,6 +109,18 @@ TEST_CASE("a simulation gives the same bytes on any number of threads", "[simula
   }
 }
 
+TEST_CASE("losses that do not fall end a job early, as its patience says", "[simulate]") {
+  // The learner's loss rises with every round.
+  const server::PreparedJob job = SmallJob({"rounds=30", "evaluation.patience=2"});
+  const v1::SimulationConfig world = SmallWorld();
+  const Population population = Dealt(world, 100);
+  const Outcome fast = Run(job, world, population, false);
+  REQUIRE(fast.report.rounds.size() == 3);
+  REQUIRE(fast.report.ended.find("2 evaluations brought no smaller loss") != std::string::npos);
+  REQUIRE(fast.report.done);
+  RequireSame(fast, Run(job, world, population, true));
+}
+
 TEST_CASE("another seed gives another model", "[simulate]") {
   const server::PreparedJob job = SmallJob();
   const v1::SimulationConfig a = SmallWorld({"seed=1"});
