@@ -7,6 +7,8 @@
 #include <cstring>
 
 #include "common/base/status.h"
+#include "common/crypto/ctr_kernel.h"
+#include "common/crypto/mask_stream.h"
 #include "common/crypto/openssl_handles.h"
 
 namespace tutti::crypto {
@@ -25,12 +27,66 @@ void SystemRng::Fill(std::span<std::uint8_t> out) {
   }
 }
 
+// OpenSSL's cipher, which keeps the place inside a block from call to call, or the kernel of
+// processors with wide AES instructions.
 struct AesCtrStream::State {
-  CipherContext cipher{EVP_CIPHER_CTX_new()};  // keeps the place inside a block from call to call
+  static constexpr std::size_t kBlock = 16;
+
+  CipherContext cipher;  // none: the kernel
+  std::uint8_t schedule[kSchedule256Bytes] = {};
+  std::uint64_t next_block = 0;
+  std::uint8_t rest[kBlock] = {};  // the block that a call has used a part of
+  std::size_t rest_used = kBlock;
+
+  ~State() {
+    Wipe(schedule, sizeof schedule);
+    Wipe(rest, sizeof rest);
+  }
+
+  void FillByOpenSsl(std::span<std::uint8_t> out) {
+    while (!out.empty()) {
+      const std::size_t piece = std::min(out.size(), kLargestPiece);
+      std::memset(out.data(), 0, piece);
+      int written = 0;
+      TUTTI_CHECK(EVP_EncryptUpdate(cipher.get(), out.data(), &written, out.data(),
+                                    static_cast<int>(piece)) == 1);
+      TUTTI_CHECK(static_cast<std::size_t>(written) == piece);
+      out = out.subspan(piece);
+    }
+  }
+
+#if defined(__x86_64__)
+  std::span<std::uint8_t> TakeRest(std::span<std::uint8_t> out) {
+    const std::size_t count = std::min(out.size(), kBlock - rest_used);
+    std::copy_n(rest + rest_used, count, out.begin());
+    rest_used += count;
+    return out.subspan(count);
+  }
+
+  void FillByKernel(std::span<std::uint8_t> out) {
+    out = TakeRest(out);
+    const std::size_t whole = out.size() / kBlock;
+    WriteBlocks256(schedule, out.data(), whole, next_block);
+    next_block += whole;
+    out = out.subspan(whole * kBlock);
+    if (!out.empty()) {
+      WriteBlocks256(schedule, rest, 1, next_block++);
+      rest_used = 0;
+      TakeRest(out);
+    }
+  }
+#endif
 };
 
 AesCtrStream::AesCtrStream(const Secret32& key) : state_(std::make_unique<State>()) {
-  const std::uint8_t zero_iv[16] = {};
+#if defined(__x86_64__)
+  if (KernelAvailable(MaskKernel::kVaes256)) {
+    ExpandKey256(key.view().data(), state_->schedule);
+    return;
+  }
+#endif
+  const std::uint8_t zero_iv[State::kBlock] = {};
+  state_->cipher.reset(EVP_CIPHER_CTX_new());
   TUTTI_CHECK(state_->cipher != nullptr);
   TUTTI_CHECK(EVP_EncryptInit_ex2(state_->cipher.get(), Aes256Ctr(), key.view().data(), zero_iv,
                                   nullptr) == 1);
@@ -41,15 +97,13 @@ AesCtrStream& AesCtrStream::operator=(AesCtrStream&&) noexcept = default;
 
 void AesCtrStream::Fill(std::span<std::uint8_t> out) {
   TUTTI_CHECK(state_ != nullptr);
-  while (!out.empty()) {
-    const std::size_t piece = std::min(out.size(), kLargestPiece);
-    std::memset(out.data(), 0, piece);
-    int written = 0;
-    TUTTI_CHECK(EVP_EncryptUpdate(state_->cipher.get(), out.data(), &written, out.data(),
-                                  static_cast<int>(piece)) == 1);
-    TUTTI_CHECK(static_cast<std::size_t>(written) == piece);
-    out = out.subspan(piece);
+#if defined(__x86_64__)
+  if (state_->cipher == nullptr) {
+    state_->FillByKernel(out);
+    return;
   }
+#endif
+  state_->FillByOpenSsl(out);
 }
 
 }  // namespace tutti::crypto

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <unordered_set>
 #include <utility>
+#include <vector>
 
 namespace tutti::learn {
 namespace {
@@ -29,13 +30,19 @@ const Names kPools{"max_pool1d",          "max_pool2d",          "max_pool3d",
                    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d",
                    "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d",
                    "upsample_nearest1d",  "upsample_nearest2d",  "upsample_bilinear2d"};
-// One dimension, the second argument.
-const Names kAlong{"softmax", "log_softmax", "select", "slice", "narrow",
-                   "squeeze", "cumsum",      "unbind", "glu",   "index_select"};
+// One dimension, the second argument; these keep it.
+const Names kAlong{"softmax", "log_softmax", "narrow", "cumsum", "glu", "index_select"};
+// Likewise; these take it away.
+const Names kTaking{"select", "unbind"};
 // One dimension, the third argument.
 const Names kSplit{"chunk", "split", "tensor_split", "split_with_sizes"};
 // A list of dimensions, the second argument.
 const Names kReduce{"mean", "sum", "amax", "amin", "max", "min", "logsumexp", "norm"};
+// Values in their order into another shape.
+const Names kReshape{"flatten", "unflatten", "view",        "reshape",
+                     "squeeze", "unsqueeze", "_unsafe_view"};
+// The dimensions in another order.
+const Names kReorder{"transpose", "swapaxes", "swapdims", "permute", "t"};
 // Of numbers, not of values.
 const Names kShapeQueries{"size", "sym_size", "dim", "numel", "is_floating_point"};
 
@@ -43,131 +50,207 @@ std::int64_t Wrapped(std::int64_t dimension, std::int64_t dimensions) {
   return dimension < 0 ? dimension + dimensions : dimension;
 }
 
-bool IsExamples(const c10::IValue& value, std::int64_t dimensions) {
-  return !value.isInt() || Wrapped(value.toInt(), dimensions) == 0;
+// A dimension that is not known counts as that of the examples.
+bool IsExamples(const c10::IValue& value, const Place& place, std::int64_t dimensions) {
+  return !value.isInt() || Wrapped(value.toInt(), dimensions) == place.dimension;
 }
 
 std::int64_t DimensionsOf(const c10::IValue& value) { return value.toTensor().dim(); }
 
 std::string Named(std::string_view name) { return "aten::" + std::string(name); }
 
-std::string Across(std::string_view name) {
-  return Named(name) + ", along the dimension of the examples or one that is not given";
+Followed Refused(std::string problem) {
+  return {.problem = std::move(problem), .place = {}, .stride = {}};
 }
 
-// Every tensor of the batch has as many dimensions as the result, so that broadcasting cannot set
-// examples against each other; constants are the same for all examples.
-std::string BroadcastProblem(const BatchFlow& flow, std::string_view name, Arguments arguments) {
+Followed At(const Place& place) { return {.problem = {}, .place = place, .stride = {}}; }
+
+Followed Across(std::string_view name) {
+  return Refused(Named(name) + ", along the dimension of the examples or one that is not given");
+}
+
+Followed Unknown(std::string_view name) {
+  return Refused(Named(name) + " with the batch in an unknown place");
+}
+
+// The place where all tensors of the batch among the arguments have the examples, when constants
+// are the same for all examples, so that broadcasting cannot set examples against each other.
+Followed FollowBroadcast(const BatchFlow& flow, std::string_view name, Arguments arguments) {
   std::int64_t dimensions = 0;
+  const Place* place = nullptr;
   for (const c10::IValue& value : arguments) {
     if (value.isTensor() && value.toTensor().defined()) {
       dimensions = std::max(dimensions, DimensionsOf(value));
+      place = place == nullptr ? flow.Find(value.toTensor()) : place;
     }
+  }
+  if (place == nullptr) {
+    return Unknown(name);
   }
   for (const c10::IValue& value : arguments) {
     if (!value.isTensor() || !value.toTensor().defined()) {
       continue;
     }
     const at::Tensor tensor = value.toTensor();
-    const bool fits = flow.Has(tensor) ? tensor.dim() == dimensions
-                                       : tensor.dim() < dimensions || tensor.size(0) == 1;
+    const Place* const own = flow.Find(tensor);
+    const std::int64_t aligned = place->dimension - (dimensions - tensor.dim());
+    const bool fits = own != nullptr ? tensor.dim() == dimensions && *own == *place
+                                     : aligned < 0 || tensor.size(aligned) == 1;
     if (!fits) {
-      return Named(name) + " of tensors that set examples against each other";
+      return Refused(Named(name) + " of tensors that set examples against each other");
     }
   }
-  return {};
+  return At(*place);
 }
 
-std::string ListProblem(const BatchFlow& flow, std::string_view name, Arguments arguments) {
+Followed FollowList(const BatchFlow& flow, std::string_view name, Arguments arguments) {
   if (arguments.size() < 2 || !arguments[0].isTensorList()) {
-    return Named(name) + " in a form that is not known";
+    return Refused(Named(name) + " in a form that is not known");
   }
   const auto tensors = arguments[0].toTensorList();
   const at::Tensor first = tensors.get(0);
+  const Place* const place = flow.Find(first);
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    if (!flow.Has(tensors.get(i))) {
-      return Named(name) + " of the batch with other tensors";
+    const Place* const own = flow.Find(tensors.get(i));
+    if (place == nullptr || own == nullptr || *own != *place) {
+      return Refused(Named(name) + " of the batch with other tensors");
     }
   }
-  const std::int64_t dimensions = first.dim() + (name == "stack" ? 1 : 0);
-  return IsExamples(arguments[1], dimensions) ? Across(name) : std::string();
+  if (name != "stack") {
+    return IsExamples(arguments[1], *place, first.dim()) ? Across(name) : At(*place);
+  }
+  if (!arguments[1].isInt()) {
+    return Across(name);
+  }
+  Place after = *place;
+  after.dimension += Wrapped(arguments[1].toInt(), first.dim() + 1) <= place->dimension ? 1 : 0;
+  return At(after);
 }
 
-std::string ShapeProblem(const BatchFlow& flow, std::string_view name, Arguments arguments) {
+Followed FollowReorder(std::string_view name, Arguments arguments, const Place& place) {
   const std::int64_t dimensions = DimensionsOf(arguments[0]);
-  if (name == "flatten" || name == "transpose" || name == "unflatten") {
-    const bool first = IsExamples(arguments[1], dimensions);
-    const bool second = name == "transpose" && IsExamples(arguments[2], dimensions);
-    return first || second ? Across(name) : std::string();
-  }
-  if (name == "unsqueeze") {
-    return IsExamples(arguments[1], dimensions + 1) ? Across(name) : std::string();
-  }
+  Place after = place;
   if (name == "permute") {
     const auto order = arguments[1].toIntVector();
-    return order.empty() || Wrapped(order[0], dimensions) != 0 ? Across(name) : std::string();
+    const auto found = std::find_if(order.begin(), order.end(), [&](std::int64_t dimension) {
+      return Wrapped(dimension, dimensions) == place.dimension;
+    });
+    after.dimension = found - order.begin();
+    return At(after);
   }
-  // view and its like: with as many rows as before, each row keeps its own values in order.
-  const auto sizes = arguments[1].toIntVector();
-  if (sizes.empty()) {
-    return Across(name);
+  if (name != "t" && (arguments.size() < 3 || !arguments[1].isInt() || !arguments[2].isInt())) {
+    return Refused(Named(name) + " in a form that is not known");
   }
-  std::int64_t others = 1;
-  for (std::size_t i = 1; i < sizes.size(); ++i) {
-    others *= sizes[i];
-  }
-  const bool follows =
-      sizes[0] == flow.examples() ||
-      (sizes[0] == -1 && others * flow.examples() == arguments[0].toTensor().numel());
-  return follows ? std::string() : Across(name);
+  const std::int64_t a = name == "t" ? 0 : Wrapped(arguments[1].toInt(), dimensions);
+  const std::int64_t b = name == "t" ? dimensions - 1 : Wrapped(arguments[2].toInt(), dimensions);
+  after.dimension = place.dimension == a ? b : place.dimension == b ? a : place.dimension;
+  return At(after);
 }
 
-std::string ReduceProblem(std::string_view name, Arguments arguments) {
+std::int64_t ValuesAfter(at::IntArrayRef sizes, std::int64_t dimension) {
+  std::int64_t values = 1;
+  for (auto i = static_cast<std::size_t>(dimension) + 1; i < sizes.size(); ++i) {
+    values *= sizes[i];
+  }
+  return values;
+}
+
+Followed FollowReduce(std::string_view name, Arguments arguments, const Place& place) {
   const std::int64_t dimensions = DimensionsOf(arguments[0]);
-  const std::size_t place = name == "norm" ? 2 : 1;
-  if (arguments.size() <= place) {
+  const std::size_t at = name == "norm" ? 2 : 1;
+  if (arguments.size() <= at + 1 || !arguments[at + 1].isBool()) {
     return Across(name);
   }
-  if (arguments[place].isInt()) {
-    return IsExamples(arguments[place], dimensions) ? Across(name) : std::string();
+  std::vector<std::int64_t> reduced;
+  if (arguments[at].isInt()) {
+    reduced = {arguments[at].toInt()};
+  } else if (arguments[at].isIntList()) {
+    reduced = arguments[at].toIntVector();
   }
-  if (!arguments[place].isIntList()) {
-    return Across(name);
+  Place after = place;
+  for (const std::int64_t each : reduced) {
+    const std::int64_t dimension = Wrapped(each, dimensions);
+    if (dimension == place.dimension) {
+      return Across(name);
+    }
+    after.dimension -= !arguments[at + 1].toBool() && dimension < place.dimension ? 1 : 0;
   }
-  const auto list = arguments[place].toIntVector();
-  const bool inside = !list.empty() && std::none_of(list.begin(), list.end(), [&](auto dimension) {
-    return Wrapped(dimension, dimensions) == 0;
-  });
-  return inside ? std::string() : Across(name);
+  return reduced.empty() ? Across(name) : At(after);
 }
 
 // Products of matrices, one or more an example; a constant factor has no more than two dimensions.
-std::string ProductProblem(const BatchFlow& flow, std::string_view name, Arguments arguments) {
+Followed FollowProduct(const BatchFlow& flow, std::string_view name, Arguments arguments) {
+  const Place* place = nullptr;
+  std::int64_t dimensions = 0;
   for (std::size_t i = 0; i < std::min<std::size_t>(arguments.size(), 3); ++i) {
     if (!arguments[i].isTensor() || !arguments[i].toTensor().defined()) {
       continue;
     }
     const at::Tensor tensor = arguments[i].toTensor();
-    const bool constant = name == "matmul" && i == 1 && !flow.Has(tensor) && tensor.dim() <= 2;
-    if (!constant && (!flow.Has(tensor) || tensor.dim() < 3)) {
-      return Named(name) + " across examples";
+    const Place* const own = flow.Find(tensor);
+    if (name == "matmul" && i == 1 && own == nullptr && tensor.dim() <= 2) {
+      continue;
+    }
+    place = place == nullptr ? own : place;
+    dimensions = dimensions == 0 ? tensor.dim() : dimensions;
+    const bool fits = own != nullptr && *own == *place && tensor.dim() == dimensions &&
+                      own->dimension < dimensions - 2;
+    if (!fits) {
+      return Refused(Named(name) + " across examples");
     }
   }
-  if (name == "matmul" && flow.Has(arguments[1].toTensor()) &&
-      DimensionsOf(arguments[0]) != DimensionsOf(arguments[1])) {
-    return "aten::matmul across examples";
-  }
-  return {};
+  const bool mask = arguments.size() > 3 && flow.HasAny(arguments[3]);
+  return place == nullptr || mask ? Unknown(name) : At(*place);
 }
 
-std::string ConstantsProblem(const BatchFlow& flow, std::string_view name, Arguments arguments) {
-  for (const c10::IValue& value : arguments.slice(1)) {
-    if (flow.HasAny(value)) {
-      return Named(name) + " with the batch in an unknown place";
-    }
+// Whether the first argument is the only tensor of the batch.
+bool IsOfFirst(const BatchFlow& flow, Arguments arguments) {
+  const auto others = arguments.slice(1);
+  return arguments[0].isTensor() && flow.HasAny(arguments[0]) &&
+         std::none_of(others.begin(), others.end(),
+                      [&](const c10::IValue& value) { return flow.HasAny(value); });
+}
+
+// All of a dimension, as x[:, 0] has it for the first one.
+bool IsWholeSlice(Arguments arguments, const Place& place) {
+  const std::int64_t size = arguments[0].toTensor().size(place.dimension);
+  return arguments.size() == 5 && (arguments[2].isNone() || arguments[2].toInt() == 0) &&
+         (arguments[3].isNone() || arguments[3].toInt() >= size) && arguments[4].toInt() == 1;
+}
+
+// Of calls along one dimension or a few, which are not that of the examples.
+std::optional<Followed> FollowAlong(std::string_view name, Arguments arguments,
+                                    const Place& place) {
+  const std::int64_t dimensions = DimensionsOf(arguments[0]);
+  const auto along = [&](std::size_t argument) {
+    return arguments.size() <= argument || IsExamples(arguments[argument], place, dimensions);
+  };
+  if (name == "slice") {
+    return along(1) && !IsWholeSlice(arguments, place) ? Across(name) : At(place);
   }
-  return flow.HasAny(arguments[0]) ? std::string()
-                                   : Named(name) + " with the batch in an unknown place";
+  if (kAlong.count(name) > 0) {
+    return along(1) ? Across(name) : At(place);
+  }
+  if (kTaking.count(name) > 0) {
+    Place after = place;
+    after.dimension -=
+        !along(1) && Wrapped(arguments[1].toInt(), dimensions) < place.dimension ? 1 : 0;
+    return along(1) ? Across(name) : At(after);
+  }
+  if (kSplit.count(name) > 0) {
+    return along(2) ? Across(name) : At(place);
+  }
+  if (kReduce.count(name) > 0) {
+    return FollowReduce(name, arguments, place);
+  }
+  if (kReorder.count(name) > 0) {
+    return FollowReorder(name, arguments, place);
+  }
+  if (name == "constant_pad_nd" || name == "pad") {
+    const auto padded = static_cast<std::int64_t>(arguments[1].toIntVector().size()) / 2;
+    return place.dimension < dimensions - padded ? At(place) : Across(name);
+  }
+  return std::nullopt;
 }
 
 // The name without "aten::"; other libraries' calls keep theirs.
@@ -179,23 +262,45 @@ std::string_view ShortName(std::string_view name) {
 }  // namespace
 
 void BatchFlow::Start(const at::Tensor& inputs) {
-  rows_.clear();
+  marked_.clear();
   examples_ = inputs.dim() > 0 ? inputs.size(0) : 0;
   Mark(inputs);
 }
 
-bool BatchFlow::Mark(const at::Tensor& tensor) {
-  if (!tensor.defined() || tensor.dim() == 0 || tensor.size(0) != examples_) {
+bool BatchFlow::Mark(const at::Tensor& tensor, const Place& place) {
+  if (!tensor.defined() || tensor.dim() <= place.dimension ||
+      tensor.size(place.dimension) != place.outer * examples_ * place.inner) {
     return false;
   }
-  rows_.insert_or_assign(
+  marked_.insert_or_assign(
       tensor.unsafeGetTensorImpl(),
-      c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>(tensor.getIntrusivePtr()));
+      Marked{c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>(
+                 tensor.getIntrusivePtr()),
+             place});
   return true;
 }
 
-bool BatchFlow::Has(const at::Tensor& tensor) const {
-  return tensor.defined() && rows_.find(tensor.unsafeGetTensorImpl()) != rows_.end();
+bool BatchFlow::MarkResult(const at::Tensor& tensor, const Followed& followed) {
+  if (!followed.stride) {
+    return Mark(tensor, followed.place);
+  }
+  // The dimension whose places count the examples: with two or more there is one at most.
+  for (std::int64_t i = 0; i < tensor.dim(); ++i) {
+    const std::int64_t after = ValuesAfter(tensor.sizes(), i);
+    if (after <= 0 || *followed.stride % after != 0) {
+      continue;
+    }
+    const std::int64_t inner = *followed.stride / after;
+    if (inner > 0 && tensor.size(i) % (inner * examples_) == 0) {
+      return Mark(tensor, {i, tensor.size(i) / (inner * examples_), inner});
+    }
+  }
+  return false;
+}
+
+const Place* BatchFlow::Find(const at::Tensor& tensor) const {
+  const auto found = tensor.defined() ? marked_.find(tensor.unsafeGetTensorImpl()) : marked_.end();
+  return found == marked_.end() ? nullptr : &found->second.place;
 }
 
 bool BatchFlow::HasAny(const c10::IValue& value) const {
@@ -213,63 +318,61 @@ bool BatchFlow::HasAny(const c10::IValue& value) const {
   return false;
 }
 
-std::string BatchFlow::Problem(const c10::FunctionSchema& schema, Arguments arguments) const {
+Followed BatchFlow::Follow(const c10::FunctionSchema& schema, Arguments arguments) const {
   const std::string_view name = ShortName(schema.name());
   if (kShapeQueries.count(name) > 0) {
     return {};
   }
   if (name == "cat" || name == "stack" || name == "concat") {
-    return ListProblem(*this, name, arguments);
+    return FollowList(*this, name, arguments);
   }
   if (kBroadcast.count(name) > 0) {
-    return BroadcastProblem(*this, name, arguments);
+    return FollowBroadcast(*this, name, arguments);
   }
   if (name == "matmul" || name == "bmm" || name == "scaled_dot_product_attention") {
     const bool random = name.size() > 6 && arguments.size() > 4 && arguments[4].isDouble() &&
                         arguments[4].toDouble() != 0;
-    return random ? "attention with dropout" : ProductProblem(*this, name, arguments);
+    return random ? Refused("attention with dropout") : FollowProduct(*this, name, arguments);
   }
-  if (std::string problem = ConstantsProblem(*this, name, arguments); !problem.empty()) {
-    return problem;
+  if (!IsOfFirst(*this, arguments)) {
+    return Unknown(name);
   }
-  const std::int64_t dimensions = DimensionsOf(arguments[0]);
+  const at::Tensor tensor = arguments[0].toTensor();
+  const Place place = *Find(tensor);
   if (kElementwise.count(name) > 0) {
-    return BroadcastProblem(*this, name, arguments);
+    return FollowBroadcast(*this, name, arguments);
   }
   if (kPools.count(name) > 0) {
     // Without a first dimension for examples these take the first one for channels.
     const std::int64_t spatial = name.find("3d") != name.npos   ? 3
                                  : name.find("2d") != name.npos ? 2
                                                                 : 1;
-    return dimensions == spatial + 2 ? std::string() : Across(name);
+    return place.IsFirst() && tensor.dim() == spatial + 2 ? At(place) : Across(name);
   }
-  if (kAlong.count(name) > 0) {
-    return arguments.size() < 2 || IsExamples(arguments[1], dimensions) ? Across(name)
-                                                                        : std::string();
+  if (kReshape.count(name) > 0 && schema.overload_name() != "dtype") {
+    return {.problem = {},
+            .place = {},
+            .stride = place.inner * ValuesAfter(tensor.sizes(), place.dimension)};
   }
-  if (kSplit.count(name) > 0) {
-    return arguments.size() < 3 || IsExamples(arguments[2], dimensions) ? Across(name)
-                                                                        : std::string();
-  }
-  if (kReduce.count(name) > 0) {
-    return ReduceProblem(name, arguments);
-  }
-  const Names shapes{"flatten",   "transpose", "unsqueeze", "permute",
-                     "unflatten", "view",      "reshape",   "_unsafe_view"};
-  if (shapes.count(name) > 0) {
-    return ShapeProblem(*this, name, arguments);
+  if (std::optional<Followed> followed = FollowAlong(name, arguments, place)) {
+    return *std::move(followed);
   }
   if (name == "dropout" || name == "feature_dropout" || name == "alpha_dropout") {
     const bool idle =
         arguments.size() == 3 && (!arguments[2].toBool() || arguments[1].toDouble() == 0);
-    return idle ? std::string() : Named(name) + ", whose coins are its own";
+    return idle ? At(place) : Refused(Named(name) + ", whose coins are its own");
   }
-  if (name == "constant_pad_nd" || name == "pad") {
-    return static_cast<std::int64_t>(arguments[1].toIntVector().size()) / 2 < dimensions
-               ? std::string()
-               : Across(name);
+  return Refused(schema.name() + ", which is not known to treat every example by itself");
+}
+
+at::Tensor BatchFlow::ExamplesFirst(const at::Tensor& tensor, const Place& place) const {
+  if (place.IsFirst()) {
+    return tensor;
   }
-  return schema.name() + ", which is not known to treat every example by itself";
+  const at::Tensor moved = tensor.movedim(place.dimension, 0);
+  std::vector<std::int64_t> shape{place.outer, examples_, place.inner};
+  shape.insert(shape.end(), moved.sizes().begin() + 1, moved.sizes().end());
+  return moved.reshape(shape).movedim(1, 0);
 }
 
 }  // namespace tutti::learn

@@ -9,6 +9,7 @@
 #include "common/learn/capture.h"
 #include "common/learn/example_gradients.h"
 #include "common/learn/example_losses.h"
+#include "common/learn/per_example.h"
 
 namespace tutti::learn {
 namespace {
@@ -25,7 +26,8 @@ Status Record(const ClipRequest& request, Tape& tape, at::Tensor& losses) {
     const Recording recording(tape);
     logits = request.forward(request.inputs);
   }
-  if (tape.problem.empty() && !tape.flow.Has(logits)) {
+  const Place* const place = tape.flow.Find(logits);
+  if (tape.problem.empty() && (place == nullptr || !place->IsFirst())) {
     tape.Report("a result without one row for each example");
   }
   if (!tape.problem.empty()) {
@@ -42,9 +44,10 @@ Status Record(const ClipRequest& request, Tape& tape, at::Tensor& losses) {
   const std::vector<at::Tensor> deltas =
       torch::autograd::grad({losses.sum()}, outputs, {}, {}, false, /*allow_unused=*/true);
   for (std::size_t i = 0; i < deltas.size(); ++i) {
-    tape.uses[i].delta = deltas[i];
-    tape.uses[i].input = tape.uses[i].input.detach();
-    tape.uses[i].output = at::Tensor();
+    Use& use = tape.uses[i];
+    use.delta = deltas[i].defined() ? tape.flow.ExamplesFirst(deltas[i], use.place) : deltas[i];
+    use.input = tape.flow.ExamplesFirst(use.input.detach(), use.place);
+    use.output = at::Tensor();
   }
   losses = losses.detach();
   return OkStatus();
@@ -90,6 +93,9 @@ at::Tensor ClipFactors(const at::Tensor& norms, double clip_norm) {
 }
 
 StatusOr<ClippedSum> ClipByBookKeeping(const ClipRequest& request) {
+  if (request.inputs.size(0) == 1) {  // where a single one is in a shape cannot be followed
+    return ClipSingleExamples(request);
+  }
   ClippedSum result;
   Tape tape;
   tape.parameters = request.parameters;
@@ -104,7 +110,9 @@ StatusOr<ClippedSum> ClipByBookKeeping(const ClipRequest& request) {
     if (!sources[i].empty()) {
       norms[i] = NormsOf(sources[i], keep);
       squares += norms[i].squared;
-      keep -= norms[i].vectors.defined() ? norms[i].vectors.numel() : 0;
+      for (const at::Tensor& part : norms[i].vectors) {
+        keep -= part.numel();
+      }
     }
   }
   result.norms = squares.sqrt();

@@ -49,14 +49,15 @@ bool HasParameter(const Tape& tape, const c10::IValue& value) {
   return false;
 }
 
-void MarkResult(Tape& tape, const c10::IValue& result, const std::string& name) {
+void MarkResult(Tape& tape, const c10::IValue& result, const Followed& followed,
+                const std::string& name) {
   if (result.isTensor()) {
-    if (result.toTensor().defined() && !tape.flow.Mark(result.toTensor())) {
+    if (result.toTensor().defined() && !tape.flow.MarkResult(result.toTensor(), followed)) {
       tape.Report(name + ", which changes the number of examples");
     }
   } else if (result.isTensorList()) {
     for (const at::Tensor& tensor : result.toTensorVector()) {
-      MarkResult(tape, tensor, name);
+      MarkResult(tape, tensor, followed, name);
     }
   }
 }
@@ -71,21 +72,22 @@ void CallPlainly(Tape& tape, const c10::OperatorHandle& op, torch::jit::Stack* s
     parameter = parameter || HasParameter(tape, argument);
     batch = batch || tape.flow.HasAny(argument);
   }
-  std::string problem;
+  Followed followed;
+  std::string& problem = followed.problem;
   if (parameter) {
     problem = "a parameter as an argument of " + schema.name();
   } else if (schema.is_mutable()) {
     problem = schema.name() + ", which overwrites a tensor";
   } else if (batch) {
-    problem = tape.flow.Problem(schema, arguments);
+    followed = tape.flow.Follow(schema, arguments);
   }
   if (!problem.empty()) {
-    tape.Report(std::move(problem));
+    tape.Report(problem);
   }
   op.callBoxed(stack);
   if (batch && tape.problem.empty()) {
     for (std::size_t i = stack->size() - schema.returns().size(); i < stack->size(); ++i) {
-      MarkResult(tape, (*stack)[i], schema.name());
+      MarkResult(tape, (*stack)[i], followed, schema.name());
     }
   }
 }
@@ -93,7 +95,7 @@ void CallPlainly(Tape& tape, const c10::OperatorHandle& op, torch::jit::Stack* s
 void CallByRule(Tape& tape, const c10::OperatorHandle& op, torch::jit::Stack* stack, Use use) {
   op.callBoxed(stack);
   use.output = stack->back().toTensor();
-  if (!tape.flow.Mark(use.output)) {
+  if (!tape.flow.Mark(use.output, use.place)) {
     tape.Report(op.schema().name() + ", which changes the number of examples");
   }
   if (tape.Holds(use.weight) || tape.Holds(use.bias)) {  // frozen weights have no gradient

@@ -29,7 +29,7 @@ enum class Rule {
 };
 
 // One call that used parameters. `weight` and `bias` may be undefined. `input`, `output` and
-// `delta` have the examples first.
+// `delta` have the examples at `place`, and first once the backward pass is done.
 struct Use {
   Rule rule = Rule::kLinear;
   at::Tensor input;
@@ -37,6 +37,7 @@ struct Use {
   at::Tensor bias;
   at::Tensor output;
   at::Tensor delta;  // d loss / d output, filled in by the backward pass; undefined: none
+  Place place;
   // Convolutions, one entry a spatial dimension.
   std::vector<std::int64_t> stride;
   std::vector<std::int64_t> padding;

@@ -4,6 +4,8 @@
 #include <array>
 #include <numeric>
 
+#include "common/learn/row_squares.h"
+
 namespace tutti::learn {
 namespace {
 
@@ -184,7 +186,7 @@ at::Tensor GramNorms(const Factors& factors, std::int64_t examples) {
   const at::Tensor& left = factors.left;
   const at::Tensor& right = factors.right;
   if (left.size(2) == 1) {
-    return (left.square().sum({1, 2}) * right.square().sum({1, 2})).view({examples, -1}).sum(1);
+    return (RowSquares(left) * RowSquares(right)).view({examples, -1}).sum(1);
   }
   const at::Tensor squared =
       (at::bmm(left.transpose(1, 2), left) * at::bmm(right.transpose(1, 2), right)).sum({1, 2});
@@ -231,6 +233,9 @@ Plan PlanOf(const std::vector<Source>& sources) {
     const std::int64_t rows = parameter.size(0) / first.groups;
     const std::int64_t columns = parameter.numel() / parameter.size(0);
     plan.gram = positions == 1 || GramIsCheaper(positions, rows, columns);
+    if (plan.gram) {
+      plan.values = positions * (rows + columns + 2 * positions) * first.groups;
+    }
   }
   return plan;
 }
@@ -293,8 +298,15 @@ at::Tensor SumOfOne(const Source& source, const at::Tensor& factors) {
   }
 }
 
-at::Tensor Joined(std::vector<at::Tensor> parts) {
-  return parts.size() == 1 ? std::move(parts[0]) : at::cat(parts);
+// Of gradients that were kept.
+at::Tensor SumOfKept(const std::vector<at::Tensor>& vectors, const at::Tensor& factors) {
+  at::Tensor sum = at::zeros({vectors[0].size(1)}, factors.options());
+  std::int64_t first = 0;
+  for (const at::Tensor& part : vectors) {
+    sum.addmv_(part.t(), factors.narrow(0, first, part.size(0)));
+    first += part.size(0);
+  }
+  return sum;
 }
 
 // Of an embedding's gradient: tokens of the same row meet. Every token with every other one, so of
@@ -310,7 +322,7 @@ at::Tensor EmbeddingNorms(const at::Tensor& ids, const at::Tensor& delta) {
     const at::Tensor same = numbers.unsqueeze(2).eq(numbers.unsqueeze(1));
     squared.push_back((at::bmm(values, values.transpose(1, 2)) * same).sum({1, 2}));
   }
-  return Joined(std::move(squared));
+  return squared.size() == 1 ? std::move(squared[0]) : at::cat(squared);
 }
 
 }  // namespace
@@ -330,7 +342,8 @@ Norms NormsOf(const std::vector<Source>& sources, std::int64_t keep) {
   const at::Tensor& parameter = sources[0].bias ? first.bias : first.weight;
   const bool kept = !plan.gram && examples * parameter.numel() <= keep;
   const std::int64_t step = std::max<std::int64_t>(kSliceValues / plan.values, 1);
-  std::vector<at::Tensor> squared, vectors;
+  std::vector<at::Tensor> squared;
+  Norms norms;
   for (std::int64_t at = 0; at < examples; at += step) {
     const std::int64_t count = std::min(step, examples - at);
     if (plan.gram) {
@@ -338,20 +351,21 @@ Norms NormsOf(const std::vector<Source>& sources, std::int64_t keep) {
       continue;
     }
     at::Tensor part = SummedVectors(sources, plan, at, count);
-    squared.push_back(part.square().sum(1));
+    squared.push_back(RowSquares(part));
     if (kept) {
-      vectors.push_back(std::move(part));
+      norms.vectors.push_back(std::move(part));
     }
   }
-  return {Joined(std::move(squared)), kept ? Joined(std::move(vectors)) : at::Tensor()};
+  norms.squared = squared.size() == 1 ? std::move(squared[0]) : at::cat(squared);
+  return norms;
 }
 
 at::Tensor WeightedSum(const std::vector<Source>& sources, const Norms& norms,
                        const at::Tensor& factors) {
-  if (norms.vectors.defined()) {
+  if (!norms.vectors.empty()) {
     const Use& use = *sources[0].use;
     const at::Tensor& parameter = sources[0].bias ? use.bias : use.weight;
-    return at::mv(norms.vectors.t(), factors).view(parameter.sizes());
+    return SumOfKept(norms.vectors, factors).view(parameter.sizes());
   }
   at::Tensor sum = SumOfOne(sources[0], factors);
   for (std::size_t i = 1; i < sources.size(); ++i) {

@@ -24,7 +24,8 @@ struct Source {
 
 struct Norms {
   at::Tensor squared;  // [examples]
-  at::Tensor vectors;  // the gradients, [examples, values]; undefined when they were not kept
+  // The gradients, [some examples, values] one after the other; empty when they were not kept.
+  std::vector<at::Tensor> vectors;
 };
 
 // Of the parameter that all `sources` are. At most `keep` floats of gradients are kept.

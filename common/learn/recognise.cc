@@ -145,13 +145,30 @@ bool Fill(const Tape& tape, const c10::FunctionSchema& schema, Arguments argumen
   return FillNorm(name, use, arguments);
 }
 
+// Rules that read the examples' values side by side know them only in rows.
+bool NeedsRows(Rule rule) {
+  switch (rule) {
+    case Rule::kConv:
+    case Rule::kConvTransposed:
+    case Rule::kGroupNorm:
+    case Rule::kInstanceNorm:
+      return true;
+    default:
+      return false;
+  }
+}
+
 std::string ShapeProblem(const Use& use) {
   const std::int64_t dimensions = use.input.dim();
+  const std::int64_t inside = dimensions - 1 - use.place.dimension;  // after that of the examples
+  if (NeedsRows(use.rule) && !use.place.IsFirst()) {
+    return "a convolution or norm of something that has not one row for each example";
+  }
   const std::int64_t spatial = use.weight.defined() ? use.weight.dim() - 2 : 0;
   switch (use.rule) {
     case Rule::kLinear:
     case Rule::kMatmul:
-      return dimensions >= 2 ? "" : "a product without a dimension of examples";
+      return inside >= 1 ? "" : "a product along the dimension of the examples";
     case Rule::kConv:
       if (dimensions != spatial + 2) return "a convolution without a dimension of examples";
       return spatial == 3 && use.dilation != std::vector<std::int64_t>(3, 1)
@@ -163,7 +180,7 @@ std::string ShapeProblem(const Use& use) {
                  ? "a transposed convolution with groups or three dimensions"
                  : "";
     case Rule::kLayerNorm:
-      return use.groups < dimensions ? "" : "a layer_norm across examples";
+      return use.groups <= inside ? "" : "a layer_norm across examples";
     case Rule::kGroupNorm:
     case Rule::kInstanceNorm:
       return dimensions >= 2 ? "" : "a norm without a dimension of examples";
@@ -171,8 +188,8 @@ std::string ShapeProblem(const Use& use) {
       return dimensions >= 1 ? "" : "an embedding without a dimension of examples";
     case Rule::kAdd:
     case Rule::kMultiply:
-      return use.weight.dim() < dimensions ||
-                     (use.weight.dim() == dimensions && use.weight.size(0) == 1)
+      return use.weight.dim() <= inside || (use.place.IsFirst() && use.weight.dim() == dimensions &&
+                                            use.weight.size(0) == 1)
                  ? ""
                  : "a parameter with a value for each example of the batch";
   }
@@ -200,8 +217,10 @@ bool Recognise(Tape& tape, const c10::FunctionSchema& schema, Arguments argument
       tape.Report(schema.name() + " with a weight that is computed from others");
     }
   }
-  if (!tape.flow.Has(use.input)) {
-    tape.Report(schema.name() + " of something that has not one row for each example");
+  const Place* const place = tape.flow.Find(use.input);
+  use.place = place != nullptr ? *place : Place();
+  if (place == nullptr) {
+    tape.Report(schema.name() + " of something that is not of the batch");
   } else if (const std::string problem = ShapeProblem(use); !problem.empty()) {
     tape.Report(problem);
   }

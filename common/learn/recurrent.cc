@@ -55,18 +55,18 @@ struct Call {
   std::vector<at::Tensor>
       start;  // h_0 and, for an LSTM, c_0: [layers * directions, examples, hidden]
   std::vector<at::Tensor> parameters;
-  bool is_lstm = false, has_biases = false, bidirectional = false;
+  bool is_lstm = false, has_biases = false, bidirectional = false, batch_first = false;
   std::int64_t layers = 0;
 };
 
-std::string ProblemOf(const Tape& tape, const Call& call, double dropout, bool train,
-                      bool batch_first) {
+std::string ProblemOf(const Tape& tape, const Call& call, double dropout, bool train) {
   const auto examples = tape.flow.examples();
-  if (!batch_first) {
-    return "a recurrent layer without batch_first";
-  }
-  if (call.input.dim() != 3 || !tape.flow.Has(call.input)) {
-    return "a recurrent layer of something that has not one row for each example";
+  const Place* const place = tape.flow.Find(call.input);
+  const Place expected{.dimension = call.batch_first ? 0 : 1};
+  if (call.input.dim() != 3 || place == nullptr || *place != expected) {
+    return call.batch_first ? "a recurrent layer of something that has not one row for each example"
+                            : "a recurrent layer without batch_first of something whose second "
+                              "dimension is not that of the examples";
   }
   if (dropout != 0 && train) {
     return "a recurrent layer with dropout, whose coins are its own";
@@ -101,7 +101,7 @@ Cell CellOf(const Call& call, std::size_t index) {
 }
 
 RecurrentResult Run(Tape& tape, const Call& call) {
-  at::Tensor x = call.input;
+  at::Tensor x = call.batch_first ? call.input : call.input.transpose(0, 1);
   std::vector<at::Tensor> hidden, memory;
   const std::int64_t directions = call.bidirectional ? 2 : 1;
   for (std::int64_t layer = 0; layer < call.layers; ++layer) {
@@ -117,11 +117,13 @@ RecurrentResult Run(Tape& tape, const Call& call) {
     }
     x = directions == 1 ? outputs[0] : at::cat(outputs, 2);
   }
-  tape.flow.Mark(x);
-  // The states have the examples second: the flow does not follow them.
-  RecurrentResult result{x, at::stack(hidden, 0)};
+  const Place second{.dimension = 1};
+  RecurrentResult result{call.batch_first ? x : x.transpose(0, 1), at::stack(hidden, 0)};
+  tape.flow.Mark(result[0], call.batch_first ? Place() : second);
+  tape.flow.Mark(result[1], second);
   if (call.is_lstm) {
     result.push_back(at::stack(memory, 0));
+    tape.flow.Mark(result[2], second);
   }
   return result;
 }
@@ -144,8 +146,8 @@ bool RunRecurrent(Tape& tape, const c10::FunctionSchema& schema,
   call.has_biases = arguments[3].toBool();
   call.layers = arguments[4].toInt();
   call.bidirectional = arguments[7].toBool();
-  std::string problem =
-      ProblemOf(tape, call, arguments[5].toDouble(), arguments[6].toBool(), arguments[8].toBool());
+  call.batch_first = arguments[8].toBool();
+  std::string problem = ProblemOf(tape, call, arguments[5].toDouble(), arguments[6].toBool());
   if (!problem.empty()) {
     tape.Report(std::move(problem));
     return false;

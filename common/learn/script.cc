@@ -4,7 +4,9 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <new>
 #include <sstream>
+#include <string_view>
 #include <utility>
 
 #include <c10/core/GradMode.h>
@@ -197,6 +199,14 @@ Status Remembers(const std::string& name) {
                               "group_norm or layer_norm); keep nothing from one call to the next"));
 }
 
+// The interpreter puts what went wrong behind the lines where it did.
+std::string LastLine(std::string_view text) {
+  const std::size_t end = text.find_last_not_of(" \n");
+  text = text.substr(0, end == text.npos ? 0 : end + 1);
+  const std::size_t line = text.rfind('\n');
+  return Escaped(line == text.npos ? text : text.substr(line + 1), 200);
+}
+
 Status CheckAssignsNothing(const torch::jit::Module& module) {
   const auto forward = module.find_method("forward");
   if (!forward) {
@@ -244,7 +254,17 @@ Status Script::TryOut(const model::Architecture& architecture) {
   for (const std::uint64_t size : architecture.input) {
     shape.push_back(static_cast<std::int64_t>(size));
   }
-  const at::Tensor logits = Forward(at::ones(shape, at::kFloat), /*training=*/true);
+  at::Tensor logits;
+  try {
+    logits = Forward(at::ones(shape, at::kFloat), /*training=*/true);
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    return InvalidArgument(Join("the script fails on ", kExamples, " examples of shape ",
+                                at::IntArrayRef(shape).slice(1), ": ", LastLine(error.what()),
+                                "; one dimension of model.input_shape comes as it is, two or three "
+                                "come as [channels, height, width]"));
+  }
   if (logits.sizes() != at::IntArrayRef{kExamples, architecture.classes} ||
       logits.scalar_type() != at::kFloat) {
     return InvalidArgument(Join("the script gives ", logits.scalar_type(), " of shape ",

@@ -2,7 +2,7 @@
 // and step. Thread safety: confined to one thread. Method: Marsaglia and Tsang 2000 (ziggurat) in
 // the form of Doornik 2005, 256 layers; layer index and uniform come from disjoint bits of one
 // 64-bit draw. Uniforms have 52 bits; running time depends on the values drawn. 1,024 draws are
-// made at a time, the usual case of all of them in loops that compilers vectorise.
+// made at a time, the usual case of all of them in vectorised loops (gaussian_kernels.h).
 #pragma once
 
 #include <algorithm>
@@ -12,6 +12,7 @@
 
 #include "common/base/rng.h"
 #include "common/base/status.h"
+#include "common/noise/gaussian_kernels.h"
 
 namespace tutti::noise {
 
@@ -25,10 +26,10 @@ class Gaussian {
   double Next() { return Block(1)[0]; }  // N(0, 1)
   // At least one and at most `most` (> 0) draws, valid until the next call.
   std::span<const double> Block(std::size_t most) {
-    if (next_ == kBlock) {
+    if (next_ == kGaussianBlock) {
       Refill();
     }
-    const std::size_t count = std::min(most, kBlock - next_);
+    const std::size_t count = std::min(most, kGaussianBlock - next_);
     const std::span<const double> draws = std::span(draws_).subspan(next_, count);
     next_ += count;
     return draws;
@@ -41,17 +42,14 @@ class Gaussian {
   std::uint64_t Bits();
   double Unit();  // (0, 1]
 
-  static constexpr std::size_t kLayers = 256;
-  static constexpr std::size_t kBlock = 1024;
   SecureRng& bits_;
-  std::array<std::uint64_t, kBlock> words_;
-  std::array<double, kBlock> draws_;
-  std::size_t next_ = kBlock;
+  BlockWords words_;
+  BlockDraws draws_;
+  std::size_t next_ = kGaussianBlock;
   std::array<std::uint64_t, 64> spare_;  // bits of the few draws that need more than one word
   std::size_t next_spare_ = 64;
-  std::array<double, kLayers + 1> edge_;    // right end of each layer; edge_[kLayers] = 0
-  std::array<double, kLayers + 1> height_;  // density exp(-x^2/2) there
-  std::array<double, kLayers> inner_;  // share of the layer that lies under the density for certain
+  LayerTable table_;
+  std::array<double, kGaussianLayers + 1> height_;  // density exp(-x^2/2) at each layer's edge
 };
 
 // Both rules of noise on a grid (docs/privacy.md): every value is rounded to a multiple of `step`

@@ -1,5 +1,8 @@
 #include "common/crypto/random.h"
 
+#include <openssl/evp.h>
+
+#include "common/crypto/openssl_handles.h"
 #include "tests/unit/crypto/support.h"
 
 namespace tutti::crypto {
@@ -32,6 +35,24 @@ TEST_CASE("a stream gives the same bytes whatever the pieces it is read in", "[c
   AesCtrStream other = Seeded(4);
   other.Fill(bytes);
   REQUIRE(bytes != expected);
+}
+
+TEST_CASE("a stream is OpenSSL's cipher over zeros, whatever the key and the length", "[crypto]") {
+  TestRng sizes(12);
+  for (std::uint8_t seed = 1; seed < 40; ++seed) {
+    Secret32 key;
+    Seeded(seed).Fill(key.mutable_view());
+    Bytes expected(sizes.Below(2000), 0), bytes(expected.size());
+    const CipherContext cipher(EVP_CIPHER_CTX_new());
+    const std::uint8_t zero_iv[16] = {};
+    int written = 0;
+    REQUIRE(EVP_EncryptInit_ex2(cipher.get(), Aes256Ctr(), key.view().data(), zero_iv, nullptr) ==
+            1);
+    REQUIRE(EVP_EncryptUpdate(cipher.get(), expected.data(), &written, expected.data(),
+                              static_cast<int>(expected.size())) == 1);
+    AesCtrStream(key).Fill(bytes);
+    REQUIRE(bytes == expected);
+  }
 }
 
 TEST_CASE("a moved stream goes on where it was", "[crypto]") {

@@ -1,6 +1,9 @@
 // Torch headers come before Catch2's (tests/catch.h).
 #include "common/learn/capture.h"
 #include "common/learn/book_keeping.h"
+#include "common/learn/per_example.h"
+
+#include <limits>
 
 #include "tests/catch.h"
 
@@ -75,12 +78,12 @@ TEST_CASE("calls that may mix examples stop the computation", "[capture]") {
   refused("aten::batch_norm", [&](const at::Tensor& x) {
     return at::linear(at::batch_norm(x, {}, {}, {}, {}, true, 0.1, 1e-5, false), s.w);
   });
-  refused("aten::flatten",
+  refused("along the dimension of the examples",
           [&](const at::Tensor& x) { return at::linear(at::flatten(x, 0).unsqueeze(0), wide); });
   refused("aten::flip", [&](const at::Tensor& x) { return at::flip(h(x), {0}); });
   refused("aten::roll", [&](const at::Tensor& x) { return at::roll(h(x), 1, 0); });
   refused("aten::cumsum", [&](const at::Tensor& x) { return at::cumsum(h(x), 0); });
-  refused("aten::transpose", [&](const at::Tensor& x) {
+  refused("aten::matmul across examples", [&](const at::Tensor& x) {
     return at::matmul(at::matmul(h(x), h(x).transpose(0, 1)), h(x));
   });
   refused("aten::add", [&](const at::Tensor& x) {  // [3, 1, 4] + [3, 4] is [3, 3, 4]
@@ -94,13 +97,72 @@ TEST_CASE("a call that pairs the batch with another order of it stops the comput
   Setting s;
   s.x = at::ones({4, 4});
   s.y = at::zeros({4}, at::kLong);
-  REQUIRE(Says(s.Refusal([&](const at::Tensor& x) { return at::linear(x.t(), s.w); }), "aten::t"));
-  REQUIRE(Says(s.Refusal([&](const at::Tensor& x) { return at::linear(x.transpose(0, 1), s.w); }),
-               "aten::transpose"));
+  const auto refused = [&](const char* call, const Forward& forward) {
+    const std::string text = s.Refusal(forward);
+    INFO(text);
+    REQUIRE(Says(text, call));
+  };
+  const auto along = "a product along the dimension of the examples";
+  refused(along, [&](const at::Tensor& x) { return at::linear(x.t(), s.w); });
+  refused(along, [&](const at::Tensor& x) { return at::linear(x.transpose(0, 1), s.w); });
+  refused(along, [&](const at::Tensor& x) { return at::linear(x.permute({1, 0}), s.w); });
+  refused("aten::add of tensors that set examples against each other",
+          [&](const at::Tensor& x) { return at::linear(x, s.w) + x.t(); });
+  // The loss reads rows.
+  refused("a result without one row for each example",
+          [&](const at::Tensor& x) { return at::linear(x, s.w).t(); });
+}
+
+TEST_CASE("the examples are followed into other dimensions and back", "[capture]") {
+  Setting s;
+  s.x = at::arange(3 * 5 * 4).view({3, 5, 4}).sin();  // 3 examples of 5 steps of 4 values
+  s.y = at::arange(3, at::kLong).remainder(4);
+  s.w = at::arange(16).view({4, 4}).cos().set_requires_grad(true);
+  s.v = at::arange(16).view({4, 4}).sin().set_requires_grad(true);
+  const std::vector<at::Tensor> parameters{s.w, s.v, s.b, s.scale};
+  const auto same = [&](const Forward& forward) {
+    const StatusOr<ClippedSum> fast = s.Run(forward);
+    INFO(fast.status());
+    REQUIRE(fast.ok());
+    const auto slow = ClipSingleExamples({forward, parameters, s.x, s.y, 1.0});
+    REQUIRE((fast->norms - slow->norms).abs().max().item<double>() < 1e-5);
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      REQUIRE(fast->gradients[i].defined() == slow->gradients[i].defined());
+      if (fast->gradients[i].defined()) {
+        REQUIRE((fast->gradients[i] - slow->gradients[i]).abs().max().item<double>() < 1e-5);
+      }
+    }
+  };
+  const auto steps_first = [](const at::Tensor& x) { return x.transpose(0, 1); };
+  same([&](const at::Tensor& x) {  // steps first all along
+    return at::linear(at::tanh(at::linear(steps_first(x), s.w, s.b)), s.v).mean(0);
+  });
+  same([&](const at::Tensor& x) {  // steps and examples in one dimension, steps outside
+    const at::Tensor rows = at::linear(steps_first(x).reshape({-1, 4}), s.w);
+    return rows.view({5, -1, 4}).select(0, 4);
+  });
+  same([&](const at::Tensor& x) {  // examples outside
+    return at::linear(x.reshape({-1, 4}), s.w, s.b).view({-1, 5, 4}).sum({1});
+  });
+  same([&](const at::Tensor& x) {  // two heads inside the examples' dimension, as attention has it
+    const at::Tensor q = at::linear(steps_first(x), s.w).view({5, -1, 2}).transpose(0, 1);
+    const at::Tensor mixed = at::bmm(at::softmax(at::bmm(q, q.transpose(1, 2)), -1), q);
+    return at::linear(mixed.transpose(0, 1).reshape({-1, 4}), s.v).view({5, -1, 4}).mean(0);
+  });
+  same([&](const at::Tensor& x) {  // a constant of its own for each step, a parameter for none
+    return at::linear(steps_first(x) * at::arange(5).view({5, 1, 1}), s.w).sum(0) + s.b;
+  });
+  same([&](const at::Tensor& x) {  // x[:, -1], written as scripts have it
+    return at::linear(x.slice(0, 0, std::numeric_limits<std::int64_t>::max()).select(1, -1), s.w);
+  });
+  const std::string text = s.Refusal([&](const at::Tensor& x) {
+    return at::linear(steps_first(x) * at::arange(3).view({3, 1}), s.w).mean(0);
+  });
+  REQUIRE(Says(text, "set examples against each other"));
   REQUIRE(Says(s.Refusal([&](const at::Tensor& x) {
-    return at::linear(x.permute({1, 0}), s.w);
+    return at::linear(steps_first(x).reshape({-1, 4}), s.w).view({-1, 5, 4}).mean(1);
   }),
-               "aten::permute"));
+               "aten::view, which changes the number of examples"));
 }
 
 TEST_CASE("a call that overwrites what it was given stops the computation", "[capture]") {

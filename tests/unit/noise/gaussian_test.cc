@@ -73,6 +73,47 @@ TEST_CASE("noise lies on the grid and the clip norm pays for the rounding", "[ga
   REQUIRE(std::abs(sum / 10'000 - 0.1) < 0.05);
 }
 
+TEST_CASE("every kernel of this processor gives the same draws and sums", "[gaussian]") {
+  SeededSecureRng bits(5);
+  LayerTable table;
+  for (std::size_t i = 0; i < kGaussianLayers; ++i) {
+    table.edge[i] = 3.7 - 0.01 * static_cast<double>(i);
+    table.inner[i] = 0.9;
+  }
+  BlockWords words;
+  bits.Fill({reinterpret_cast<std::uint8_t*>(words.data()), sizeof words});
+  BlockDraws expected;
+  BlockPlaces places;
+  const std::size_t count = UsualDraws(words, table, expected, places, GaussianKernel::kPortable);
+  REQUIRE(count > 50);
+  REQUIRE(count < 200);
+  std::vector<float> start(kGaussianBlock - 3);  // not a whole number of vectors
+  for (std::size_t i = 0; i < start.size(); ++i) {
+    start[i] = static_cast<float>(SignedUniform(words[i])) * 1e-3F;
+  }
+  std::vector<float> sums = start;
+  REQUIRE(AddDraws(sums, expected.data(), 0x1p-26, GaussianKernel::kPortable));
+  for (const auto kernel :
+       {GaussianKernel::kBest, GaussianKernel::kAvx2, GaussianKernel::kAvx512}) {
+    if (!KernelAvailable(kernel)) {
+      continue;
+    }
+    BlockDraws draws;
+    BlockPlaces outside;
+    REQUIRE(UsualDraws(words, table, draws, outside, kernel) == count);
+    REQUIRE(draws == expected);
+    REQUIRE(std::equal(outside.begin(), outside.begin() + count, places.begin()));
+    std::vector<float> values = start;
+    REQUIRE(AddDraws(values, draws.data(), 0x1p-26, kernel));
+    REQUIRE(values == sums);
+    values = start;
+    values[7] = 0x1p26F;  // 2^52 steps
+    const std::vector<float> before = values;
+    REQUIRE_FALSE(AddDraws(values, draws.data(), 0x1p-26, kernel));
+    REQUIRE(values == before);
+  }
+}
+
 TEST_CASE("no noise leaves the values alone", "[gaussian]") {
   const auto plan = PlanNoise(1.5, 0, 1'000'000);
   REQUIRE(plan.ok());
