@@ -94,7 +94,9 @@ Status Books::NeedLedger() {
 
 Status Books::Screen(const v1::TaskSpec& task, const secagg::RoundConfig& round) {
   TUTTI_TRY(NeedLedger());
-  return policy::Screen(settings_.policy, task, round, ledger_->RoundsSince(clock_->Wall() - kDay));
+  TUTTI_TRY(
+      policy::Screen(settings_.policy, task, round, ledger_->RoundsSince(clock_->Wall() - kDay)));
+  return policy::CheckPreparation(task, settings_.local_statistics);
 }
 
 StatusOr<policy::Plan> Books::Decide(const v1::TaskSpec& task, const secagg::RoundConfig& round,

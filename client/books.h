@@ -24,7 +24,8 @@ struct BooksSettings {
   std::string coordinator;    // CA fingerprint, for the entries
   std::string data_identity;  // what is spent under one name adds up
   v1::PolicyConfig policy;
-  Digest policy_hash{};  // of policy.toml as it is in force
+  Digest policy_hash{};                         // of policy.toml as it is in force
+  std::vector<std::string> local_statistics{};  // data::LocalStatistics
   // The owner's word that a damaged or rolled-back ledger is set aside when it is first opened.
   bool accept_ledger_reset = false;
 };
@@ -47,8 +48,8 @@ class Books {
   std::vector<session::LastAnswered> Answered() const;
   const std::vector<std::string>& warnings() const { return ledger_->warnings(); }
 
-  // policy::Screen and policy::Decide with this ledger's history. Unavailable "LEDGER: ..." while
-  // the ledger cannot be written.
+  // policy::Screen (with CheckPreparation) and policy::Decide with this ledger's history.
+  // Unavailable "LEDGER: ..." while the ledger cannot be written.
   Status Screen(const v1::TaskSpec& task, const secagg::RoundConfig& round);
   StatusOr<policy::Plan> Decide(const v1::TaskSpec& task, const secagg::RoundConfig& round,
                                 std::uint64_t examples);

@@ -8,6 +8,7 @@
 
 #include "client/blas_check.h"
 #include "client/books.h"
+#include "client/data/columns.h"
 #include "client/identity.h"
 #include "client/metrics.h"
 #include "client/rpc/grpc_link.h"
@@ -53,6 +54,7 @@ StatusOr<Books> OpenBooks(const v1::ClientConfig& config, const v1::PolicyConfig
                       .data_identity = config.data().identity(),
                       .policy = policy,
                       .policy_hash = crypto::Sha256(policy_text),
+                      .local_statistics = data::LocalStatistics(config.data()),
                       .accept_ledger_reset = accept_ledger_reset},
                      clock);
 }
@@ -66,6 +68,12 @@ void WarnEarly(const v1::ClientConfig& config, const Identity& identity, const B
   }
   if (config.insecure_loopback())
     log::Warn("insecure_loopback", {{"effect", "no encryption, no certificates"}});
+  if (const auto keys = data::LocalStatistics(config.data()); !keys.empty()) {
+    log::Info("statistics_of_own_examples",
+              {{"keys", JoinWith(keys, ", ")},
+               {"effect", "jobs with privacy.unit = \"example\" are refused"},
+               {"fix", "public data.csv.means and stddevs"}});
+  }
   if (config.trainer().insecure_noise_seed() != 0) {
     log::Warn(
         "insecure_noise_seed",

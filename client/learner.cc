@@ -1,18 +1,16 @@
 #include "client/learner.h"
 
-#include <algorithm>
-
+#include "client/update/update.h"
 #include "common/base/guard.h"
 #include "common/base/text.h"
 #include "common/failpoint/failpoint.h"
 #include "common/log/log.h"
 #include "common/model/architecture.h"
 #include "common/model/safetensors.h"
-#include "common/model/update_norm.h"
 #include "common/privacy/clip_norm.h"
-#include "common/privacy/vector.h"
 #include "common/protocol/messages.h"
-#include "common/secagg/encoding.h"
+#include "common/strategy/schedule.h"
+#include "common/strategy/sum_vector.h"
 
 namespace tutti::client {
 namespace {
@@ -38,22 +36,42 @@ double ClipNormFor(const v1::TaskSpec& task, std::optional<double> of_model) {
   return adaptive && of_model ? *of_model : task.privacy().clip_norm();
 }
 
-void WarnOfClipping(const secagg::EncodedUpdate& encoded, std::size_t values, double limit) {
-  if (encoded.clipped_values > values / 100) {
-    log::Warn("update_clipped",
-              {{"values", encoded.clipped_values}, {"of", values}, {"value_clip", limit}});
+void WarnOfEncoding(const update::Encoded& encoded, std::size_t values, double max_update_norm) {
+  if (encoded.scaled_down) {
+    log::Warn("update_scaled_down", {{"max_update_norm", max_update_norm}});
   }
+  if (encoded.clipped_values > values / 100) {
+    log::Warn(
+        "update_clipped",
+        {{"values", encoded.clipped_values}, {"of", values}, {"value_clip", encoded.clip_limit}});
+  }
+}
+
+// In the first round of a job nothing of an earlier one of that name counts. A memory that cannot
+// be read counts as none.
+std::vector<float> Recall(const client_store::JobMemory& memory, const v1::TaskSpec& task,
+                          std::uint64_t round, const model::Layout& layout) {
+  const strategy::Kept kept = strategy::KeptBy(task);
+  if (kept == strategy::Kept::kNothing || round <= 1) return {};
+  StatusOr<std::vector<float>> values =
+      memory.Load(task.job(), kept, update::KeptLayout(task, layout));
+  if (values.ok()) return *std::move(values);
+  if (values.status().code() != StatusCode::kNotFound) {
+    log::Warn("job_memory_lost", {{"job", task.job()}, {"reason", values.status()}});
+  }
+  return {};
 }
 
 }  // namespace
 
 Learner::Learner(const v1::ClientConfig& config, const v1::PolicyConfig& policy,
-                 client_rpc::Link& link, SecureRng& rng)
+                 client_rpc::Link& link, SecureRng& rng, const client_store::JobMemory& memory)
     : data_(config.data()),
       policy_(policy),
       insecure_noise_seed_(config.trainer().insecure_noise_seed()),
       link_(link),
       rng_(rng),
+      memory_(memory),
       supervisor_(config.trainer()),
       scripts_(config.trainer().torchscript_directory()) {}
 
@@ -98,16 +116,15 @@ Attempted<std::string> Learner::ScriptFile(const v1::ModelSpec& model) {
            .detail = file.status()}};
 }
 
-Attempted<FetchedModel> Learner::Fetch(const ModelRef& model, const v1::ModelSpec& spec,
-                                       std::stop_token stop) {
+Attempted<FetchedModel> Learner::Fetch(const ModelRef& model, const v1::TaskSpec& task,
+                                       const model::Layout& of_model, std::stop_token stop) {
   const auto refuse = [](std::string code, std::string reason, Status detail) {
     return Attempted<FetchedModel>{
         std::nullopt,
         {.code = std::move(code), .reason = std::move(reason), .detail = std::move(detail)}};
   };
-  const StatusOr<model::Layout> layout = model::LayoutOf(spec);
-  if (!layout.ok()) return refuse("POLICY", "the model cannot be built", layout.status());
-  const std::uint64_t least = layout->values * sizeof(float);
+  const model::Layout layout = strategy::CheckpointLayout(task, of_model);
+  const std::uint64_t least = layout.values * sizeof(float);
   const std::uint64_t most = least + 8 + model::kMaxSafetensorsHeader;
   if ((model.bytes < least || model.bytes > most) && Guard("model.announced")) {
     return refuse(
@@ -118,7 +135,7 @@ Attempted<FetchedModel> Learner::Fetch(const ModelRef& model, const v1::ModelSpe
   StatusOr<Bytes> file = link_.FetchModel(model.sha256, model.bytes, std::move(stop));
   if (!file.ok())
     return refuse("MODEL_MISMATCH", "the model could not be fetched as announced", file.status());
-  StatusOr<std::vector<float>> weights = model::ReadSafetensors(*file, *layout);
+  StatusOr<std::vector<float>> weights = model::ReadSafetensors(*file, layout);
   if (!weights.ok())
     return refuse("MODEL_MISMATCH", "the model's weights are not usable", weights.status());
   StatusOr<std::optional<double>> clip_norm = privacy::ClipNormOf(*file);
@@ -127,12 +144,18 @@ Attempted<FetchedModel> Learner::Fetch(const ModelRef& model, const v1::ModelSpe
   return {FetchedModel{*std::move(weights), *clip_norm}, {}};
 }
 
-Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& task,
+Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& offered,
                                      const secagg::RoundConfig& round, const policy::Plan& plan,
                                      std::stop_token stop) {
+  const v1::TaskSpec task = strategy::TaskOfRound(offered, round.round);
   Attempted<std::string> script = ScriptFile(task.model());
   if (!script.value) return {std::nullopt, std::move(script.failure)};
-  Attempted<FetchedModel> fetched = Fetch(model, task.model(), stop);
+  const StatusOr<model::Layout> layout = model::LayoutOf(task.model());
+  if (!layout.ok()) {
+    return {std::nullopt,
+            {.code = "POLICY", .reason = "the model cannot be built", .detail = layout.status()}};
+  }
+  Attempted<FetchedModel> fetched = Fetch(model, task, *layout, stop);
   if (!fetched.value) return {std::nullopt, std::move(fetched.failure)};
   Failpoint("client.model_fetched");
   const double clip_norm = ClipNormFor(task, fetched.value->clip_norm);
@@ -144,56 +167,65 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
   v1::TrainRequest request;
   *request.mutable_data() = data_;
   *request.mutable_model() = task.model();
-  *request.mutable_training() = task.training();
-  *request.mutable_privacy() = task.privacy();
   request.set_script_file(*std::move(script.value));
-  // Whole clients are protected after training, and noise in the sum is added after it.
-  request.mutable_privacy()->set_unit(plan.setting.clips_examples() ? "example" : "none");
-  request.mutable_privacy()->set_clip_norm(clip_norm);
-  request.mutable_privacy()->set_noise_multiplier(
-      plan.setting.noise_in_trainer() ? plan.noise_multiplier : 0);
-  if (plan.setting.clips_examples()) {
-    // The ledger is charged for exactly this many steps.
-    request.mutable_training()->set_local_steps(static_cast<std::uint32_t>(plan.steps));
-    request.mutable_training()->set_local_epochs(0);
-  }
+  update::LocalTask local = update::LocalTaskOf(task, plan, clip_norm);
+  *request.mutable_training() = std::move(local.training);
+  *request.mutable_privacy() = std::move(local.privacy);
   request.set_insecure_noise_seed(insecure_noise_seed_);
+  const update::StrategyState strategy(task, *layout, std::move(fetched.value->weights),
+                                       Recall(memory_, task, round.round, *layout));
   StatusOr<trainer::Trained> trained =
-      supervisor_.Train(std::move(request), fetched.value->weights, stop);
-  fetched.value.reset();
+      supervisor_.Train(std::move(request), strategy.weights(), stop, {}, strategy.extra());
   if (!trained.ok()) return {std::nullopt, TrainerFailure(trained.status(), "training")};
   Failpoint("client.trained");
-  if (!model::AllFinite(trained->update) && Guard("model.update")) {
+  // Frozen and personal parameters are in no vector that leaves.
+  std::vector<float> common = strategy.Common(trained->update);
+  const strategy::LocalResult result =
+      strategy.Local(common, trained->reply.steps(), trained->reply.initial_loss());
+  StatusOr<update::Encoded> encoded =
+      update::Encode(round, task, plan, clip_norm,
+                     {common, result, trained->reply.examples(), trained->reply.norms_counted(),
+                      trained->reply.norms_below()},
+                     rng_);
+  if (encoded.status().code() == StatusCode::kOutOfRange) {
     return {
         std::nullopt,
         {.code = "UPDATE_NOT_FINITE",
          .reason =
              "training diverged: the update holds NaN or infinity; lower training.learning_rate",
-         .detail = OutOfRange("the update is not finite")}};
+         .detail = encoded.status()}};
   }
-  const double norm_bound = task.robust().max_update_norm();
-  if (norm_bound > 0 && model::LimitNorm(trained->update, norm_bound)) {
-    log::Warn("update_scaled_down", {{"max_update_norm", norm_bound}});
-  }
-  StatusOr<secagg::RingVector> encoded =
-      plan.terms ? EncodeWithNoise(round, task, plan, clip_norm, *trained, rng_)
-                 : EncodeForRing(round, task, trained->update, trained->reply.examples(), rng_);
   if (!encoded.ok()) {
     return {std::nullopt,
             {.code = "ENCODING_FAILED",
              .reason = TextOf(encoded.status()),
              .detail = encoded.status()}};
   }
+  WarnOfEncoding(*encoded, trained->update.size(), task.robust().max_update_norm());
   examples_[ShapeKey(task.model())] = trained->reply.examples();
-  return {Prepared{.trained = std::move(trained->reply), .encoded = *std::move(encoded)}, {}};
+  std::optional<ToKeep> keep;
+  if (const strategy::Kept kept = strategy::KeptBy(task); kept != strategy::Kept::kNothing) {
+    keep = {task.job(), kept, update::KeptLayout(task, *layout),
+            strategy.Keep(task, result, trained->update, std::move(trained->extra))};
+  }
+  return {Prepared{.trained = std::move(trained->reply),
+                   .encoded = std::move(encoded->vector),
+                   .keep = std::move(keep)},
+          {}};
 }
 
 Attempted<v1::EvaluateReply> Learner::Evaluate(const ModelRef& model, const v1::TaskSpec& task,
                                                std::stop_token stop) {
   Attempted<std::string> script = ScriptFile(task.model());
   if (!script.value) return {std::nullopt, std::move(script.failure)};
-  Attempted<FetchedModel> fetched = Fetch(model, task.model(), stop);
+  const StatusOr<model::Layout> layout = model::LayoutOf(task.model());
+  if (!layout.ok()) {
+    return {std::nullopt,
+            {.code = "POLICY", .reason = "the model cannot be built", .detail = layout.status()}};
+  }
+  Attempted<FetchedModel> fetched = Fetch(model, task, *layout, stop);
   if (!fetched.value) return {std::nullopt, std::move(fetched.failure)};
+  fetched.value->weights.resize(layout->values);  // without what a strategy adds
   v1::EvaluateRequest request;
   *request.mutable_data() = data_;
   *request.mutable_model() = task.model();
@@ -202,41 +234,6 @@ Attempted<v1::EvaluateReply> Learner::Evaluate(const ModelRef& model, const v1::
       supervisor_.Evaluate(std::move(request), fetched.value->weights, stop);
   if (!reply.ok()) return {std::nullopt, TrainerFailure(reply.status(), "evaluation")};
   return {*std::move(reply), {}};
-}
-
-StatusOr<secagg::RingVector> EncodeForRing(const secagg::RoundConfig& round,
-                                           const v1::TaskSpec& task, std::span<const float> update,
-                                           std::uint64_t examples, SecureRng& rng) {
-  std::uint64_t weight = 1;
-  if (round.weight_bits > 0 && task.secure_aggregation().weighting() == "examples") {
-    weight = std::clamp<std::uint64_t>(examples, 1,
-                                       std::uint64_t{1} << std::min(round.weight_bits, 31U));
-  }
-  const std::vector<std::uint32_t> no_metrics(round.extra_lanes - 1);
-  TUTTI_ASSIGN(
-      secagg::EncodedUpdate encoded,
-      secagg::EncodeUpdate(round, update, static_cast<std::uint32_t>(weight), no_metrics, rng));
-  WarnOfClipping(encoded, update.size(), round.value_clip);
-  return std::move(encoded.vector);
-}
-
-StatusOr<secagg::RingVector> EncodeWithNoise(const secagg::RoundConfig& round,
-                                             const v1::TaskSpec& task, const policy::Plan& plan,
-                                             double clip_norm, const trainer::Trained& trained,
-                                             SecureRng& rng) {
-  const privacy::Terms& terms = *plan.terms;
-  double scale = clip_norm;
-  if (terms.setting.clips_examples()) {
-    // The trainer divides by the examples it expects in a batch of this device.
-    scale *= task.training().learning_rate() /
-             (plan.sampling_rate * static_cast<double>(trained.reply.examples()));
-  }
-  TUTTI_ASSIGN(
-      secagg::EncodedUpdate encoded,
-      privacy::MakeVector(terms, round, trained.update, scale,
-                          {trained.reply.norms_counted(), trained.reply.norms_below()}, rng));
-  WarnOfClipping(encoded, trained.update.size(), terms.encoding.clip_limit);
-  return std::move(encoded.vector);
 }
 
 }  // namespace tutti::client

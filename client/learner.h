@@ -13,7 +13,9 @@
 #include "client/policy/policy.h"
 #include "client/rpc/link.h"
 #include "client/script_folder.h"
+#include "client/store/job_memory.h"
 #include "client/trainer/supervisor.h"
+#include "client/update/strategy_state.h"
 #include "common/base/rng.h"
 #include "common/base/status.h"
 #include "common/secagg/config.h"
@@ -30,13 +32,23 @@ struct ModelRef {
 };
 
 struct FetchedModel {
-  std::vector<float> weights;
+  std::vector<float> weights;       // of strategy::CheckpointLayout
   std::optional<double> clip_norm;  // of jobs with adaptive clipping
+};
+
+// What a strategy keeps for the next round, to be saved once this one is published with this device
+// in its sum.
+struct ToKeep {
+  std::string job;
+  strategy::Kept kept = strategy::Kept::kNothing;
+  model::Layout layout;
+  std::vector<float> values;
 };
 
 struct Prepared {
   v1::TrainReply trained;
   secagg::RingVector encoded;  // not yet masked
+  std::optional<ToKeep> keep;  // for the next round, once this one is published
 };
 
 // Why a task failed: `code` and `reason` may go to the coordinator, so they tell nothing of the
@@ -54,9 +66,9 @@ struct Attempted {
 
 class Learner {
  public:
-  // `link` and `rng` are borrowed.
+  // `link`, `rng` and `memory` are borrowed.
   Learner(const v1::ClientConfig& config, const v1::PolicyConfig& policy, client_rpc::Link& link,
-          SecureRng& rng);
+          SecureRng& rng, const client_store::JobMemory& memory);
 
   // Examples this client has for models of this input shape; asked of the trainer once.
   Attempted<std::uint64_t> CountExamples(const v1::ModelSpec& model, std::stop_token stop);
@@ -71,27 +83,18 @@ class Learner {
  private:
   // The file of a torchscript model on this device; empty for models made of layers.
   Attempted<std::string> ScriptFile(const v1::ModelSpec& model);
-  Attempted<FetchedModel> Fetch(const ModelRef& model, const v1::ModelSpec& spec,
-                                std::stop_token stop);
+  Attempted<FetchedModel> Fetch(const ModelRef& model, const v1::TaskSpec& task,
+                                const model::Layout& layout, std::stop_token stop);
 
   v1::DataConfig data_;
   v1::PolicyConfig policy_;
   std::uint64_t insecure_noise_seed_;  // 0: off
   client_rpc::Link& link_;
   SecureRng& rng_;
+  const client_store::JobMemory& memory_;
   trainer::Supervisor supervisor_;
   ScriptFolder scripts_;
   std::map<std::string, std::uint64_t> examples_;  // by input shape and classes
 };
-
-// Lanes of `update`; the weight is 1, or the number of examples when the job weighs by it.
-StatusOr<secagg::RingVector> EncodeForRing(const secagg::RoundConfig& round,
-                                           const v1::TaskSpec& task, std::span<const float> update,
-                                           std::uint64_t examples, SecureRng& rng);
-// The vector of settings whose noise is in the sum: plan.terms is there.
-StatusOr<secagg::RingVector> EncodeWithNoise(const secagg::RoundConfig& round,
-                                             const v1::TaskSpec& task, const policy::Plan& plan,
-                                             double clip_norm, const trainer::Trained& trained,
-                                             SecureRng& rng);
 
 }  // namespace tutti::client

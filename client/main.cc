@@ -5,6 +5,7 @@
 
 #include "client/daemon.h"
 #include "client/join.h"
+#include "client/main_data_report.h"
 #include "client/main_report.h"
 #include "client/policy/noise_source.h"
 #include "client/rpc/grpc_link.h"
@@ -26,6 +27,8 @@ constexpr char kFirstSteps[] =
     "First steps:\n"
     "  tutti-client join TOKEN --state DIR      with a token from the operator (tutti token "
     "create)\n"
+    "  tutti-client data inspect --config client.toml  what the data holds, and what is wrong with "
+    "it\n"
     "  tutti-client run --config client.toml    start the daemon; Ctrl-C ends it\n"
     "  tutti-client status --config client.toml what has been spent so far\n"
     "Exit codes: 0 well, 70 internal error, 74 input or output, 77 permission, 78 configuration.";
@@ -135,6 +138,43 @@ int ReportCommand(const Options& options, Report report) {
                 std::cout, std::cerr);
 }
 
+// A report on the data alone: what is wrong elsewhere in client.toml is said and does not stop it.
+int InspectCommand(const Options& options) {
+  const auto loaded = config::Load<v1::ClientConfig>(
+      options.config_file, {.environment = config::Environment(), .command_line = options.sets});
+  if (!loaded.ok()) std::cerr << config::ToText(loaded.problems);
+  const v1::DataConfig& data = loaded.value.data();
+  if (!loaded.ok() && data.file().empty() && data.images().empty()) {
+    return config::ExitCode(loaded.problems);
+  }
+  const StatusOr<data::Inspection> inspection = data::Inspect(data);
+  if (!inspection.ok()) {
+    std::cerr << "tutti-client: " << TextOf(inspection.status()) << "\n";
+    return ExitCodeFor(inspection.status());
+  }
+  std::cout << (options.json ? JsonOfInspection(data, *inspection)
+                             : TextOfInspection(data, *inspection));
+  if (!loaded.ok()) return config::ExitCode(loaded.problems);
+  return IsUsable(*inspection) ? kExitOk : kExitConfig;
+}
+
+void AddData(CLI::App& app, Options& options, int& exit_code) {
+  CLI::App* data = app.add_subcommand("data", "This device's data, for its owner");
+  data->require_subcommand(1);
+  CLI::App* inspect = data->add_subcommand(
+      "inspect",
+      "What the data holds, what preparation makes of it and what stands in the way of training. "
+      "Needs no job and no coordinator; nothing of it is sent anywhere");
+  inspect->add_option("--config", options.config_file, "client.toml")->required();
+  inspect
+      ->add_option("--set", options.sets,
+                   "Override one key, for instance --set data.slice.index=2; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  inspect->add_flag("--json", options.json, "For programs");
+  inspect->callback([&] { exit_code = InspectCommand(options); });
+}
+
 void AddRun(CLI::App& app, Options& options, int& exit_code) {
   CLI::App* run = app.add_subcommand(
       "run", "Start the daemon: wait for the coordinator, train when asked and allowed");
@@ -195,6 +235,7 @@ int Main(int argc, char** argv) {
   int exit_code = kExitOk;
   AddJoin(app, options, exit_code);
   AddRun(app, options, exit_code);
+  AddData(app, options, exit_code);
   AddReport(app, "status", "Identity, certificate and what was spent; works beside the daemon",
             PrintStatus, options, exit_code);
   CLI::App* ledger =

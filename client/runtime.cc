@@ -25,7 +25,8 @@ Runtime::State::State(RuntimeSettings given, Books own_books, client_rpc::Link& 
       machine(
           {.signing_key = settings.identity.key, .certificate = settings.identity.certificate_der},
           verifier, own_rng, books.Answered()),
-      learner(settings.config, settings.policy, own_link, own_rng) {
+      job_memory(settings.config.state_directory(), settings.identity.ca_fingerprint),
+      learner(settings.config, settings.policy, own_link, own_rng, job_memory) {
   TellBudget();
 }
 

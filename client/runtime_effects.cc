@@ -1,4 +1,5 @@
 // What each effect of the session machine does to the world.
+#include <algorithm>
 #include <cmath>
 
 #include "client/runtime_state.h"
@@ -6,6 +7,7 @@
 #include "common/base/text.h"
 #include "common/failpoint/failpoint.h"
 #include "common/log/log.h"
+#include "common/model/architecture.h"
 #include "common/platform/memory.h"
 
 namespace tutti::client {
@@ -39,9 +41,11 @@ Status EvaluationAllowed(const v1::PolicyConfig& policy, const std::string& job,
   const std::vector<std::string> patterns(policy.jobs().begin(), policy.jobs().end());
   if (!policy::JobMatches(job, patterns))
     return PermissionDenied("policy.toml allows no job of this name");
-  if (task.values() > policy.max_model_values()) {
-    return PermissionDenied(Join("the model has ", task.values(), " values, max_model_values is ",
-                                 policy.max_model_values()));
+  TUTTI_ASSIGN(const model::Layout layout, model::LayoutOf(task.model()));
+  const std::uint64_t values = std::max(task.values(), layout.values);
+  if (values > policy.max_model_values()) {
+    return PermissionDenied(
+        Join("the model has ", values, " values, max_model_values is ", policy.max_model_values()));
   }
   return policy::CheckScript(policy, task.model());
 }
@@ -150,6 +154,7 @@ void Runtime::State::AfterTraining(const protocol::SessionHash& hash,
   }
   round->trained = std::move(attempted.value->trained);
   round->encoded = std::move(attempted.value->encoded);
+  round->keep = std::move(attempted.value->keep);
   const std::string& method = round->trained.gradient_method();
   log::Debug("trained", {{"job", round->config.job},
                          {"round", round->config.round},
@@ -285,10 +290,21 @@ void Runtime::State::EvaluateNow(const protocol::EvaluationOffer& offer) {
 void Runtime::State::Carry(session::Finished& effect) {
   if (InRound(effect.session)) {
     round->stop.request_stop();
+    if (effect.outcome == protocol::Outcome::kPublished) KeepForNextRound();
     if (!round->refused) TellEnd(effect);
     round.reset();
   }
   platform::ReleaseFreeMemory();
+}
+
+// Losing it costs accuracy only, so the device goes on.
+void Runtime::State::KeepForNextRound() {
+  if (!round->keep) return;
+  const ToKeep& keep = *round->keep;
+  if (const Status saved = job_memory.Save(keep.job, keep.kept, keep.layout, keep.values);
+      !saved.ok()) {
+    log::Warn("job_memory_not_saved", {{"job", keep.job}, {"reason", saved}});
+  }
 }
 
 void Runtime::State::TellEnd(const session::Finished& effect) {

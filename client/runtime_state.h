@@ -10,6 +10,7 @@
 #include "client/learner.h"
 #include "client/runtime.h"
 #include "client/session/session.h"
+#include "client/store/job_memory.h"
 #include "client/work_queue.h"
 #include "common/crypto/certificate.h"
 
@@ -25,6 +26,7 @@ struct Round {
   policy::Plan plan;
   v1::TrainReply trained;
   std::optional<secagg::RingVector> encoded;  // of the trained update, until it is masked
+  std::optional<ToKeep> keep;                 // once the round is published
   std::stop_source stop;
   Instant started{0};
   bool refused = false;  // by the owner's policy or for want of data; nothing was done
@@ -55,6 +57,7 @@ struct Runtime::State {
   void AfterUpload(const protocol::SessionHash& session, const Status& status);
   void TellBudget();
   void TellEnd(const session::Finished& effect);
+  void KeepForNextRound();
   bool InRound(const protocol::SessionHash& session) const {
     return round && round->session == session;
   }
@@ -83,6 +86,8 @@ struct Runtime::State {
   Instant told_refusal_at{0};
   std::string told_method;  // how the newest round's gradients were computed
   bool broken = false;      // a fatal error happened: nothing more is answered
+
+  client_store::JobMemory job_memory;
 
   // Work thread.
   Learner learner;

@@ -21,7 +21,7 @@ fi
 start=$SECONDS
 [[ -f $directory/build.ninja ]] || { echo "build.sh: no build files in $directory" >&2; exit 1; }
 targets=(all)
-[[ $what == programs ]] && targets=(tutti-server tutti-client tutti-trainer tutti)
+[[ $what == programs ]] && targets=(tutti-server tutti-client tutti-trainer tutti-simulator tutti)
 echo "building ${targets[*]} into $directory with $jobs jobs (the first time takes several minutes)"
 if [[ -t 1 ]]; then
   cmake --build "$directory" -j "$jobs" --target "${targets[@]}"

@@ -2,18 +2,25 @@
 # The five-minute demonstration: one coordinator, eight clients and an evaluator as separate processes on this machine,
 # mutual TLS, secure aggregation, per-example differential privacy, real images; one client is killed on the way.
 #
-#   deploy/demo.sh BIN_DIRECTORY [JOB.toml]       default job: configs/jobs/fashion-mnist.toml
+#   deploy/demo.sh BIN_DIRECTORY [JOB.toml [--set KEY=VALUE]...]       default job: configs/jobs/fashion-mnist.toml
 #
+# Beside the jobs of configs/jobs/DOMAIN lies what their clients' files are made from: JOB.client.toml, or client.toml for all
+# of the folder. There are as many clients as the job's cohort.size, each with its own part of the table, and the evaluator
+# reads the whole of it; deploy/get-data.sh fetches it. Nobody is killed there.
 # Everything it makes lies in demo-state/ (TUTTI_DEMO_STATE names another folder); all processes end with it.
 # TUTTI_DEMO_BUDGET: epsilon the clients' owners allow (4.0). TUTTI_DEMO_KILL=no: nobody is killed, for jobs that count on every client (configs/jobs/benchmarks).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=$(cd "${1:?usage: deploy/demo.sh BIN_DIRECTORY [JOB.toml]}" && pwd)
 job=${2:-configs/jobs/fashion-mnist.toml}
+sets=("${@:3}") # over the job file
+template=${job%.toml}.client.toml
+[[ -f $template ]] || template=$(dirname "$job")/client.toml
+[[ -f $template ]] || template='' # Fashion-MNIST
 state=${TUTTI_DEMO_STATE:-demo-state}
 clients=8
 victim=3
-kill=${TUTTI_DEMO_KILL:-yes}
+kill=${TUTTI_DEMO_KILL:-$([[ -n $template ]] && echo no || echo yes)}
 data=/usr/share/datasets/fashion-mnist
 budget=${TUTTI_DEMO_BUDGET:-4.0}
 bold='' plain=''
@@ -23,7 +30,7 @@ say() { printf '%s\n' "$*"; }
 title() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 fail() { say "demo: $*" >&2; exit 1; }
 
-[[ -r $data/train-images-idx3-ubyte.gz ]] ||
+[[ -n $template || -r $data/train-images-idx3-ubyte.gz ]] ||
   fail "the images are missing in $data; fix: deploy/setup.sh (package dataset-fashion-mnist)"
 for program in tutti-server tutti-client tutti-trainer tutti; do
   [[ -x $bin/$program ]] || fail "$bin/$program is missing; fix: make build"
@@ -54,9 +61,13 @@ rm -rf "$state"
 mkdir -p "$state/logs"
 state=$(cd "$state" && pwd)
 shown=${state#"$PWD"/}
-job_name=$(sed -n 's/^name *= *"\(.*\)".*/\1/p' "$job" | head -n 1)
+effective=$("$bin/tutti" run "$job" "${sets[@]}" --print-config) || fail "the job file is wrong"
+job_key() { sed -n "s/^$1 = \"\{0,1\}\([^\" ]*\).*/\1/p" <<<"$effective" | head -n 1; }
+job_name=$(job_key name)
 private=yes
-grep -qE '^unit *= *"none"' "$job" && private=no
+[[ $(job_key unit) == none ]] && private=no
+[[ -z $template ]] || clients=$(job_key size)
+min_cohort=$((clients < 6 ? 3 : 5))
 
 title "1. A coordinator with its own certificate authority"
 "$bin/tutti-server" init --state "$state/server" --name localhost --name 127.0.0.1 >"$state/logs/init.log" 2>&1 ||
@@ -86,18 +97,21 @@ allow=false
 cat >"$state/policy.toml" <<TOML
 max_epsilon_total = $budget
 delta = 1e-5
-min_cohort = 5
+min_cohort = $min_cohort
 min_noise_multiplier = 0.5
 max_clip_norm = 10.0
 require_malicious_level = true
 allow_without_privacy = $allow
 TOML
 
-join() { # NAME ROLE IMAGES LABELS SLICE_KIND SLICE_INDEX
+enrol() { # NAME ROLE
   local name=$1 role=$2 token
   token=$("$bin/tutti" token create --name "$name" --role "$role" 2>/dev/null | grep -o 'tutti1\.[A-Za-z0-9_-]*' | head -n 1)
   "$bin/tutti-client" join "$token" --state "$state/$name" >"$state/logs/$name.log" 2>&1 ||
     { cat "$state/logs/$name.log" >&2; fail "$name could not join"; }
+}
+image_client() { # NAME ROLE IMAGES LABELS SLICE_KIND SLICE_INDEX
+  local name=$1 role=$2
   cat >"$state/$name.toml" <<TOML
 state_directory = "$name"
 policy_file = "policy.toml"
@@ -126,18 +140,43 @@ count = $clients
 seed = 7
 TOML
 }
+table_client() { # NAME ROLE [SLICE_INDEX]: without an index the whole table
+  local part=("data.slice=")
+  [[ -z ${3:-} ]] || part=("data.slice.index=$3" "data.slice.count=$clients")
+  python3 deploy/client_file.py "$template" "state_directory=$state/$1" "policy_file=$state/policy.toml" "role=$2" \
+    log.level=debug trainer.threads=1 "${part[@]}" >"$state/$1.toml"
+}
 run_client() { # NAME
   "$bin/tutti-client" run --config "$state/$1.toml" >>"$state/logs/$1.log" 2>&1 &
   pids[$1]=$!
 }
-for i in $(seq $clients); do
-  join "client-$i" trainer train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz iid $((i - 1))
+for i in $(seq "$clients"); do
+  if [[ -n $template ]]; then
+    table_client "client-$i" trainer $((i - 1))
+  else
+    image_client "client-$i" trainer train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz iid $((i - 1))
+  fi
+  if ((i == 1)) && ! "$bin/tutti-client" data inspect --config "$state/client-1.toml" >"$state/data.txt" 2>&1; then
+    cat "$state/data.txt" >&2
+    fail "the data cannot be used; deploy/get-data.sh --list names the data sets it fetches"
+  fi
+  enrol "client-$i" trainer
   run_client "client-$i"
 done
-join evaluator evaluator t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz all 0
+if [[ -n $template ]]; then
+  table_client evaluator evaluator
+else
+  image_client evaluator evaluator t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz all 0
+fi
+enrol evaluator evaluator
 run_client evaluator
-say "   each client reads its own 7,500 of the 60,000 images; the evaluator holds the 10,000 test images"
-say "   the owner's policy on every client: epsilon at most $budget in total, sums of at least 5 clients, noise required"
+if [[ -n $template ]]; then
+  say "   each client reads its part of the table, as $template says; the evaluator holds the rows kept for validation"
+else
+  say "   each client reads its own 7,500 of the 60,000 images; the evaluator holds the 10,000 test images"
+fi
+say "   what client-1's data holds: $shown/data.txt (tutti-client data inspect)"
+say "   the owner's policy on every client: epsilon at most $budget in total, sums of at least $min_cohort clients, noise required"
 
 title "3. The job: $job"
 [[ $kill == no ]] ||
@@ -165,7 +204,7 @@ if [[ $kill != no ]]; then
 fi
 
 started=$SECONDS
-"$bin/tutti" run "$job" --watch || fail "the job did not finish; the coordinator's log: $shown/logs/server.log"
+"$bin/tutti" run "$job" "${sets[@]}" --watch || fail "the job did not finish; the coordinator's log: $shown/logs/server.log"
 seconds=$((SECONDS - started))
 say "   the job took $seconds seconds"
 
@@ -180,12 +219,12 @@ TEXT
 fi
 
 title "5. What each device has spent, by its own ledger"
-for i in $(seq $clients); do
+for i in $(seq "$clients"); do
   "$bin/tutti-client" ledger verify --state "$state/client-$i" >/dev/null || fail "the ledger of client-$i does not verify"
 done
 {
   printf 'client|epsilon spent|of budget|rounds paid for\n'
-  for i in $(seq $clients); do
+  for i in $(seq "$clients"); do
     "$bin/tutti-client" status --config "$state/client-$i.toml" --json |
       python3 -c '
 import json, math, sys

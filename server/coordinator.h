@@ -139,6 +139,7 @@ class Coordinator final : public rpc::CoordinatorPort, public rpc::AdminPort {
   void Do(round::RecordFailure& effect);
   void Do(round::JobChanged& effect);
   void Do(round::EvaluationRecorded& effect);
+  void Do(round::RolledBack& effect);
   void Do(round::Progress& effect);
   void Do(round::Note& effect);
   void OnPublished(const protocol::SessionHash& session, PublishResult result);

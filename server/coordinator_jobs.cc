@@ -1,10 +1,13 @@
 // Jobs: what operators ask for, and taking them up again after a restart.
 #include <google/protobuf/util/message_differencer.h>
 
+#include <limits>
+
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
 #include "common/failpoint/failpoint.h"
 #include "common/log/log.h"
+#include "common/model/warm_start.h"
 #include "server/coordinator.h"
 
 namespace tutti::server {
@@ -88,7 +91,7 @@ Status Coordinator::RestoreJob(const store::JobRecord& record) {
                " cannot be done again: their tree's noise must not be drawn twice for different "
                "sums; start a new job from the newest model (warm_start)"));
     }
-    TUTTI_TRY(parts_.store.RollBackTo(record.name, model.round));
+    TUTTI_TRY(parts_.store.RollBackTo(record.name, model.round, "its checkpoint was damaged"));
   }
   parts_.shelf.Put(model, nullptr);
   Update(record.name, [&](Job& job) {
@@ -133,7 +136,11 @@ Status Coordinator::Restore() {
     if (record.state == round::JobState::kFailed) {
       continue;  // an operator may resume it
     }
-    TUTTI_ASSIGN(const round::JobSubmitted submission, Submission(record.name, record.state));
+    // Done, but its last checkpoint is lost: it is not.
+    const bool reopened = record.state == round::JobState::kDone &&
+                          Find(record.name)->record.rounds_done < record.rounds_done;
+    TUTTI_ASSIGN(const round::JobSubmitted submission,
+                 Submission(record.name, reopened ? round::JobState::kWaiting : record.state));
     Post([this, submission] { Dispatch(submission); });
     if (record.state != round::JobState::kStopped && record.state != round::JobState::kDone) {
       log::Info("job goes on", {{"job", record.name}, {"rounds_done", submission.rounds_done}});
@@ -157,7 +164,21 @@ StatusOr<round::JobSubmitted> Coordinator::Submission(const std::string& name,
     job.in_core = true;
   }
   submission.state = state;
-  TUTTI_ASSIGN(submission.last_attempt, parts_.store.LastAttempt(name, submission.rounds_done + 1));
+  constexpr std::uint64_t kLastRound = std::numeric_limits<std::int64_t>::max();
+  const std::uint64_t next = submission.rounds_done + 1;
+  TUTTI_ASSIGN(submission.last_attempt, parts_.store.LastAttempt(name, next, next));
+  TUTTI_ASSIGN(submission.attempt_floor, parts_.store.LastAttempt(name, next + 1, kLastRound));
+  TUTTI_ASSIGN(submission.highest_attempt, parts_.store.LastAttempt(name, 0, kLastRound));
+  TUTTI_ASSIGN(const std::vector<store::RoundRecord> rounds, parts_.store.Rounds(name));
+  for (const store::RoundRecord& round : rounds) {
+    if (round.accuracy >= 0) submission.losses[round.round] = round.loss;
+  }
+  TUTTI_ASSIGN(const std::vector<store::ModelRecord> models, parts_.store.Models(name));
+  for (const store::ModelRecord& model : models) {
+    if (submission.losses.contains(model.round)) {
+      submission.models[model.round] = {model.sha256, model.bytes};
+    }
+  }
   return submission;
 }
 
@@ -181,6 +202,10 @@ StatusOr<rpc::JobStatus> Coordinator::SubmitJob(const v1::JobConfig& submitted,
     return AlreadyExists(Join("another job is called ", name, " already; choose another name"));
   }
   TUTTI_ASSIGN(Bytes checkpoint, FirstCheckpoint(prepared, warm_start));
+  std::optional<model::Reuse> reuse;
+  if (!warm_start.empty()) {
+    TUTTI_ASSIGN(reuse, model::PlanReuse(config.model(), prepared.layout, warm_start));
+  }
   store::ModelRecord model;
   model.job = name;
   model.sha256 = crypto::Sha256(checkpoint);
@@ -208,6 +233,9 @@ StatusOr<rpc::JobStatus> Coordinator::SubmitJob(const v1::JobConfig& submitted,
     job.model_bytes = model.bytes;
   }
   log::Info("job submitted", {{"job", name}, {"rounds", config.rounds()}});
+  if (reuse && !reuse->complete()) {
+    log::Info("warm start is of another model", {{"job", name}, {"used", model::TextOf(*reuse)}});
+  }
   TUTTI_ASSIGN(const round::JobSubmitted submission, Submission(name, record.state));
   TUTTI_TRY(RunOnCore([&] { Dispatch(submission); }));
   return Find(name);

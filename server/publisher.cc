@@ -1,7 +1,6 @@
 #include "server/publisher.h"
 
 #include <algorithm>
-#include <cmath>
 #include <mutex>
 
 #include "common/base/text.h"
@@ -10,11 +9,9 @@
 #include "common/failpoint/failpoint.h"
 #include "common/log/log.h"
 #include "common/model/safetensors.h"
-#include "common/model/update_norm.h"
-#include "common/privacy/clip_norm.h"
-#include "common/secagg/encoding.h"
-#include "server/aggregate/server_optimiser.h"
-#include "server/sum_privacy.h"
+#include "server/job/model_step.h"
+#include "server/job/next_model.h"
+#include "server/job/sum_privacy.h"
 
 namespace tutti::server {
 
@@ -68,27 +65,6 @@ std::vector<std::string> DropoutsOf(const round::RoundReport& report) {
 
 namespace {
 
-// Each client scales its update to the bound before rounding it, so a mean that is longer by more
-// than rounding can add holds a vector of somebody who did not.
-Status CheckNorm(const secagg::RoundConfig& config, std::uint32_t survivors,
-                 const secagg::DecodedSum& sum, double bound) {
-  if (bound == 0) {
-    return OkStatus();
-  }
-  const double step =
-      config.value_clip / static_cast<double>((std::uint64_t{1} << (config.value_bits - 1)) - 1);
-  const double error = survivors * std::ldexp(step, static_cast<int>(config.weight_bits)) /
-                       static_cast<double>(sum.weight_sum);
-  const double limit = bound * (1 + 1e-6) + error * std::sqrt(static_cast<double>(config.values));
-  const double norm = model::L2Norm(sum.mean);
-  if (norm <= limit) {
-    return OkStatus();
-  }
-  return DataLoss(Join("the mean update has norm ", norm, ", max_update_norm is ", bound,
-                       " and rounding adds at most ", limit - bound,
-                       "; a client sent a wrong vector, the sum is discarded"));
-}
-
 // The clients of groups whose sum was left out are in no sum.
 void LeaveOut(round::RoundReport& report, std::span<const round::OpenedSum> sums) {
   for (round::GroupReport& group : report.groups) {
@@ -140,135 +116,111 @@ Status Publisher::RemoveMasks(secagg::Accumulator& sum,
   return status;
 }
 
-StatusOr<std::optional<Publisher::GroupResult>> Publisher::OpenSum(PublishOrder& order,
-                                                                   std::size_t place,
-                                                                   double clip_norm,
-                                                                   round::OpenedSum& opened) {
+StatusOr<std::optional<GroupResult>> Publisher::Open(PublishOrder& order, std::size_t place,
+                                                     double clip_norm, round::OpenedSum& opened) {
+  const PreparedJob& job = *order.job;
   const round::ClosedSum& closed = order.publish.sums[place];
   const std::unique_ptr<secagg::Accumulator> held = std::move(order.sums[place]);
   if (held == nullptr) {
     return Aborted("a masked vector was lost on the coordinator's disk; the sum is not whole");
   }
   TUTTI_TRY(RemoveMasks(*held, closed.masks));
-  const secagg::RingVector& sum = held->sum();
   opened.session = closed.session;
-  opened.sum_hash = secagg::WireDigest(sum);
-  const auto survivors = static_cast<std::uint32_t>(closed.survivors.size());
-  StatusOr<secagg::DecodedSum> decoded = secagg::DecodeSum(closed.config, sum, survivors);
-  Status sound = decoded.status();
-  if (sound.ok()) {
-    sound =
-        CheckNorm(closed.config, survivors, *decoded, order.job->config.robust().max_update_norm());
+  opened.sum_hash = secagg::WireDigest(held->sum());
+  Secret32 key;
+  if (job.terms && job.terms->setting.noise == privacy::NoiseSource::kTree) {
+    TUTTI_ASSIGN(key, TreeKey(noise_key_file_, job.config.name(), job.identity));
   }
-  if (sound.code() == StatusCode::kDataLoss) {
-    opened.spoiled = std::string(MessageOf(sound));
+  crypto::SystemRng rng;
+  StatusOr<GroupResult> result =
+      OpenSum(job, closed.config, held->sum(), static_cast<std::uint32_t>(closed.survivors.size()),
+              clip_norm, {rng, &key});
+  if (result.status().code() == StatusCode::kDataLoss) {
+    opened.spoiled = std::string(MessageOf(result.status()));
     return std::optional<GroupResult>();
   }
-  TUTTI_TRY(sound);
-  GroupResult result{{std::move(decoded->mean), decoded->weight_sum}, 0};
-  if (order.job->terms) {
-    TUTTI_ASSIGN(privacy::OpenedVector vector,
-                 OpenPrivately(order, closed, std::move(result.mean.values), clip_norm));
-    result.mean.values = std::move(vector.update);
-    result.share_below = vector.share_below;
-  }
-  return std::optional(std::move(result));
+  TUTTI_TRY(result.status());
+  return std::optional(*std::move(result));
 }
 
-StatusOr<privacy::OpenedVector> Publisher::OpenPrivately(const PublishOrder& order,
-                                                         const round::ClosedSum& closed,
-                                                         std::vector<float> mean,
-                                                         double clip_norm) {
-  const PreparedJob& job = *order.job;
-  const privacy::Terms& terms = *job.terms;
-  const std::uint64_t survivors = closed.survivors.size();
-  TUTTI_ASSIGN(std::vector<float> vector, privacy::Unrotate(terms, closed.config, std::move(mean)));
-  if (terms.setting.noise == privacy::NoiseSource::kCentral) {
-    crypto::SystemRng rng;
-    AddCentralNoise(terms.noise_multiplier, survivors, rng, vector);
-  }
-  if (terms.setting.noise == privacy::NoiseSource::kTree) {
-    TUTTI_TRY(AddTreeNoise(order, survivors, vector));
-  }
-  return OpenVector(job.task, terms, std::move(vector), survivors,
-                    privacy::UnitScale(job.task, clip_norm));
-}
-
-// The tree's promise is about running sums, so every round is divided by the same number: the
-// cohort's size, whoever came.
-Status Publisher::AddTreeNoise(const PublishOrder& order, std::uint64_t survivors,
-                               std::span<float> vector) {
-  const PreparedJob& job = *order.job;
-  TUTTI_ASSIGN(const Secret32 key, TreeKey(noise_key_file_, job.config.name(), job.identity));
-  for (float& value : vector) value *= static_cast<float>(survivors);
-  NoiseTree(key, job.terms->noise_multiplier).AddStep(order.publish.report.round, vector);
-  for (float& value : vector) value /= static_cast<float>(job.config.cohort().size());
-  return OkStatus();
-}
-
-StatusOr<Bytes> Publisher::NextCheckpoint(PublishOrder& order, PublishedRound& published,
-                                          std::vector<round::OpenedSum>& sums) {
-  const PreparedJob& job = *order.job;
-  TUTTI_ASSIGN(const store::ModelBytes previous, shelf_.Load(order.model));
-  TUTTI_ASSIGN(const std::optional<double> own_clip, privacy::ClipNormOf(*previous));
-  const double clip_norm = own_clip.value_or(job.config.privacy().clip_norm());
-  std::vector<aggregate::GroupMean> means;
-  double share_below = 0;
+StatusOr<NextModel> Publisher::OpenAll(PublishOrder& order, PublishedRound& published,
+                                       std::vector<round::OpenedSum>& sums) {
+  TUTTI_ASSIGN(const store::ModelBytes model, shelf_.Load(order.model));
+  TUTTI_ASSIGN(const double clip_norm, ClipNormFor(*order.job, *model));
+  std::vector<GroupResult> results;
   std::string spoiled;
   for (std::size_t place = 0; place < order.publish.sums.size(); ++place) {
     published.masks_removed += order.publish.sums[place].masks.size();
     round::OpenedSum& opened = sums.emplace_back();
-    TUTTI_ASSIGN(std::optional<GroupResult> result, OpenSum(order, place, clip_norm, opened));
+    TUTTI_ASSIGN(std::optional<GroupResult> result, Open(order, place, clip_norm, opened));
     if (result) {
       published.weight_sum += result->mean.weight;
-      share_below += result->share_below;
-      means.push_back(std::move(result->mean));
+      results.push_back(*std::move(result));
     } else {
       spoiled = opened.spoiled;
     }
   }
-  if (means.size() < order.publish.groups_needed) {
-    return DataLoss(Join("SUM_REJECTED: ", sums.size() - means.size(), " of ", sums.size(),
+  if (results.size() < order.publish.groups_needed) {
+    return DataLoss(Join("SUM_REJECTED: ", sums.size() - results.size(), " of ", sums.size(),
                          " sums failed their checks and ", order.publish.groups_needed,
                          " are needed; the last one: ", spoiled));
   }
-  share_below /= static_cast<double>(means.size());
-  TUTTI_ASSIGN(std::vector<float> mean, aggregate::Combine(std::move(means), job.rule));
-  TUTTI_ASSIGN(const std::span<const float> weights, model::ViewSafetensors(*previous, job.layout));
-  std::vector<float> next(weights.size());
-  TUTTI_TRY(aggregate::ApplyFedAvg(weights, mean, job.config.server().learning_rate(), next));
-  mean = std::vector<float>();
-  TUTTI_TRY(AddMomentum(order, weights, next));
-  const round::RoundReport& report = order.publish.report;
-  model::Metadata metadata = {{"job", report.job.value()}, {"round", std::to_string(report.round)}};
-  if (job.config.privacy().target_quantile() > 0) {
-    privacy::SetClipNorm(privacy::NextClipNorm(job.config.privacy(), clip_norm, share_below),
-                         metadata);
-  }
-  return model::WriteSafetensors(job.layout, next, metadata);
+  return Next(order, *model, std::move(results));
 }
 
-Status Publisher::AddMomentum(const PublishOrder& order, std::span<const float> model,
-                              std::span<float> next) {
+StatusOr<NextModel> Publisher::Next(const PublishOrder& order, BytesView model,
+                                    std::vector<GroupResult> results) {
   const PreparedJob& job = *order.job;
-  const double momentum = job.config.server().momentum();
-  if (momentum == 0) return OkStatus();
-  TUTTI_ASSIGN(const std::vector<store::ModelRecord> models, store_.Models(job.config.name()));
+  RoundMemory memory{.round = order.publish.report.round,
+                     .clients = order.publish.report.survivors.size()};
+  if (job.checkpoint.values > job.layout.values) {
+    TUTTI_ASSIGN(const std::vector<store::ClientRecord> clients, store_.Clients());
+    memory.population = static_cast<std::uint64_t>(
+        std::count_if(clients.begin(), clients.end(), [](const store::ClientRecord& client) {
+          return !client.revoked && client.role == "trainer";
+        }));
+  }
+  Bytes state;
+  store::ModelBytes before;
+  if (HasOptimiserState(job.config)) {
+    TUTTI_ASSIGN(state, OptimiserState(order, model));
+    memory.optimiser_state = state;
+  } else if (job.config.server().momentum() > 0) {
+    TUTTI_ASSIGN(before, ModelBefore(order));
+    if (before != nullptr) memory.before = *before;
+  }
+  return MakeNextModel(job, model, memory, std::move(results));
+}
+
+StatusOr<Bytes> Publisher::OptimiserState(const PublishOrder& order, BytesView checkpoint) {
+  TUTTI_ASSIGN(const std::vector<store::ModelRecord> models,
+               store_.Models(order.job->config.name()));
   const auto current = std::find_if(models.begin(), models.end(),
                                     [&](const auto& one) { return one.sha256 == order.model; });
-  if (current == models.end() || current + 1 == models.end()) return OkStatus();
-  store::ModelBytes before = shelf_.Find((current + 1)->sha256);
-  if (before == nullptr) {
-    StatusOr<Bytes> read = checkpoints_.Read(*(current + 1));
-    if (!read.ok()) {
-      log::Warn("a round takes no momentum",
-                {{"job", job.config.name()}, {"reason", read.status()}});
-      return OkStatus();
-    }
-    before = std::make_shared<const Bytes>(*std::move(read));
-  }
-  TUTTI_ASSIGN(const std::span<const float> previous, model::ViewSafetensors(*before, job.layout));
-  return aggregate::AddMomentum(previous, model, momentum, next);
+  if (current == models.end() || current->round == 0) return Bytes();
+  StatusOr<Bytes> state = checkpoints_.ReadOptimiserState(
+      *current, 3 * checkpoint.size() + model::kMaxSafetensorsHeader);
+  if (state.ok() && !StateOf(checkpoint, *state).empty()) return state;
+  log::Warn(
+      "the server optimiser starts anew",
+      {{"job", order.job->config.name()},
+       {"reason", state.ok() ? DataLoss("its state is not that of the model") : state.status()}});
+  return Bytes();
+}
+
+// The model the last round started from; none when it is gone.
+StatusOr<store::ModelBytes> Publisher::ModelBefore(const PublishOrder& order) {
+  TUTTI_ASSIGN(const std::vector<store::ModelRecord> models,
+               store_.Models(order.job->config.name()));
+  const auto current = std::find_if(models.begin(), models.end(),
+                                    [&](const auto& one) { return one.sha256 == order.model; });
+  if (current == models.end() || current + 1 == models.end()) return store::ModelBytes();
+  if (store::ModelBytes held = shelf_.Find((current + 1)->sha256); held != nullptr) return held;
+  StatusOr<Bytes> read = checkpoints_.Read(*(current + 1));
+  if (read.ok()) return std::make_shared<const Bytes>(*std::move(read));
+  log::Warn("a round takes no momentum",
+            {{"job", order.job->config.name()}, {"reason", read.status()}});
+  return store::ModelBytes();
 }
 
 Status Publisher::FillRealised(const PublishOrder& order, store::RoundRecord& round) {
@@ -280,10 +232,9 @@ Status Publisher::FillRealised(const PublishOrder& order, store::RoundRecord& ro
   }
   round.smallest_sum = static_cast<std::uint32_t>(smallest);
   if (!order.job->terms) return OkStatus();
-  std::map<std::uint64_t, std::uint64_t> counts{{smallest, 1}};
-  TUTTI_ASSIGN(const std::vector<store::RoundRecord> before,
-               store_.Rounds(order.job->config.name()));
-  for (const store::RoundRecord& one : before) ++counts[one.smallest_sum];
+  std::map<std::uint64_t, std::uint64_t> counts;
+  TUTTI_ASSIGN(counts, store_.ReleasedSums(order.job->config.name()));
+  ++counts[smallest];
   TUTTI_ASSIGN(const RealisedEpsilon realised,
                RealisedOf(*order.job->terms, order.job->config.privacy().delta(), counts));
   round.realised_epsilon = realised.coordinator;
@@ -294,19 +245,19 @@ Status Publisher::FillRealised(const PublishOrder& order, store::RoundRecord& ro
 PublishResult Publisher::Publish(PublishOrder order) {
   PublishedRound published;
   std::vector<round::OpenedSum> sums;
-  StatusOr<Bytes> checkpoint = NextCheckpoint(order, published, sums);
-  if (!checkpoint.ok()) {
-    return {checkpoint.status(), std::move(sums)};
+  StatusOr<NextModel> next = OpenAll(order, published, sums);
+  if (!next.ok()) {
+    return {next.status(), std::move(sums)};
   }
   LeaveOut(order.publish.report, sums);
-  StatusOr<PublishedRound> round = Store(order, *std::move(checkpoint), sums, std::move(published));
+  StatusOr<PublishedRound> round = Store(order, *std::move(next), sums, std::move(published));
   return {std::move(round), std::move(sums)};
 }
 
-StatusOr<PublishedRound> Publisher::Store(PublishOrder& order, Bytes checkpoint,
+StatusOr<PublishedRound> Publisher::Store(PublishOrder& order, NextModel next,
                                           std::span<const round::OpenedSum> sums,
                                           PublishedRound published) {
-  auto bytes = std::make_shared<const Bytes>(std::move(checkpoint));
+  auto bytes = std::make_shared<const Bytes>(std::move(next.checkpoint));
   const round::RoundReport& report = order.publish.report;
   store::ModelRecord& model = published.model;
   model.job = report.job.value();
@@ -325,7 +276,8 @@ StatusOr<PublishedRound> Publisher::Store(PublishOrder& order, Bytes checkpoint,
   round.bytes_down = order.bytes_down;
   TUTTI_ASSIGN(model.path,
                checkpoints_.Write(model.job, model.round, model.sha256, *bytes,
-                                  store::ManifestJson(model, round, order.job->task_json)));
+                                  store::ManifestJson(model, round, order.job->task_json),
+                                  next.optimiser_state));
   Failpoint("server.checkpoint_written");
   store::Publication publication;
   publication.round = round;

@@ -5,9 +5,9 @@
 #pragma once
 
 #include "common/platform/executor.h"
-#include "common/privacy/vector.h"
 #include "common/secagg/accumulator.h"
-#include "server/job_settings.h"
+#include "server/job/model_step.h"
+#include "server/job/next_model.h"
 #include "server/store/checkpoints.h"
 #include "server/store/model_shelf.h"
 #include "server/store/store.h"
@@ -58,29 +58,22 @@ class Publisher {
 
  private:
   Status RemoveMasks(secagg::Accumulator& sum, std::span<const secagg::LeftoverMask> masks);
-  // One group's mean update, and the share of norms below the clip norm (adaptive clipping).
-  struct GroupResult {
-    aggregate::GroupMean mean;
-    double share_below = 0;
-  };
   // Opens the sum of that place, says in `opened` what came of it, and gives its mean when it
   // passes the checks.
-  StatusOr<std::optional<GroupResult>> OpenSum(PublishOrder& order, std::size_t place,
-                                               double clip_norm, round::OpenedSum& opened);
-  // From a sum's mean in clip norms to an update, with the coordinator's noise where it adds some.
-  StatusOr<privacy::OpenedVector> OpenPrivately(const PublishOrder& order,
-                                                const round::ClosedSum& closed,
-                                                std::vector<float> mean, double clip_norm);
-  Status AddTreeNoise(const PublishOrder& order, std::uint64_t survivors, std::span<float> vector);
-  // Takes a share of the last round's step again (server.momentum); nothing when its start is gone.
-  Status AddMomentum(const PublishOrder& order, std::span<const float> model,
-                     std::span<float> next);
+  StatusOr<std::optional<GroupResult>> Open(PublishOrder& order, std::size_t place,
+                                            double clip_norm, round::OpenedSum& opened);
+  // The optimiser's state after the current model; empty when there is none or it is damaged.
+  StatusOr<Bytes> OptimiserState(const PublishOrder& order, BytesView checkpoint);
+  // The model the last round began with, for server.momentum; null when it is gone.
+  StatusOr<store::ModelBytes> ModelBefore(const PublishOrder& order);
   // What this round and those before it came to; `round` is filled in but for that.
   Status FillRealised(const PublishOrder& order, store::RoundRecord& round);
-  // Opens all sums, fills in what `published` and `sums` say of them and gives the next checkpoint.
-  StatusOr<Bytes> NextCheckpoint(PublishOrder& order, PublishedRound& published,
-                                 std::vector<round::OpenedSum>& sums);
-  StatusOr<PublishedRound> Store(PublishOrder& order, Bytes checkpoint,
+  // Opens all sums, fills in what `published` and `sums` say of them and gives the next model.
+  StatusOr<NextModel> OpenAll(PublishOrder& order, PublishedRound& published,
+                              std::vector<round::OpenedSum>& sums);
+  StatusOr<NextModel> Next(const PublishOrder& order, BytesView model,
+                           std::vector<GroupResult> results);
+  StatusOr<PublishedRound> Store(PublishOrder& order, NextModel next,
                                  std::span<const round::OpenedSum> sums, PublishedRound published);
 
   store::Store& store_;

@@ -41,7 +41,8 @@ class CsvReader {
   std::uint64_t bytes_read_ = 0;
 };
 
-// `config` with every number set, `width` and the model's classes as Load computed them.
+// `config` with every number set, `width` (0: whatever the columns make) and the model's classes as
+// Load computed them.
 StatusOr<Dataset> LoadCsv(const v1::DataConfig& config, std::size_t width, std::uint32_t classes);
 
 }  // namespace tutti::data

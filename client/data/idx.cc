@@ -5,8 +5,10 @@
 
 #include "client/data/byte_source.h"
 #include "client/data/slice.h"
+#include "client/data/split.h"
 #include "common/base/bytes.h"
 #include "common/base/text.h"
+#include "common/crypto/hash.h"
 
 namespace tutti::data {
 namespace {
@@ -142,7 +144,28 @@ StatusOr<ByteSource> OpenImages(const v1::DataConfig& config, std::size_t width,
   return source;
 }
 
+Digest ImageDigest(const std::string& purpose, std::span<const std::uint8_t> pixels,
+                   std::uint32_t label) {
+  ByteWriter bytes;
+  bytes.Text(purpose);
+  bytes.Sized(pixels);
+  bytes.U32(label);
+  return crypto::Sha256(bytes.bytes());
+}
+
 }  // namespace
+
+StatusOr<std::vector<std::uint64_t>> IdxShape(const v1::DataConfig& config) {
+  TUTTI_ASSIGN(ByteSource source, ByteSource::Open(config.images()));
+  TUTTI_ASSIGN(const Header header, ReadHeader(source));
+  if (header.sizes.size() < 2) {
+    return InvalidArgument(Join("data file ", source.path(),
+                                " has 1 IDX dimension, images have 2 or more; are images and "
+                                "labels swapped?"));
+  }
+  TUTTI_TRY(CheckClaim(source, header, config.max_bytes()));
+  return header.sizes;
+}
 
 StatusOr<Dataset> LoadIdx(const v1::DataConfig& config, std::size_t width, std::uint32_t classes) {
   if (config.images().empty() || config.labels().empty()) {
@@ -157,21 +180,29 @@ StatusOr<Dataset> LoadIdx(const v1::DataConfig& config, std::size_t width, std::
         Join("this client's ", mine.size(), " examples of ", width,
              " values need more memory than data.max_bytes = ", config.max_bytes()));
   }
-  Dataset data{
-      .features = {}, .labels = {}, .examples = mine.size(), .width = width, .warnings = {}};
+  const std::array<float, 256> table = PixelTable(config);
+  const std::string purpose = ValidationPurpose(config.identity());
+  Dataset data{.features = {}, .labels = {}, .examples = mine.size(), .width = width};
+  Dataset validation;
   data.features.reserve(mine.size() * width);
   data.labels.reserve(mine.size());
-  const std::array<float, 256> table = PixelTable(config);
   std::vector<std::uint8_t> row(width);
   auto next = mine.begin();
   for (std::size_t i = 0; i < labels.size(); ++i) {
     TUTTI_ASSIGN(const std::size_t got, source.Read(row));
     if (got < width) return CutShort(source, i * width + got, labels.size() * width);
     if (next == mine.end() || *next != i) continue;
-    for (const std::uint8_t pixel : row) data.features.push_back(table[pixel]);
-    data.labels.push_back(labels[i]);
+    const bool validates =
+        config.validation_fraction() > 0 &&
+        IsForValidation(ImageDigest(purpose, row, labels[i]), config.validation_fraction());
+    Dataset& side = validates ? validation : data;
+    for (const std::uint8_t pixel : row) side.features.push_back(table[pixel]);
+    side.labels.push_back(labels[i]);
     ++next;
   }
+  data.validation = validation.labels.size();
+  data.features.insert(data.features.end(), validation.features.begin(), validation.features.end());
+  data.labels.insert(data.labels.end(), validation.labels.begin(), validation.labels.end());
   TUTTI_TRY(CheckEnd(source));
   return data;
 }

@@ -78,36 +78,53 @@ std::vector<double> DirichletTotals(double alpha, std::size_t parts, SliceRng& r
   return totals;
 }
 
-std::vector<std::size_t> IidPart(const v1::SliceConfig& config, std::size_t examples) {
+std::vector<std::uint32_t> IidOwners(const v1::SliceConfig& config, std::size_t examples) {
   std::vector<std::size_t> all(examples);
   std::iota(all.begin(), all.end(), std::size_t{0});
   SliceRng rng(config.seed(), 0);
   Shuffle(all, rng);
-  const auto cut = [&](std::uint64_t part) {
-    return static_cast<std::ptrdiff_t>(examples * part / config.count());
-  };
-  return {all.begin() + cut(config.index()), all.begin() + cut(std::uint64_t{config.index()} + 1)};
+  std::vector<std::uint32_t> owners(examples);
+  std::size_t at = 0;
+  for (std::uint64_t part = 0; part < config.count(); ++part) {
+    const std::size_t end = examples * (part + 1) / config.count();
+    for (; at < end; ++at) owners[all[at]] = static_cast<std::uint32_t>(part);
+  }
+  return owners;
 }
 
-std::vector<std::size_t> DirichletPart(const v1::SliceConfig& config,
-                                       std::span<const std::uint32_t> labels,
-                                       std::uint32_t classes) {
+std::vector<std::uint32_t> DirichletOwners(const v1::SliceConfig& config,
+                                           std::span<const std::uint32_t> labels,
+                                           std::uint32_t classes) {
   std::vector<std::vector<std::size_t>> by_class(classes);
   for (std::size_t i = 0; i < labels.size(); ++i) by_class[labels[i]].push_back(i);
-  std::vector<std::size_t> part;
+  std::vector<std::uint32_t> owners(labels.size());
   for (std::uint32_t c = 0; c < classes; ++c) {
     SliceRng rng(config.seed(), std::uint64_t{c} + 1);
     std::vector<std::size_t>& members = by_class[c];
     Shuffle(members, rng);
     const std::vector<double> totals = DirichletTotals(config.alpha(), config.count(), rng);
-    const auto cut = [&](std::size_t end) {
-      const double place = end == 0 ? 0.0 : totals[end - 1];
-      return static_cast<std::ptrdiff_t>(std::floor(place * static_cast<double>(members.size())));
-    };
-    part.insert(part.end(), members.begin() + cut(config.index()),
-                members.begin() + cut(std::size_t{config.index()} + 1));
+    std::size_t at = 0;
+    for (std::size_t part = 0; part < totals.size(); ++part) {
+      const auto end =
+          static_cast<std::size_t>(std::floor(totals[part] * static_cast<double>(members.size())));
+      for (; at < end; ++at) owners[members[at]] = static_cast<std::uint32_t>(part);
+    }
+  }
+  return owners;
+}
+
+std::vector<std::size_t> PartOf(std::span<const std::uint32_t> owners, std::uint32_t index) {
+  std::vector<std::size_t> part;
+  for (std::size_t i = 0; i < owners.size(); ++i) {
+    if (owners[i] == index) part.push_back(i);
   }
   return part;
+}
+
+Status CheckIndex(const v1::SliceConfig& config) {
+  if (config.index() < config.count()) return OkStatus();
+  return InvalidArgument(Join("data.slice.index is ", config.index(),
+                              ", expected 0 .. count - 1 = ", std::int64_t{config.count()} - 1));
 }
 
 }  // namespace
@@ -120,22 +137,52 @@ StatusOr<std::vector<std::size_t>> SliceIndices(const v1::SliceConfig& config,
     std::iota(all.begin(), all.end(), std::size_t{0});
     return all;
   }
-  if (config.index() >= config.count()) {
-    return InvalidArgument(Join("data.slice.index is ", config.index(),
-                                ", expected 0 .. count - 1 = ", std::int64_t{config.count()} - 1));
-  }
+  TUTTI_TRY(CheckIndex(config));
   std::vector<std::size_t> part;
   if (config.kind() == "iid") {
-    part = IidPart(config, labels.size());
+    part = PartOf(IidOwners(config, labels.size()), config.index());
   } else if (config.kind() == "dirichlet") {
     if (!(config.alpha() > 0)) return InvalidArgument("data.slice.alpha must be above 0");
-    part = DirichletPart(config, labels, classes);
+    part = PartOf(DirichletOwners(config, labels, classes), config.index());
   } else {
     return InvalidArgument(Join("data.slice.kind is \"", Escaped(config.kind()),
-                                "\", expected all, iid or dirichlet"));
+                                "\", expected all, iid, dirichlet or column (of a csv table)"));
   }
-  std::sort(part.begin(), part.end());
   return part;
+}
+
+StatusOr<std::vector<std::size_t>> SliceByGroup(const v1::SliceConfig& config,
+                                                std::span<const std::uint32_t> group_of,
+                                                const std::vector<std::string>& names,
+                                                std::vector<std::string>& cells) {
+  TUTTI_TRY(CheckIndex(config));
+  if (names.size() < config.count()) {
+    return InvalidArgument(Join("data.slice.count is ", config.count(), ", column \"",
+                                Escaped(config.column(), 60), "\" has ", names.size(),
+                                " different cells; expected at most as many clients"));
+  }
+  const auto first_of = [&](std::uint64_t part) { return names.size() * part / config.count(); };
+  const std::size_t first = first_of(config.index());
+  const std::size_t end = first_of(std::uint64_t{config.index()} + 1);
+  cells.assign(names.begin() + static_cast<std::ptrdiff_t>(first),
+               names.begin() + static_cast<std::ptrdiff_t>(end));
+  std::vector<std::size_t> rows;
+  for (std::size_t i = 0; i < group_of.size(); ++i) {
+    if (group_of[i] >= first && group_of[i] < end) rows.push_back(i);
+  }
+  return rows;
+}
+
+StatusOr<std::vector<std::uint32_t>> SliceOwners(const v1::SliceConfig& config,
+                                                 std::span<const std::uint32_t> labels,
+                                                 std::uint32_t classes) {
+  if (config.count() == 0) return InvalidArgument("data.slice.count is 0, expected at least 1");
+  if (config.kind() == "iid") return IidOwners(config, labels.size());
+  if (config.kind() == "dirichlet" && config.alpha() > 0) {
+    return DirichletOwners(config, labels, classes);
+  }
+  return InvalidArgument(Join("data.slice is \"", Escaped(config.kind(), 40), "\" with alpha ",
+                              config.alpha(), ", expected iid, or dirichlet with alpha above 0"));
 }
 
 }  // namespace tutti::data

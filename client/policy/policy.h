@@ -78,6 +78,12 @@ StatusOr<Plan> Decide(const v1::PolicyConfig& policy, const v1::TaskSpec& task,
 Status Screen(const v1::PolicyConfig& policy, const v1::TaskSpec& task,
               const secagg::RoundConfig& round, std::uint64_t rounds_last_day);
 
+// Refuses jobs that protect single examples (privacy.unit = "example") when the device prepares its
+// examples by `statistics` of its own: the keys of client.toml that say so (data::LocalStatistics).
+// One example then moves the features of all others, which clipping one gradient does not bound.
+// Names no key to the coordinator: they hold names of columns.
+Status CheckPreparation(const v1::TaskSpec& task, const std::vector<std::string>& statistics);
+
 // The rule for a clip norm that is known only when the model has come (adaptive clipping).
 Status CheckClip(const v1::PolicyConfig& policy, double clip_norm);
 

@@ -7,6 +7,9 @@
 #include "common/base/guard.h"
 #include "common/base/text.h"
 #include "common/model/architecture.h"
+#include "common/privacy/personal.h"
+#include "common/strategy/schedule.h"
+#include "common/strategy/sum_vector.h"
 
 namespace tutti::policy {
 namespace {
@@ -108,11 +111,29 @@ Status CheckModel(const v1::PolicyConfig& policy, const v1::TaskSpec& task) {
     if (!Guard("policy.model")) return OkStatus();
     return Mismatch("the task's model cannot be built: " + std::string(MessageOf(layout.status())));
   }
-  if (layout->values != task.values() && Guard("policy.model_values")) {
-    return Mismatch(
-        Join("the task states ", task.values(), " values, its model has ", layout->values));
+  const std::uint64_t common = ValuesIn(*layout, model::Section::kCommon);
+  if (common != task.values() && Guard("policy.model_values")) {
+    return Mismatch(Join("the task states ", task.values(), " values, its model has ", common,
+                         " that are trained by all together"));
+  }
+  if (const Status covered = privacy::CheckPersonal(task.model(), task.privacy());
+      !covered.ok() && Guard("policy.personal")) {
+    return Mismatch("the task's personal parameters: " + std::string(MessageOf(covered)));
+  }
+  // Frozen and personal parameters are not sent, but need memory and time all the same.
+  if (layout->values > policy.max_model_values() && Guard("policy.model_size")) {
+    return Forbidden(Join("the job's model has ", layout->values, " values, max_model_values is ",
+                          policy.max_model_values()));
   }
   return OkStatus();
+}
+
+// Combinations in which a strategy would send more than the privacy of the job covers.
+Status CheckStrategy(const v1::TaskSpec& task) {
+  Status status = strategy::CheckSchedule(task.training());
+  status.Update(strategy::CheckStrategy(task));
+  if (status.ok() || !Guard("policy.strategy")) return OkStatus();
+  return Mismatch(std::string(MessageOf(status)));
 }
 
 Status CheckRoundMatchesTask(const v1::TaskSpec& task, const secagg::RoundConfig& round) {
@@ -127,10 +148,12 @@ Status CheckRoundMatchesTask(const v1::TaskSpec& task, const secagg::RoundConfig
   }
   if (Guard("policy.same_level"))
     TUTTI_TRY(Same("level", LevelName(round.level), Escaped(wanted.level(), 32)));
+  TUTTI_TRY(CheckStrategy(task));
   // With noise in the sum the device works out range and padding itself (privacy::TermsOf).
   const StatusOr<privacy::Setting> setting = privacy::SettingOf(task.privacy());
   const bool plain = !setting.ok() || !setting->in_ring();
-  if (plain && Guard("policy.same_values")) TUTTI_TRY(Same("values", round.values, task.values()));
+  if (plain && Guard("policy.same_values"))
+    TUTTI_TRY(Same("values", round.values, strategy::SumShapeOf(task).total()));
   if (Guard("policy.same_value_bits"))
     TUTTI_TRY(Same("value_bits", round.value_bits, wanted.value_bits()));
   if (plain && Guard("policy.same_value_clip"))
@@ -237,6 +260,17 @@ StatusOr<model::TrainingPlan> TrainingOfRound(const v1::PolicyConfig& policy,
                           policy.max_local_steps()));
   }
   return plan;
+}
+
+Status CheckPreparation(const v1::TaskSpec& task, const std::vector<std::string>& statistics) {
+  const std::string& unit = task.privacy().unit();
+  const bool covered = statistics.empty() || unit == "none" || unit == "client";
+  if (covered || !Guard("policy.preparation")) return OkStatus();
+  return Forbidden(
+      "the job protects single examples (privacy.unit = \"example\"), and this device fills in or "
+      "scales its table by the mean, median or spread of its own examples, which that does not "
+      "cover; its owner has to give data.csv.means and stddevs that are public, or use missing = "
+      "\"zero\" or \"drop\" without scaling");
 }
 
 Status CheckClip(const v1::PolicyConfig& policy, double clip_norm) {

@@ -13,10 +13,11 @@
 #include <utility>
 #include <vector>
 
+#include "client/data/augment.h"
 #include "common/base/bytes.h"
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
-#include "common/learn/train.h"
+#include "common/learn/local.h"
 #include "common/model/architecture.h"
 #include "common/model/features.h"
 
@@ -30,9 +31,9 @@ class MappedValues {
     if (fd < 0) {
       return InvalidArgument("the request came without a memory block, expected a memfd beside it");
     }
-    if (values == 0 || values > 2 * model::kMaxValues) {
+    if (values == 0 || values > 4 * model::kMaxValues) {
       return InvalidArgument(
-          Join("the request states ", values, " values, expected 1 to ", 2 * model::kMaxValues));
+          Join("the request states ", values, " values, expected 1 to ", 4 * model::kMaxValues));
     }
     struct stat information {};
     const std::uint64_t bytes = values * sizeof(float);
@@ -179,27 +180,37 @@ StatusOr<const data::Dataset*> Service::DataOf(const v1::DataConfig& config,
 }
 
 StatusOr<learn::DataView> Service::InputsOf(const v1::DataConfig& config,
-                                            const v1::ModelSpec& model,
+                                            const v1::ModelSpec& model, Use use,
                                             const ProgressSink& progress) {
   TUTTI_ASSIGN(const data::Dataset* const data, DataOf(config, model));
-  if (!model::HasFeatures(model)) {
-    return learn::DataView{.features = data->features, .labels = data->labels};
+  std::span<const float> features = data->features;
+  if (model::HasFeatures(model)) {
+    const std::string key = Join(data_key_, "/", model.features(), "/", model.feature_groups());
+    if (key != features_key_) {
+      features_key_.clear();
+      features_ = {};
+      TUTTI_ASSIGN(features_, model::FeaturesOf(model, data->features, Throttle(progress)));
+      features_key_ = key;
+    }
+    features = features_;
   }
-  const std::string key = Join(data_key_, "/", model.features(), "/", model.feature_groups());
-  if (key != features_key_) {
-    features_key_.clear();
-    features_ = {};
-    TUTTI_ASSIGN(features_, model::FeaturesOf(model, data->features, Throttle(progress)));
-    features_key_ = key;
+  const std::size_t first = use == Use::kTraining ? 0 : data->first_measured();
+  const std::size_t count = (use == Use::kTraining ? data->training() : data->examples) - first;
+  const std::size_t width = data->examples == 0 ? 0 : features.size() / data->examples;
+  learn::DataView view{.features = features.subspan(first * width, count * width)};
+  if (data->targets.empty()) {
+    view.labels = std::span(data->labels).subspan(first, count);
+  } else {
+    view.targets = std::span(data->targets).subspan(first, count);
   }
-  return learn::DataView{.features = features_, .labels = data->labels};
+  return view;
 }
 
 StatusOr<v1::DescribeReply> Service::Describe(const v1::DescribeRequest& request) {
   TUTTI_TRY(model::ArchitectureOf(request.model()).status());
   TUTTI_ASSIGN(const data::Dataset* const data, DataOf(request.data(), request.model()));
   v1::DescribeReply reply;
-  reply.set_examples(data->examples);
+  reply.set_examples(data->training());
   for (const std::uint64_t count : data->ClassCounts(request.model().classes())) {
     reply.add_class_counts(count);
   }
@@ -222,16 +233,32 @@ StatusOr<v1::TrainReply> Service::Train(const v1::TrainRequest& request, int mem
     return InvalidArgument(
         Join("the request states ", request.values(), " values, the model has ", layout.values));
   }
-  TUTTI_ASSIGN(MappedValues block, MappedValues::Map(memory_fd, 2 * layout.values));
-  TUTTI_ASSIGN(const learn::DataView data, InputsOf(request.data(), request.model(), progress));
+  if (request.extra_blocks() > 1) {
+    return InvalidArgument(
+        Join("the request has ", request.extra_blocks(), " extra blocks, expected at most 1"));
+  }
+  TUTTI_ASSIGN(MappedValues block,
+               MappedValues::Map(memory_fd, (2 + request.extra_blocks()) * layout.values));
+  TUTTI_ASSIGN(const learn::DataView data,
+               InputsOf(request.data(), request.model(), Use::kTraining, progress));
+  TUTTI_ASSIGN(data::Augmenter augmenter, data::Augmenter::Create(request.data(), request.model()));
+  SecureRng& rng = RandomnessFor(request.insecure_noise_seed());
+  learn::TrainHooks hooks;
+  if (!augmenter.IsIdle()) {
+    hooks.change = [&](std::span<float> image) { augmenter.Apply(rng, image); };
+  }
   const auto received = block.values().first(layout.values);
   std::vector<float> weights(received.begin(), received.end());
-  TUTTI_ASSIGN(const learn::TrainResult result,
-               learn::Train(request.model(), request.training(), request.privacy(), data, weights,
-                            RandomnessFor(request.insecure_noise_seed()), Throttle(progress), {},
-                            request.script_file()));
+  TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(request.model()));
+  TUTTI_ASSIGN(learn::Network network, learn::Network::Create(architecture, request.script_file()));
+  TUTTI_ASSIGN(const learn::LocalTraining local,
+               learn::TrainLocally(network, request.training(), request.privacy(), data, weights,
+                                   block.values().subspan(2 * layout.values), rng,
+                                   Throttle(progress), hooks));
   std::memcpy(block.values().data() + layout.values, weights.data(), layout.values * sizeof(float));
+  const learn::TrainResult& result = local.result;
   v1::TrainReply reply;
+  reply.set_initial_loss(local.initial_loss);
   reply.set_examples(result.examples);
   reply.set_steps(result.steps);
   reply.set_sampling_rate(result.sampling_rate);
@@ -254,7 +281,8 @@ StatusOr<v1::EvaluateReply> Service::Evaluate(const v1::EvaluateRequest& request
         Join("the request states ", request.values(), " values, the model has ", layout.values));
   }
   TUTTI_ASSIGN(MappedValues block, MappedValues::Map(memory_fd, layout.values));
-  TUTTI_ASSIGN(const learn::DataView data, InputsOf(request.data(), request.model(), progress));
+  TUTTI_ASSIGN(const learn::DataView data,
+               InputsOf(request.data(), request.model(), Use::kMeasuring, progress));
   TUTTI_ASSIGN(const learn::EvaluateResult result,
                learn::Evaluate(request.model(), data, block.values(), Throttle(progress),
                                request.script_file()));

@@ -42,9 +42,10 @@ class Service {
   // that goes on from request to request.
   SecureRng& RandomnessFor(std::uint64_t insecure_noise_seed);
   StatusOr<const data::Dataset*> DataOf(const v1::DataConfig& config, const v1::ModelSpec& model);
-  // What the model's layers read of that data.
+  // What the model's layers read of that data: to train on, or to measure a model with.
+  enum class Use { kTraining, kMeasuring };
   StatusOr<learn::DataView> InputsOf(const v1::DataConfig& config, const v1::ModelSpec& model,
-                                     const ProgressSink& progress);
+                                     Use use, const ProgressSink& progress);
 
   learn::RuntimeReport runtime_;
   SecureRng& rng_;

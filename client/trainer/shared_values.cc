@@ -60,7 +60,7 @@ SharedValues::~SharedValues() {
 }
 
 void SharedValues::Write(std::uint64_t first, std::span<const float> values) {
-  std::memcpy(data_ + first, values.data(), values.size_bytes());
+  if (!values.empty()) std::memcpy(data_ + first, values.data(), values.size_bytes());
 }
 
 std::vector<float> SharedValues::Copy(std::uint64_t first, std::uint64_t count) const {

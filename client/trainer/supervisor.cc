@@ -308,11 +308,15 @@ StatusOr<v1::DescribeReply> Supervisor::Describe(v1::DescribeRequest request,
 }
 
 StatusOr<Trained> Supervisor::Train(v1::TrainRequest request, std::span<const float> weights,
-                                    std::stop_token stop, const ProgressSink& progress) {
-  TUTTI_ASSIGN(SharedValues memory, SharedValues::Create(2 * weights.size()));
+                                    std::stop_token stop, const ProgressSink& progress,
+                                    std::span<const float> extra) {
+  TUTTI_ASSIGN(SharedValues memory, SharedValues::Create(2 * weights.size() + extra.size()));
   memory.Write(0, weights);
+  memory.Write(2 * weights.size(), extra);
   v1::TrainerRequest message;
   request.set_values(weights.size());
+  request.set_extra_blocks(
+      static_cast<std::uint32_t>(weights.empty() ? 0 : extra.size() / weights.size()));
   *message.mutable_train() = std::move(request);
   TUTTI_ASSIGN(v1::TrainerReply reply,
                state_->Run(std::move(message), memory.fd(), std::move(stop), progress));
@@ -321,7 +325,8 @@ StatusOr<Trained> Supervisor::Train(v1::TrainRequest request, std::span<const fl
         Unavailable("the trainer answered train with something else; it was killed"));
   }
   return Trained{.reply = std::move(*reply.mutable_trained()),
-                 .update = memory.Copy(weights.size(), weights.size())};
+                 .update = memory.Copy(weights.size(), weights.size()),
+                 .extra = memory.Copy(2 * weights.size(), extra.size())};
 }
 
 StatusOr<v1::EvaluateReply> Supervisor::Evaluate(v1::EvaluateRequest request,

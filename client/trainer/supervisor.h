@@ -28,6 +28,7 @@ using ProgressSink = std::function<void(const v1::TrainerProgress&)>;
 struct Trained {
   v1::TrainReply reply;
   std::vector<float> update;  // trained minus received; not yet checked for NaN
+  std::vector<float> extra;   // the extra values as the trainer left them; not checked either
 };
 
 // Errors of all tasks: what the trainer reported, with its code; Unavailable when it crashed or
@@ -43,9 +44,11 @@ class Supervisor {
   Supervisor& operator=(const Supervisor&) = delete;
 
   StatusOr<v1::DescribeReply> Describe(v1::DescribeRequest request, std::stop_token stop);
-  // request.values == weights.size().
+  // request.values == weights.size(). `extra`: what the strategy brings along, a whole number of
+  // blocks of as many values (TrainRequest.extra_blocks).
   StatusOr<Trained> Train(v1::TrainRequest request, std::span<const float> weights,
-                          std::stop_token stop, const ProgressSink& progress = {});
+                          std::stop_token stop, const ProgressSink& progress = {},
+                          std::span<const float> extra = {});
   StatusOr<v1::EvaluateReply> Evaluate(v1::EvaluateRequest request, std::span<const float> weights,
                                        std::stop_token stop);
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "common/privacy/terms.h"
+#include "common/strategy/sum_vector.h"
 
 namespace tutti::config {
 namespace {
@@ -32,7 +33,7 @@ StatusOr<secagg::RoundConfig> RoundTemplate(const v1::JobConfig& job, std::uint6
   round.level =
       spec.level() == "curious" ? secagg::ThreatLevel::kCurious : secagg::ThreatLevel::kMalicious;
   round.job = job.name();
-  round.values = values;
+  round.values = strategy::SumShapeOf(TaskOf(job, values)).total();
   round.value_bits = spec.value_bits();
   round.value_clip = spec.value_clip();
   round.weight_bits = spec.weighting() == "examples" ? kExampleWeightBits : 0;

@@ -9,6 +9,7 @@
 #include "common/base/status.h"
 #include "common/config/load.h"
 #include "tutti/v1/config.pb.h"
+#include "tutti/v1/simulation.pb.h"
 
 namespace tutti::config {
 
@@ -17,6 +18,7 @@ void Validate(const v1::ServerConfig& config, LoadResult& result);
 void Validate(const v1::ClientConfig& config, LoadResult& result);
 void Validate(const v1::PolicyConfig& config, LoadResult& result);
 void Validate(const v1::JobConfig& config, LoadResult& result);
+void Validate(const v1::SimulationConfig& config, LoadResult& result);
 
 template <typename Message>
 struct Loaded {

@@ -1,9 +1,9 @@
 #include <algorithm>
-#include <array>
 
 #include "common/base/text.h"
 #include "common/config/rules.h"
 #include "common/config/validate.h"
+#include "common/config/validate_data.h"
 #include "common/model/architecture.h"
 
 namespace tutti::config {
@@ -51,80 +51,6 @@ void CheckLogAndMetrics(const std::string& metrics_address, Rules& rules) {
   }
 }
 
-void CheckIdx(const v1::DataConfig& data, Rules& rules) {
-  if (data.images().empty()) {
-    rules.Add({"data.images", "data.format"}, "missing: format = \"idx\" needs the images file");
-  }
-  if (data.labels().empty()) {
-    rules.Add({"data.labels", "data.format"}, "missing: format = \"idx\" needs the labels file");
-  }
-  if (!data.file().empty()) {
-    rules.Add({"data.file", "data.format"},
-              "found with format = \"idx\", which reads images and labels; remove it");
-  }
-}
-
-void CheckCsv(const v1::DataConfig& data, Rules& rules) {
-  if (data.file().empty()) {
-    rules.Add({"data.file", "data.format"}, "missing: format = \"csv\" needs the table");
-  }
-  if (!data.images().empty()) {
-    rules.Add({"data.images", "data.format"},
-              "found with format = \"csv\", which reads file; remove it");
-  }
-  if (!data.labels().empty()) {
-    rules.Add({"data.labels", "data.format"},
-              "found with format = \"csv\", which reads file; remove it");
-  }
-  const v1::CsvSchema& csv = data.csv();
-  if (csv.label().empty()) {
-    rules.Add({"data.csv.label", "data.format"},
-              "missing: format = \"csv\" needs the name of the column with the class");
-  }
-  if (csv.delimiter().size() != 1 || csv.delimiter() == "\"") {
-    rules.Add({"data.csv.delimiter"},
-              Join("found \"", Escaped(csv.delimiter(), 20),
-                   "\", expected one character that is not a quote, for instance \",\""));
-  }
-  for (int i = 0; i < csv.features_size(); ++i) {
-    if (csv.features(i) == csv.label() && !csv.label().empty()) {
-      rules.Add({"data.csv.features", "data.csv.label"},
-                Join("found the label column \"", Escaped(csv.label(), 60),
-                     "\" among the features; remove it there"));
-    }
-  }
-  const std::array<std::pair<const char*, int>, 2> lists{
-      {{"data.csv.means", csv.means_size()}, {"data.csv.stddevs", csv.stddevs_size()}}};
-  for (const auto& [key, size] : lists) {
-    if (size > 0 && size != csv.features_size()) {
-      rules.Add({key, "data.csv.features"},
-                Join("found ", size, " numbers for ", csv.features_size(),
-                     " features; give one for each, in the same order"));
-    }
-  }
-  for (const double stddev : csv.stddevs()) {
-    if (!(stddev > 0)) {
-      rules.Add({"data.csv.stddevs"},
-                Join("found ", stddev, ", expected numbers above 0: features are divided by them"));
-      return;
-    }
-  }
-}
-
-void CheckSlice(const v1::SliceConfig& slice, Rules& rules) {
-  if (slice.index() >= slice.count()) {
-    rules.Add({"data.slice.index", "data.slice.count"},
-              Join("found ", slice.index(), ", expected 0 to ",
-                   slice.count() == 0 ? 0 : slice.count() - 1, ": count is ", slice.count()));
-  }
-  if (slice.kind() == "all" && slice.count() > 1) {
-    rules.Add({"data.slice.count", "data.slice.kind"},
-              Join("found ", slice.count(),
-                   " with kind = \"all\", which takes the whole file; set kind to \"iid\" or "
-                   "\"dirichlet\", or remove count"));
-  }
-}
-
 }  // namespace
 
 void Validate(const v1::ServerConfig& config, LoadResult& result) {
@@ -161,18 +87,7 @@ void Validate(const v1::ClientConfig& config, LoadResult& result) {
   } else if (config.insecure_loopback()) {
     CheckLoopback("server", config.server(), rules);
   }
-  if (!IsSafeName(config.data().identity())) {
-    rules.Add({"data.identity"},
-              Join("found \"", Escaped(config.data().identity(), 80),
-                   "\", expected 1 to 64 characters of a-z 0-9 . _ - that start with a letter or "
-                   "digit"));
-  }
-  if (config.data().format() == "idx") {
-    CheckIdx(config.data(), rules);
-  } else if (config.data().format() == "csv") {
-    CheckCsv(config.data(), rules);
-  }
-  CheckSlice(config.data().slice(), rules);
+  CheckData(config.data(), rules);
   if (config.trainer().hang_seconds() > config.trainer().time_limit_seconds() &&
       rules.IsSet("trainer.hang_seconds")) {
     rules.Add({"trainer.hang_seconds", "trainer.time_limit_seconds"},
@@ -199,8 +114,7 @@ void Validate(const v1::PolicyConfig& config, LoadResult& result) {
                                "\", expected a job's name, or the start of one followed by *"));
     }
   }
-  const std::vector<std::string> architectures{"logistic", "mlp", "lenet5", "layers",
-                                               "torchscript"};
+  const std::vector<std::string> architectures = model::ArchitectureNames();
   for (const std::string& name : config.architectures()) {
     if (std::find(architectures.begin(), architectures.end(), name) == architectures.end()) {
       const std::string nearest = NearestName(name, architectures);

@@ -6,98 +6,18 @@
 #include "common/config/round_template.h"
 #include "common/config/rules.h"
 #include "common/config/validate.h"
+#include "common/config/validate_model.h"
 #include "common/model/architecture.h"
 #include "common/privacy/setting.h"
 #include "common/secagg/config.h"
 #include "common/secagg/graph.h"
+#include "common/strategy/schedule.h"
+#include "common/strategy/sum_vector.h"
 
 namespace tutti::config {
 namespace {
 
 constexpr double kMaxCohort = 10000;
-
-// A model in a TorchScript file: its hash, and the weights that give it its layout.
-void CheckScript(const v1::JobConfig& job, Rules& rules) {
-  const v1::ModelSpec& model = job.model();
-  if (!model::IsScript(model)) {
-    const std::string remove = Join("found with architecture \"", model.architecture(),
-                                    "\"; only \"torchscript\" reads it, remove it");
-    if (!model.torchscript_sha256().empty()) {
-      rules.Add({"model.torchscript_sha256", "model.architecture"}, remove);
-    }
-    if (!model.parameters().empty()) {
-      rules.Add({"model.parameters", "model.architecture"}, remove);
-    }
-    return;
-  }
-  if (!model::IsSha256Text(model.torchscript_sha256())) {
-    rules.Add({"model.torchscript_sha256", "model.architecture"},
-              Join("found \"", Escaped(model.torchscript_sha256(), 80),
-                   "\", expected the 64 hexadecimal digits, in lower case, that sha256sum prints "
-                   "for the file"));
-  }
-  if (job.warm_start().empty()) {
-    rules.Add({"warm_start", "model.architecture"},
-              "missing: architecture = \"torchscript\" needs a safetensors file with the first "
-              "weights, which also tells the coordinator their names and shapes");
-  }
-}
-
-// `model` without what other rules report, so that the rest of it is checked all the same.
-v1::ModelSpec Sized(const v1::ModelSpec& model) {
-  const std::string& architecture = model.architecture();
-  v1::ModelSpec sized = model;
-  if (architecture != "layers") {
-    sized.clear_layers();
-  }
-  if (architecture != "mlp") {
-    sized.clear_hidden();
-  }
-  if (architecture != "lenet5") {
-    sized.set_normalisation("none");
-  }
-  sized.clear_torchscript_sha256();
-  if (!model::IsScript(model)) {
-    sized.clear_parameters();
-    return sized;
-  }
-  sized.set_torchscript_sha256(std::string(64, '0'));
-  if (sized.parameters().empty()) {
-    sized.add_parameters()->set_name("of-warm-start");  // known when the job is submitted
-  }
-  return sized;
-}
-
-void CheckModel(const v1::ModelSpec& model, Rules& rules) {
-  const std::string& architecture = model.architecture();
-  if (architecture == "layers" && model.layers().empty()) {
-    rules.Add({"model.layers", "model.architecture"},
-              "no layer found; write one [[model.layers]] for each, or choose architecture "
-              "\"logistic\", \"mlp\" or \"lenet5\"");
-    return;
-  }
-  if (architecture != "layers" && !model.layers().empty()) {
-    rules.Add({"model.layers", "model.architecture"},
-              Join("found layers with architecture \"", architecture,
-                   "\"; remove them, or set architecture = \"layers\""));
-  }
-  if (architecture != "mlp" && !model.hidden().empty()) {
-    rules.Add({"model.hidden", "model.architecture"},
-              Join("found with architecture \"", architecture,
-                   "\"; only \"mlp\" has hidden layers, remove it"));
-  }
-  if (architecture != "lenet5" && model.normalisation() != "none") {
-    rules.Add({"model.normalisation", "model.architecture"},
-              Join("found with architecture \"", architecture,
-                   "\"; only \"lenet5\" reads it, remove it"));
-  }
-  if (const auto layout = model::LayoutOf(Sized(model)); !layout.ok()) {
-    rules.Add(
-        {architecture == "layers" ? "model.layers" : "model.input_shape", "model.architecture",
-         "model.classes", "model.hidden", "model.layers", "model.parameters", "model.input_shape"},
-        "the model does not fit together: " + std::string(MessageOf(layout.status())));
-  }
-}
 
 void CheckTraining(const v1::TrainingSpec& training, Rules& rules) {
   if (training.local_steps() > 0 && training.local_epochs() > 0) {
@@ -112,6 +32,28 @@ void CheckTraining(const v1::TrainingSpec& training, Rules& rules) {
   if (training.optimiser() == "adam" && training.momentum() > 0) {
     rules.Add({"training.momentum", "training.optimiser"},
               "found with optimiser = \"adam\", which has its own; remove it, or use \"sgd\"");
+  }
+}
+
+// What clients and coordinator refuse together.
+void CheckStrategy(const v1::JobConfig& job, Rules& rules) {
+  if (const Status status = strategy::CheckSchedule(job.training()); !status.ok()) {
+    rules.Add({"training.schedule", "training.final_learning_rate"},
+              std::string(MessageOf(status)));
+  }
+  if (const Status status = strategy::CheckStrategy(TaskOf(job, 0)); !status.ok()) {
+    rules.Add(
+        {"training.correction", "training.fairness_power", "training.proximal", "privacy.unit"},
+        std::string(MessageOf(status)));
+  }
+  const v1::ServerOptimiserSpec& server = job.server();
+  const bool adaptive = !server.optimiser().empty() && server.optimiser() != "fedavg";
+  if (!adaptive) return;
+  if (job.privacy().noise() == "tree") {
+    rules.Add({"server.optimiser", "privacy.noise"},
+              Join("found \"", server.optimiser(),
+                   "\" with noise = \"tree\", whose noise is small only in the plain sum of all "
+                   "updates; use \"fedavg\""));
   }
 }
 
@@ -224,6 +166,20 @@ void CheckRobust(const v1::JobConfig& job, Rules& rules) {
   }
 }
 
+void CheckEvaluation(const v1::JobConfig& job, Rules& rules) {
+  const v1::EvaluationSpec& evaluation = job.evaluation();
+  if (evaluation.every() == 0 &&
+      (evaluation.patience() > 0 || evaluation.max_loss_increase() > 0)) {
+    rules.Add({"evaluation.every", "evaluation.patience", "evaluation.max_loss_increase"},
+              "found 0, so no model is ever evaluated, with patience or max_loss_increase, which "
+              "judge by evaluations; set it to 1");
+  }
+  if (evaluation.max_loss_increase() > 0 && job.privacy().noise() == "tree") {
+    rules.Add({"evaluation.max_loss_increase", "privacy.noise"},
+              "found with noise = \"tree\", whose rounds cannot be done again; remove it");
+  }
+}
+
 // What the protocol itself would refuse when the job is submitted.
 void CheckRounds(const v1::JobConfig& job, Rules& rules) {
   const auto layout = model::LayoutOf(job.model());
@@ -231,7 +187,8 @@ void CheckRounds(const v1::JobConfig& job, Rules& rules) {
                                     "cohort", "robust"})) {
     return;  // reported already, or known only when the job is submitted
   }
-  StatusOr<secagg::RoundConfig> fitted = RoundTemplate(job, layout->values);
+  StatusOr<secagg::RoundConfig> fitted =
+      RoundTemplate(job, ValuesIn(*layout, model::Section::kCommon));
   if (!fitted.ok()) {
     rules.Add({"privacy.noise", "privacy.noise_multiplier", "privacy.target_epsilon",
                "privacy.sampling_rate", "secure_aggregation.value_bits",
@@ -270,9 +227,10 @@ void Validate(const v1::JobConfig& config, LoadResult& result) {
                              "\", expected 1 to 64 characters of a-z 0-9 . _ - that start with a "
                              "letter or digit"));
   }
-  CheckModel(config.model(), rules);
-  CheckScript(config, rules);
+  CheckModel(config, rules);
   CheckTraining(config.training(), rules);
+  CheckStrategy(config, rules);
+  CheckEvaluation(config, rules);
   CheckPrivacy(config, rules);
   CheckPrivacyKind(config, rules);
   CheckCohort(config, rules);

@@ -15,13 +15,13 @@ using Names = std::unordered_set<std::string_view>;
 // Each value of the result from one value of the first argument; other tensors are constants of the
 // same shape for all examples.
 const Names kElementwise{
-    "relu",      "relu6",      "leaky_relu", "elu",       "selu",        "celu",       "gelu",
-    "silu",      "mish",       "sigmoid",    "hardtanh",  "hardsigmoid", "hardswish",  "tanh",
-    "softplus",  "softsign",   "exp",        "log",       "log1p",       "sqrt",       "rsqrt",
-    "square",    "abs",        "neg",        "sin",       "cos",         "clamp",      "clamp_min",
-    "clamp_max", "pow",        "reciprocal", "erf",       "contiguous",  "clone",      "to",
-    "_to_copy",  "detach",     "alias",      "floor",     "round",       "zeros_like", "ones_like",
-    "full_like", "logsigmoid", "tanhshrink", "nan_to_num"};
+    "relu",      "relu6",      "leaky_relu", "elu",        "selu",        "celu",       "gelu",
+    "silu",      "mish",       "sigmoid",    "hardtanh",   "hardsigmoid", "hardswish",  "tanh",
+    "softplus",  "softsign",   "exp",        "log",        "log1p",       "sqrt",       "rsqrt",
+    "square",    "abs",        "neg",        "sin",        "cos",         "clamp",      "clamp_min",
+    "clamp_max", "pow",        "reciprocal", "erf",        "contiguous",  "clone",      "to",
+    "_to_copy",  "detach",     "alias",      "floor",      "round",       "zeros_like", "ones_like",
+    "full_like", "logsigmoid", "tanhshrink", "nan_to_num", "eq",          "ne"};
 // Of two tensors that are broadcast to one shape.
 const Names kBroadcast{"add", "sub", "mul", "div", "maximum", "minimum", "true_divide", "where"};
 // Work inside the last dimensions of each example.

@@ -8,6 +8,7 @@
 #include "common/base/text.h"
 #include "common/learn/capture.h"
 #include "common/learn/example_gradients.h"
+#include "common/learn/example_losses.h"
 #include "common/learn/per_example.h"
 
 namespace tutti::learn {
@@ -34,7 +35,7 @@ Status Record(const ClipRequest& request, Tape& tape, at::Tensor& losses) {
         Join("the model has ", tape.problem,
              ": no rule for per-example gradients covers that; change the model"));
   }
-  losses = at::cross_entropy_loss(logits, request.labels, {}, at::Reduction::None);
+  losses = ExampleLosses(request.loss, logits, request.labels);
   std::vector<at::Tensor> outputs;
   for (const Use& use : tape.uses) {
     outputs.push_back(use.output);
@@ -81,7 +82,7 @@ StatusOr<std::vector<at::Tensor>> GradientsOfRows(const ClipRequest& request,
   const at::Tensor inputs = request.inputs.index_select(0, rows);
   const at::Tensor labels = request.labels.index_select(0, rows);
   TUTTI_ASSIGN(ClippedSum rest, ClipByBookKeeping({request.forward, request.parameters, inputs,
-                                                   labels, request.clip_norm}));
+                                                   labels, request.clip_norm, request.loss}));
   return std::move(rest.gradients);
 }
 

@@ -11,6 +11,7 @@
 
 #include "common/base/status.h"
 #include "common/learn/aten.h"
+#include "common/learn/loss.h"
 
 namespace tutti::learn {
 
@@ -28,8 +29,9 @@ struct ClipRequest {
   const Forward& forward;
   const std::vector<at::Tensor>& parameters;
   const at::Tensor& inputs;
-  const at::Tensor& labels;
+  const at::Tensor& labels;  // or targets; see example_losses.h
   double clip_norm = 1;
+  Loss loss = Loss::kCrossEntropy;
 };
 
 // Sum over the examples of gradient * min(1, clip_norm / norm). An example whose norm or loss is

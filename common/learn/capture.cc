@@ -98,7 +98,7 @@ void CallByRule(Tape& tape, const c10::OperatorHandle& op, torch::jit::Stack* st
   if (!tape.flow.Mark(use.output, use.place)) {
     tape.Report(op.schema().name() + ", which changes the number of examples");
   }
-  if (use.weight.defined() || use.bias.defined()) {
+  if (tape.Holds(use.weight) || tape.Holds(use.bias)) {  // frozen weights have no gradient
     tape.uses.push_back(std::move(use));
   }
 }
@@ -207,7 +207,9 @@ at::Tensor RecordedLinear(Tape& tape, const at::Tensor& input, const at::Tensor&
   use.bias = bias;
   use.output = at::linear(input, weight, bias);
   at::Tensor output = use.output;
-  tape.uses.push_back(std::move(use));
+  if (tape.Holds(weight) || tape.Holds(bias)) {
+    tape.uses.push_back(std::move(use));
+  }
   return output;
 }
 

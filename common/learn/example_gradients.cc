@@ -196,12 +196,6 @@ at::Tensor GramNorms(const Factors& factors, std::int64_t examples) {
   return (squared.clamp_min(0) + kGramError * uncancelled.square()).view({examples, -1}).sum(1);
 }
 
-// Of an embedding's gradient: tokens of the same row meet.
-at::Tensor EmbeddingNorms(const at::Tensor& ids, const at::Tensor& delta) {
-  const at::Tensor same = ids.unsqueeze(2).eq(ids.unsqueeze(1));
-  return (at::bmm(delta, delta.transpose(1, 2)) * same).sum({1, 2});
-}
-
 // How the norm of a parameter is computed, and the floats one example needs for it.
 struct Plan {
   bool matrices = false;  // all sources are matrices of the same shape
@@ -313,6 +307,22 @@ at::Tensor SumOfKept(const std::vector<at::Tensor>& vectors, const at::Tensor& f
     first += part.size(0);
   }
   return sum;
+}
+
+// Of an embedding's gradient: tokens of the same row meet. Every token with every other one, so of
+// a few long texts at a time.
+at::Tensor EmbeddingNorms(const at::Tensor& ids, const at::Tensor& delta) {
+  const std::int64_t examples = ids.size(0), pairs = ids.size(1) * ids.size(1);
+  const std::int64_t step =
+      std::max<std::int64_t>(kSliceValues / std::max<std::int64_t>(pairs, 1), 1);
+  std::vector<at::Tensor> squared;
+  for (std::int64_t first = 0; first < examples; first += step) {
+    const std::int64_t count = std::min(step, examples - first);
+    const at::Tensor numbers = Rows(ids, first, count), values = Rows(delta, first, count);
+    const at::Tensor same = numbers.unsqueeze(2).eq(numbers.unsqueeze(1));
+    squared.push_back((at::bmm(values, values.transpose(1, 2)) * same).sum({1, 2}));
+  }
+  return squared.size() == 1 ? std::move(squared[0]) : at::cat(squared);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include "common/learn/network.h"
 
-#include <array>
+#include <algorithm>
 #include <exception>
 #include <new>
 #include <optional>
@@ -14,6 +14,8 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "common/base/text.h"
+#include "common/learn/example_losses.h"
+#include "common/learn/layer_stack.h"
 #include "common/learn/per_example.h"
 #include "common/learn/script.h"
 
@@ -23,10 +25,6 @@ namespace {
 at::IntArrayRef Signed(const std::vector<std::uint64_t>& shape) {
   return {reinterpret_cast<const std::int64_t*>(shape.data()), shape.size()};
 }
-
-// Two entries each: conv2d reads a single one differently inside some of LibTorch's function
-// transforms.
-std::array<std::int64_t, 2> Square(std::uint32_t size) { return {size, size}; }
 
 std::span<float> Values(at::Tensor& tensor) {
   return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
@@ -59,56 +57,50 @@ auto Guarded(Work work) -> decltype(work()) {
 
 struct Network::State {
   model::Architecture architecture;
-  at::Tensor flat;                     // all weights
-  std::vector<at::Tensor> parameters;  // views of flat, leaves of the graph
+  Loss loss = Loss::kCrossEntropy;
+  at::Tensor flat;                     // the weights that are trained
+  at::Tensor frozen;                   // the others
+  std::vector<at::Tensor> parameters;  // views of the two, in layout order
+  std::vector<at::Tensor> trained;     // those of flat, leaves of the graph
   std::optional<MethodChoice> method;  // of per-example gradients, once tried
-  std::optional<Script> script;        // computes in place of the layers
+  std::optional<LayerStack> layers;
+  std::optional<Script> script;  // computes in place of the layers
 
-  at::Tensor Apply(const model::Layer& layer, const at::Tensor& x) const {
-    const auto parameter = [&](std::size_t index) { return parameters[index]; };
-    switch (layer.kind) {
-      case model::LayerKind::kLinear:
-        return at::linear(x, parameter(layer.weight), parameter(layer.bias));
-      case model::LayerKind::kConv2d:
-        return at::conv2d(x, parameter(layer.weight), parameter(layer.bias), Square(layer.stride),
-                          Square(layer.padding), Square(1), 1);
-      case model::LayerKind::kMaxPool2d:
-        return at::max_pool2d(x, Square(layer.kernel), Square(layer.stride), Square(layer.padding));
-      case model::LayerKind::kAvgPool2d:
-        return at::avg_pool2d(x, Square(layer.kernel), Square(layer.stride), Square(layer.padding));
-      case model::LayerKind::kGroupNorm:
-        return at::group_norm(x, layer.groups, parameter(layer.weight), parameter(layer.bias),
-                              model::kNormEpsilon);
-      case model::LayerKind::kLayerNorm:
-        return at::layer_norm(x, Signed(layer.input), parameter(layer.weight),
-                              parameter(layer.bias), model::kNormEpsilon);
-      case model::LayerKind::kRelu:
-        return at::relu(x);
-      case model::LayerKind::kTanh:
-        return at::tanh(x);
-      case model::LayerKind::kFlatten:
-        return at::flatten(x, 1);
+  explicit State(const model::Architecture& of) : architecture(of) {
+    const auto zeros = [&](model::Section section) {
+      return at::zeros({static_cast<std::int64_t>(ValuesIn(of.layout, section))}, at::kFloat);
+    };
+    flat = zeros(model::Section::kTrained);
+    frozen = zeros(model::Section::kFrozen);
+    std::int64_t next_trained = 0, next_frozen = 0;
+    for (const model::Parameter& parameter : of.layout.parameters) {
+      const bool trains = IsIn(model::Section::kTrained, parameter);
+      std::int64_t& next = trains ? next_trained : next_frozen;
+      const auto values = static_cast<std::int64_t>(parameter.values);
+      at::Tensor view = (trains ? flat : frozen)
+                            .narrow(0, next, values)
+                            .view(Signed(parameter.shape))
+                            .detach()
+                            .set_requires_grad(trains);
+      next += values;
+      parameters.push_back(view);
+      if (trains) {
+        trained.push_back(std::move(view));
+      }
     }
-    return x;
   }
 
-  at::Tensor Forward(at::Tensor x, bool training = true) {
-    if (script) {
-      return script->Forward(x, training);
-    }
-    for (const model::Layer& layer : architecture.layers) {
-      x = Apply(layer, x);
-    }
-    return x;
+  at::Tensor Forward(const at::Tensor& x, bool training = true) {
+    return script ? script->Forward(x, training) : layers->Forward(x);
   }
 
   StatusOr<at::Tensor> Inputs(const Batch& batch) const {
-    if (batch.features.size() != batch.labels.size() * InputValues(architecture)) {
+    if (batch.features.size() != batch.size() * InputValues(architecture)) {
       return InvalidArgument(Join("a batch has ", batch.features.size(), " feature values for ",
-                                  batch.labels.size(), " examples, the model reads ",
+                                  batch.size(), " examples, the model reads ",
                                   InputValues(architecture), " each"));
     }
-    std::vector<std::int64_t> shape{static_cast<std::int64_t>(batch.labels.size())};
+    std::vector<std::int64_t> shape{static_cast<std::int64_t>(batch.size())};
     for (const std::uint64_t size : architecture.input) {
       shape.push_back(static_cast<std::int64_t>(size));
     }
@@ -116,8 +108,19 @@ struct Network::State {
     return at::from_blob(const_cast<float*>(batch.features.data()), shape, at::kFloat);
   }
 
-  StatusOr<at::Tensor> Labels(const Batch& batch) const {
-    at::Tensor labels = at::empty({static_cast<std::int64_t>(batch.labels.size())}, at::kLong);
+  // Labels or, for a loss that needs them, targets.
+  StatusOr<at::Tensor> Wanted(const Batch& batch) const {
+    const auto count = static_cast<std::int64_t>(batch.size());
+    if (NeedsTargets(loss)) {
+      if (batch.targets.size() != batch.size() || !batch.labels.empty()) {
+        return InvalidArgument("a batch has labels, expected targets: the model predicts a number");
+      }
+      return at::from_blob(const_cast<float*>(batch.targets.data()), {count}, at::kFloat);
+    }
+    if (!batch.targets.empty()) {
+      return InvalidArgument("a batch has targets, expected labels: the model predicts classes");
+    }
+    at::Tensor labels = at::empty({count}, at::kLong);
     auto* const out = labels.data_ptr<std::int64_t>();
     for (std::size_t i = 0; i < batch.labels.size(); ++i) {
       if (batch.labels[i] >= architecture.classes) {
@@ -146,14 +149,16 @@ struct Network::State {
     for (float& value : Values(inputs)) {
       value = draw() < 0.5F ? 0.0F : 1.0F;
     }
-    at::Tensor labels =
-        at::arange(kExamples, at::kLong).remainder(std::int64_t{architecture.classes});
+    const at::Tensor numbers = at::arange(kExamples, at::kLong);
+    const at::Tensor wanted = NeedsTargets(loss)
+                                  ? numbers.to(at::kFloat)
+                                  : numbers.remainder(std::int64_t{architecture.classes});
     const at::Tensor weights = flat.clone();
     for (float& value : Values(flat)) {
       value = 0.4F * draw() - 0.2F;
     }
     StatusOr<MethodChoice> choice =
-        learn::ChooseMethod({forward, parameters, inputs, labels, /*clip_norm=*/1.0});
+        learn::ChooseMethod({forward, trained, inputs, wanted, /*clip_norm=*/1.0, loss});
     flat.copy_(weights);
     return choice;
   }
@@ -167,12 +172,11 @@ struct Network::State {
 
   void AddTo(std::span<float> sum, const std::vector<at::Tensor>& gradients) const {
     for (std::size_t i = 0; i < gradients.size(); ++i) {
-      if (!gradients[i].defined()) {
-        continue;
+      const auto values = static_cast<std::size_t>(trained[i].numel());
+      if (gradients[i].defined()) {
+        at::from_blob(sum.data(), gradients[i].sizes(), at::kFloat).add_(gradients[i]);
       }
-      const model::Parameter& parameter = architecture.layout.parameters[i];
-      at::from_blob(sum.data() + parameter.offset, gradients[i].sizes(), at::kFloat)
-          .add_(gradients[i]);
+      sum = sum.subspan(values);
     }
   }
 };
@@ -185,25 +189,36 @@ Network::~Network() = default;
 StatusOr<Network> Network::Create(const model::Architecture& architecture,
                                   const std::string& script_file) {
   return Guarded([&]() -> StatusOr<Network> {
-    auto state = std::make_unique<State>();
-    state->architecture = architecture;
-    state->flat = at::zeros({static_cast<std::int64_t>(architecture.layout.values)}, at::kFloat);
-    for (const model::Parameter& parameter : architecture.layout.parameters) {
-      state->parameters.push_back(state->flat
-                                      .narrow(0, static_cast<std::int64_t>(parameter.offset),
-                                              static_cast<std::int64_t>(parameter.values))
-                                      .view(Signed(parameter.shape))
-                                      .detach()
-                                      .set_requires_grad(true));
-    }
-    if (!architecture.script_sha256.empty()) {
+    auto state = std::make_unique<State>(architecture);
+    if (architecture.script_sha256.empty()) {
+      state->layers.emplace(state->architecture, state->parameters);
+    } else {
       TUTTI_ASSIGN(state->script, Script::Load(script_file, architecture, state->parameters));
     }
     return Network(std::move(state));
   });
 }
 
+const model::Architecture& Network::architecture() const { return state_->architecture; }
+
 std::span<float> Network::weights() { return Values(state_->flat); }
+
+void Network::UseLoss(Loss loss) {
+  if (loss != state_->loss) {
+    state_->loss = loss;
+    state_->method.reset();
+  }
+}
+
+void Network::Load(std::span<const float> all) {
+  const model::Layout& layout = state_->architecture.layout;
+  const auto set = [&](at::Tensor& tensor, model::Section section) {
+    const std::vector<float> values = Take(layout, section, all);
+    std::copy(values.begin(), values.end(), Values(tensor).begin());
+  };
+  set(state_->flat, model::Section::kTrained);
+  set(state_->frozen, model::Section::kFrozen);
+}
 
 StatusOr<std::string> Network::GradientMethod() {
   return Guarded([&]() -> StatusOr<std::string> {
@@ -217,13 +232,12 @@ StatusOr<std::string> Network::GradientMethod() {
 StatusOr<BatchLoss> Network::AddGradients(const Batch& batch, std::span<float> sum) {
   return Guarded([&]() -> StatusOr<BatchLoss> {
     TUTTI_ASSIGN(const at::Tensor inputs, state_->Inputs(batch));
-    TUTTI_ASSIGN(const at::Tensor labels, state_->Labels(batch));
-    const at::Tensor loss =
-        at::cross_entropy_loss(state_->Forward(inputs), labels, {}, at::Reduction::Sum);
-    const std::vector<at::Tensor> gradients = torch::autograd::grad({loss}, state_->parameters);
+    TUTTI_ASSIGN(const at::Tensor wanted, state_->Wanted(batch));
+    const at::Tensor loss = ExampleLosses(state_->loss, state_->Forward(inputs), wanted).sum();
+    const std::vector<at::Tensor> gradients = torch::autograd::grad({loss}, state_->trained);
     const c10::NoGradGuard no_grad;
     state_->AddTo(sum, gradients);
-    return BatchLoss{.loss_sum = loss.item<double>(), .counted = batch.labels.size()};
+    return BatchLoss{.loss_sum = loss.item<double>(), .counted = batch.size()};
   });
 }
 
@@ -231,11 +245,12 @@ StatusOr<BatchLoss> Network::AddClippedGradients(const Batch& batch, double clip
                                                  std::span<float> sum) {
   return Guarded([&]() -> StatusOr<BatchLoss> {
     TUTTI_ASSIGN(const at::Tensor inputs, state_->Inputs(batch));
-    TUTTI_ASSIGN(const at::Tensor labels, state_->Labels(batch));
+    TUTTI_ASSIGN(const at::Tensor wanted, state_->Wanted(batch));
     const Forward forward = [&](const at::Tensor& x) { return state_->Forward(x); };
     TUTTI_ASSIGN(const MethodChoice method, state_->Method(forward));
-    TUTTI_ASSIGN(const ClippedSum clipped,
-                 ClipBy(method.method, {forward, state_->parameters, inputs, labels, clip_norm}));
+    TUTTI_ASSIGN(
+        const ClippedSum clipped,
+        ClipBy(method.method, {forward, state_->trained, inputs, wanted, clip_norm, state_->loss}));
     const c10::NoGradGuard no_grad;
     state_->AddTo(sum, clipped.gradients);
     const at::Tensor finite = at::isfinite(clipped.losses);
@@ -252,12 +267,18 @@ StatusOr<BatchScore> Network::Score(const Batch& batch) {
   return Guarded([&]() -> StatusOr<BatchScore> {
     const c10::NoGradGuard no_grad;
     TUTTI_ASSIGN(const at::Tensor inputs, state_->Inputs(batch));
-    TUTTI_ASSIGN(const at::Tensor labels, state_->Labels(batch));
-    const at::Tensor logits = state_->Forward(inputs, /*training=*/false);
-    return BatchScore{
-        .loss_sum = at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum).item<double>(),
-        .correct =
-            static_cast<std::size_t>(logits.argmax(1).eq(labels).sum().item<std::int64_t>())};
+    TUTTI_ASSIGN(const at::Tensor wanted, state_->Wanted(batch));
+    const at::Tensor outputs = state_->Forward(inputs, /*training=*/false);
+    BatchScore score;
+    score.loss_sum = ExampleLosses(state_->loss, outputs, wanted).sum(at::kDouble).item<double>();
+    if (NeedsTargets(state_->loss)) {
+      score.absolute_error_sum =
+          (outputs.squeeze(1) - wanted).abs().sum(at::kDouble).item<double>();
+    } else {
+      score.correct =
+          static_cast<std::size_t>(outputs.argmax(1).eq(wanted).sum().item<std::int64_t>());
+    }
+    return score;
   });
 }
 

@@ -8,14 +8,17 @@
 #include <string>
 
 #include "common/base/status.h"
+#include "common/learn/loss.h"
 #include "common/model/architecture.h"
 
 namespace tutti::learn {
 
-// Some examples, row major: labels.size() rows of the architecture's input values each.
+// Some examples, row major: rows of the architecture's input values each.
 struct Batch {
   std::span<const float> features;
-  std::span<const std::uint32_t> labels;  // each below the architecture's classes
+  std::span<const std::uint32_t> labels = {};  // each below the architecture's classes
+  std::span<const float> targets = {};         // in their place for a loss that NeedsTargets
+  std::size_t size() const { return targets.empty() ? labels.size() : targets.size(); }
 };
 
 struct BatchLoss {
@@ -26,7 +29,8 @@ struct BatchLoss {
 
 struct BatchScore {
   double loss_sum = 0;
-  std::size_t correct = 0;
+  std::size_t correct = 0;        // of classes
+  double absolute_error_sum = 0;  // of predicted numbers
 };
 
 class Network {
@@ -40,9 +44,19 @@ class Network {
   Network& operator=(Network&&) noexcept;
   ~Network();
 
-  std::span<float> weights();  // in layout order; write here to set or step
+  const model::Architecture& architecture() const;
 
-  // Adds the sum over the batch of the gradients of each example's loss to `sum` (layout order).
+  // What gradients and scores are of: cross entropy at first.
+  void UseLoss(Loss loss);
+
+  // Sets all weights, frozen ones too; in layout order, as many as the layout has.
+  void Load(std::span<const float> all);
+
+  // Those that are trained (model::Section::kTrained): all when none is frozen. Write here to set
+  // or step.
+  std::span<float> weights();
+
+  // Adds the sum over the batch of the gradients of each example's loss to `sum`, of weights().
   StatusOr<BatchLoss> AddGradients(const Batch& batch, std::span<float> sum);
 
   // How per-example gradients are computed, and why not faster: "book-keeping" or "single examples:

@@ -13,6 +13,7 @@
 
 #include "common/base/text.h"
 #include "common/learn/capture.h"
+#include "common/learn/example_losses.h"
 #include "common/learn/vmap.h"
 
 namespace tutti::learn {
@@ -150,8 +151,8 @@ StatusOr<ClippedSum> ClipSingleExamples(const ClipRequest& request) {
   std::vector<at::Tensor> norms, losses;
   for (std::int64_t i = 0; i < request.inputs.size(0); ++i) {
     const at::Tensor loss =
-        at::cross_entropy_loss(request.forward(request.inputs.narrow(0, i, 1)),
-                               request.labels.narrow(0, i, 1), {}, at::Reduction::None);
+        ExampleLosses(request.loss, request.forward(request.inputs.narrow(0, i, 1)),
+                      request.labels.narrow(0, i, 1));
     const std::vector<at::Tensor> gradients = torch::autograd::grad(
         {loss.sum()}, request.parameters, {}, {}, false, /*allow_unused=*/true);
     const c10::NoGradGuard no_grad;

@@ -77,7 +77,9 @@ std::string ProblemOf(const Tape& tape, const Call& call, double dropout, bool t
     return "a recurrent layer with projections";
   }
   for (const at::Tensor& parameter : call.parameters) {
-    if (!tape.Holds(parameter)) return "a recurrent layer with weights computed from others";
+    if (!tape.Holds(parameter) && parameter.requires_grad()) {
+      return "a recurrent layer with weights computed from others";
+    }
   }
   for (const at::Tensor& start : call.start) {
     if (tape.Holds(start) || start.requires_grad() || tape.flow.Has(start) || start.dim() != 3 ||

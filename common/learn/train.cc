@@ -23,23 +23,24 @@ namespace {
 // batch.
 constexpr std::size_t kPartExamples = 256;
 
-Status CheckData(const model::Architecture& architecture, const DataView& data,
-                 std::size_t weights) {
-  std::uint64_t width = 1;
-  for (const std::uint64_t size : architecture.input) {
-    width *= size;
+Status CheckLabels(const model::Architecture& architecture, const DataView& data) {
+  if (architecture.classes == 1) {
+    if (!data.labels.empty()) {
+      return InvalidArgument(
+          "the data has labels of classes, the job predicts a number (model.classes = 1); set "
+          "data.target = \"number\" in client.toml");
+    }
+    const auto bad = std::find_if(data.targets.begin(), data.targets.end(),
+                                  [](float value) { return !std::isfinite(value); });
+    return bad == data.targets.end()
+               ? OkStatus()
+               : InvalidArgument(Join("example ", bad - data.targets.begin(),
+                                      " has a target that is no finite number"));
   }
-  if (data.features.size() != data.labels.size() * width) {
-    return InvalidArgument(Join("the data has ", data.features.size(), " feature values for ",
-                                data.labels.size(), " examples, the model reads ", width, " each"));
-  }
-  if (data.labels.size() > std::numeric_limits<std::uint32_t>::max()) {
-    return InvalidArgument(
-        Join("the data has ", data.labels.size(), " examples, expected fewer than 2^32"));
-  }
-  if (weights != architecture.layout.values) {
-    return InvalidArgument(
-        Join("received ", weights, " weights, the model has ", architecture.layout.values));
+  if (!data.targets.empty()) {
+    return InvalidArgument(Join("the data has numbers to predict, the job has ",
+                                architecture.classes,
+                                " classes; set data.target = \"class\" in client.toml"));
   }
   const auto label = std::find_if(data.labels.begin(), data.labels.end(), [&](std::uint32_t value) {
     return value >= architecture.classes;
@@ -51,15 +52,52 @@ Status CheckData(const model::Architecture& architecture, const DataView& data,
   return OkStatus();
 }
 
+// Text comes as numbers of tokens.
+Status CheckTokens(const model::Architecture& architecture, const DataView& data) {
+  if (architecture.vocabulary == 0) {
+    return OkStatus();
+  }
+  const auto last = static_cast<float>(architecture.vocabulary - 1);
+  const auto bad = std::find_if(data.features.begin(), data.features.end(), [&](float value) {
+    return !(value >= 0 && value <= last && value == std::floor(value));
+  });
+  if (bad == data.features.end()) {
+    return OkStatus();
+  }
+  const auto place = static_cast<std::uint64_t>(bad - data.features.begin());
+  return InvalidArgument(Join("example ", place / architecture.input[0], " has the token ", *bad,
+                              ", expected whole numbers from 0 (padding) to ",
+                              architecture.vocabulary - 1,
+                              "; raise the vocabulary, or prepare the text with the job's"));
+}
+
+Status CheckData(const model::Architecture& architecture, const DataView& data,
+                 std::size_t weights) {
+  std::uint64_t width = 1;
+  for (const std::uint64_t size : architecture.input) {
+    width *= size;
+  }
+  if (data.features.size() != data.size() * width) {
+    return InvalidArgument(Join("the data has ", data.features.size(), " feature values for ",
+                                data.size(), " examples, the model reads ", width, " each"));
+  }
+  if (data.size() > std::numeric_limits<std::uint32_t>::max()) {
+    return InvalidArgument(
+        Join("the data has ", data.size(), " examples, expected fewer than 2^32"));
+  }
+  if (weights != architecture.layout.values) {
+    return InvalidArgument(
+        Join("received ", weights, " weights, the model has ", architecture.layout.values));
+  }
+  TUTTI_TRY(CheckLabels(architecture, data));
+  return CheckTokens(architecture, data);
+}
+
 // What neither the plan nor the optimiser checks.
 Status CheckSpecs(const v1::TrainingSpec& training, const v1::PrivacySpec& privacy) {
   if (!privacy.unit().empty() && privacy.unit() != "none" && privacy.unit() != "example") {
     return InvalidArgument(
         Join("privacy.unit is \"", Escaped(privacy.unit(), 40), "\", expected none or example"));
-  }
-  if (!training.loss().empty() && training.loss() != "cross_entropy") {
-    return InvalidArgument(
-        Join("training.loss is \"", Escaped(training.loss(), 40), "\", expected cross_entropy"));
   }
   if (!(training.average_decay() >= 0 && training.average_decay() < 1)) {
     return InvalidArgument(Join("training.average_decay is ", training.average_decay(),
@@ -68,24 +106,63 @@ Status CheckSpecs(const v1::TrainingSpec& training, const v1::PrivacySpec& priva
   return OkStatus();
 }
 
+Status CheckTerms(const StepTerms& terms, std::size_t weights) {
+  if ((!terms.drift.empty() && terms.drift.size() != weights) ||
+      (!terms.anchor.empty() && terms.anchor.size() != weights)) {
+    return InvalidArgument(Join("a strategy's vectors have ", terms.drift.size(), " and ",
+                                terms.anchor.size(), " values, expected none or ", weights));
+  }
+  if (!(terms.pull >= 0) || !std::isfinite(terms.pull)) {
+    return InvalidArgument(
+        Join("training.proximal is ", terms.pull, ", expected a finite number of at least 0"));
+  }
+  return OkStatus();
+}
+
+// A strategy's vectors, of all weights, for those that are trained.
+class TrainedTerms {
+ public:
+  TrainedTerms(const model::Layout& layout, const StepTerms& terms, std::span<const float> received)
+      : pull_(terms.pull) {
+    if (!terms.drift.empty()) drift_ = Take(layout, model::Section::kTrained, terms.drift);
+    if (pull_ > 0) {
+      anchor_ =
+          Take(layout, model::Section::kTrained, terms.anchor.empty() ? received : terms.anchor);
+    }
+  }
+  StepTerms view() const { return {.drift = drift_, .pull = pull_, .anchor = anchor_}; }
+
+ private:
+  double pull_;
+  std::vector<float> drift_;
+  std::vector<float> anchor_;
+};
+
 // Rows of the data copied side by side.
 class Gathered {
  public:
-  Gathered(const DataView& data, std::span<const std::uint32_t> rows) {
-    const std::size_t width = data.features.size() / data.labels.size();
+  Gathered(const DataView& data, std::span<const std::uint32_t> rows, const RowChange& change) {
+    const std::size_t width = data.features.size() / data.size();
     features_.reserve(rows.size() * width);
-    labels_.reserve(rows.size());
     for (const std::uint32_t row : rows) {
       const auto from = data.features.begin() + static_cast<std::ptrdiff_t>(row * width);
       features_.insert(features_.end(), from, from + static_cast<std::ptrdiff_t>(width));
-      labels_.push_back(data.labels[row]);
+      if (change) {
+        change(std::span(features_).last(width));
+      }
+      if (data.targets.empty()) {
+        labels_.push_back(data.labels[row]);
+      } else {
+        targets_.push_back(data.targets[row]);
+      }
     }
   }
-  Batch batch() const { return {.features = features_, .labels = labels_}; }
+  Batch batch() const { return {.features = features_, .labels = labels_, .targets = targets_}; }
 
  private:
   std::vector<float> features_;
   std::vector<std::uint32_t> labels_;
+  std::vector<float> targets_;
 };
 
 // Sums of one round of training.
@@ -98,18 +175,19 @@ struct Totals {
 class Trainer {
  public:
   Trainer(Network& network, const DataView& data, model::TrainingPlan plan,
-          std::optional<noise::NoisePlan> privacy, SecureRng& rng, const Progress& progress)
+          std::optional<noise::NoisePlan> privacy, SecureRng& rng, const Progress& progress,
+          const TrainHooks& hooks)
       : network_(network),
         data_(data),
         plan_(plan),
         privacy_(privacy),
         rng_(rng),
-        progress_(progress) {}
+        progress_(progress),
+        hooks_(hooks) {}
 
   // `average` starts at the network's weights and holds the result.
-  Status Run(Optimiser& optimiser, std::uint32_t batch_size, WeightAverage& average,
-             const StepSeen& seen) {
-    const auto examples = static_cast<std::uint32_t>(data_.labels.size());
+  Status Run(Optimiser& optimiser, std::uint32_t batch_size, WeightAverage& average) {
+    const auto examples = static_cast<std::uint32_t>(data_.size());
     ShuffledBatches shuffled(rng_, examples, batch_size);
     std::vector<float> gradient(network_.weights().size());
     for (step_ = 0; step_ < plan_.steps; ++step_) {
@@ -128,10 +206,11 @@ class Trainer {
       for (float& value : gradient) {
         value *= scale;
       }
+      AddTerms(gradient);
       optimiser.Step(gradient, network_.weights());
       average.Add(network_.weights());
-      if (seen) {
-        seen(step_ + 1, average.values());
+      if (hooks_.seen) {
+        hooks_.seen(step_ + 1, average.values());
       }
       progress_(step_ + 1, plan_.steps);
     }
@@ -143,7 +222,8 @@ class Trainer {
  private:
   Status AddExamples(std::span<const std::uint32_t> rows, std::span<float> gradient) {
     for (std::size_t start = 0; start < rows.size(); start += kPartExamples) {
-      const Gathered part(data_, rows.subspan(start, std::min(kPartExamples, rows.size() - start)));
+      const Gathered part(data_, rows.subspan(start, std::min(kPartExamples, rows.size() - start)),
+                          hooks_.change);
       TUTTI_ASSIGN(const BatchLoss loss,
                    privacy_
                        ? network_.AddClippedGradients(part.batch(), privacy_->inner_clip, gradient)
@@ -162,6 +242,17 @@ class Trainer {
     return OkStatus();
   }
 
+  void AddTerms(std::span<float> gradient) const {
+    for (std::size_t i = 0; i < hooks_.terms.drift.size(); ++i)
+      gradient[i] += hooks_.terms.drift[i];
+    if (hooks_.terms.pull == 0) return;
+    const std::span<const float> weights = network_.weights();
+    const auto pull = static_cast<float>(hooks_.terms.pull);
+    for (std::size_t i = 0; i < gradient.size(); ++i) {
+      gradient[i] += pull * (weights[i] - hooks_.terms.anchor[i]);
+    }
+  }
+
   // A fresh key each step: no state of an earlier step tells anything about this one's noise.
   void AddNoise(std::span<float> gradient) {
     Secret32 key;
@@ -177,6 +268,7 @@ class Trainer {
   std::optional<noise::NoisePlan> privacy_;
   SecureRng& rng_;
   const Progress& progress_;
+  const TrainHooks& hooks_;
   Totals totals_;
   std::uint64_t step_ = 0;
 };
@@ -186,35 +278,52 @@ class Trainer {
 StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& training,
                             const v1::PrivacySpec& privacy, const DataView& data,
                             std::span<float> weights, SecureRng& rng, const Progress& progress,
-                            const StepSeen& seen, const std::string& script_file) {
+                            const TrainHooks& hooks, const std::string& script_file) {
   TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(model));
   TUTTI_TRY(CheckData(architecture, data, weights.size()));
+  TUTTI_ASSIGN(Network network, Network::Create(architecture, script_file));
+  return Train(network, training, privacy, data, weights, rng, progress, hooks);
+}
+
+StatusOr<TrainResult> Train(Network& network, const v1::TrainingSpec& training,
+                            const v1::PrivacySpec& privacy, const DataView& data,
+                            std::span<float> weights, SecureRng& rng, const Progress& progress,
+                            const TrainHooks& hooks) {
+  const model::Architecture& architecture = network.architecture();
+  TUTTI_TRY(CheckData(architecture, data, weights.size()));
+  TUTTI_TRY(CheckTerms(hooks.terms, weights.size()));
   const bool with_privacy = privacy.unit() != "none";
   TUTTI_TRY(CheckSpecs(training, privacy));
+  const model::Layout& layout = network.architecture().layout;
+  TUTTI_ASSIGN(const Loss loss, LossOf(training, network.architecture().classes));
   TUTTI_ASSIGN(const model::TrainingPlan plan,
-               model::PlanOf(training, with_privacy, data.labels.size(), privacy.sampling_rate()));
+               model::PlanOf(training, with_privacy, data.size(), privacy.sampling_rate()));
+  network.UseLoss(loss);
+  network.Load(weights);
+  const std::size_t trained_values = network.weights().size();
   std::optional<noise::NoisePlan> noise_plan;
   if (with_privacy) {
     TUTTI_ASSIGN(noise_plan,
-                 noise::PlanNoise(privacy.clip_norm(), privacy.noise_multiplier(), weights.size()));
+                 noise::PlanNoise(privacy.clip_norm(), privacy.noise_multiplier(), trained_values));
   }
-  TUTTI_ASSIGN(Optimiser optimiser, Optimiser::Create(training, weights.size()));
-  TUTTI_ASSIGN(Network network, Network::Create(architecture, script_file));
-  std::copy(weights.begin(), weights.end(), network.weights().begin());
+  TUTTI_ASSIGN(Optimiser optimiser, Optimiser::Create(training, trained_values));
 
   std::string method = "plain";
   if (with_privacy) {
     TUTTI_ASSIGN(method, network.GradientMethod());
   }
-  Trainer trainer(network, data, plan, noise_plan, rng, progress);
-  WeightAverage average(training.average_decay(), weights);
-  TUTTI_TRY(trainer.Run(optimiser, training.batch_size(), average, seen));
+  const TrainedTerms terms(layout, hooks.terms, weights);
+  TrainHooks added = hooks;
+  added.terms = terms.view();
+  Trainer trainer(network, data, plan, noise_plan, rng, progress, added);
+  WeightAverage average(training.average_decay(), network.weights());
+  TUTTI_TRY(trainer.Run(optimiser, training.batch_size(), average));
   if (!model::AllFinite(average.values())) {
     return FailedPrecondition(
         "training diverged: a weight is not finite; lower training.learning_rate");
   }
 
-  TrainResult result{.examples = data.labels.size(),
+  TrainResult result{.examples = data.size(),
                      .steps = plan.steps,
                      .sampling_rate = plan.sampling_rate,
                      .noise_multiplier = with_privacy ? privacy.noise_multiplier() : 0,
@@ -227,11 +336,13 @@ StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& 
     result.clipped_fraction =
         static_cast<double>(totals.clipped) / static_cast<double>(totals.counted);
   }
-  const std::span<const float> trained = average.values();
-  for (std::size_t i = 0; i < weights.size(); ++i) {
-    weights[i] = trained[i] - weights[i];
-    result.max_abs_update = std::max(result.max_abs_update, std::abs(weights[i]));
+  std::vector<float> update = Take(layout, model::Section::kTrained, weights);
+  for (std::size_t i = 0; i < update.size(); ++i) {
+    update[i] = average.values()[i] - update[i];
+    result.max_abs_update = std::max(result.max_abs_update, std::abs(update[i]));
   }
+  std::fill(weights.begin(), weights.end(), 0.0F);
+  Put(layout, model::Section::kTrained, update, weights);
   return result;
 }
 
@@ -240,28 +351,42 @@ StatusOr<EvaluateResult> Evaluate(const v1::ModelSpec& model, const DataView& da
                                   const std::string& script_file) {
   TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(model));
   TUTTI_TRY(CheckData(architecture, data, weights.size()));
-  if (data.labels.empty()) {
+  TUTTI_ASSIGN(Network network, Network::Create(architecture, script_file));
+  return Evaluate(network, data, weights, progress);
+}
+
+StatusOr<EvaluateResult> Evaluate(Network& network, const DataView& data,
+                                  std::span<const float> weights, const Progress& progress) {
+  TUTTI_TRY(CheckData(network.architecture(), data, weights.size()));
+  const std::size_t examples = data.size();
+  if (examples == 0) {
     return FailedPrecondition("there are no examples to evaluate on, expected at least one");
   }
-  TUTTI_ASSIGN(Network network, Network::Create(architecture, script_file));
-  std::copy(weights.begin(), weights.end(), network.weights().begin());
-  const std::size_t examples = data.labels.size();
+  const bool number = network.architecture().classes == 1;
+  network.UseLoss(number ? Loss::kSquaredError : Loss::kCrossEntropy);
+  network.Load(weights);
   const std::size_t width = data.features.size() / examples;
   const std::uint64_t parts = (examples + kPartExamples - 1) / kPartExamples;
   BatchScore total;
   for (std::size_t start = 0; start < examples; start += kPartExamples) {
     const std::size_t count = std::min(kPartExamples, examples - start);
-    TUTTI_ASSIGN(const BatchScore part,
-                 network.Score({.features = data.features.subspan(start * width, count * width),
-                                .labels = data.labels.subspan(start, count)}));
+    Batch batch{.features = data.features.subspan(start * width, count * width)};
+    if (number) {
+      batch.targets = data.targets.subspan(start, count);
+    } else {
+      batch.labels = data.labels.subspan(start, count);
+    }
+    TUTTI_ASSIGN(const BatchScore part, network.Score(batch));
     total.loss_sum += part.loss_sum;
     total.correct += part.correct;
+    total.absolute_error_sum += part.absolute_error_sum;
     progress(start / kPartExamples + 1, parts);
   }
   const auto count = static_cast<double>(examples);
   return EvaluateResult{.examples = examples,
                         .loss = total.loss_sum / count,
-                        .accuracy = static_cast<double>(total.correct) / count};
+                        .accuracy = static_cast<double>(total.correct) / count,
+                        .mean_absolute_error = total.absolute_error_sum / count};
 }
 
 }  // namespace tutti::learn

@@ -10,13 +10,16 @@
 
 #include "common/base/rng.h"
 #include "common/base/status.h"
+#include "common/learn/network.h"
 #include "tutti/v1/task.pb.h"
 
 namespace tutti::learn {
 
 struct DataView {
-  std::span<const float> features;  // what the first layer reads; row major, labels.size() rows
-  std::span<const std::uint32_t> labels;  // below model.classes
+  std::span<const float> features;             // what the first layer reads; row major, size() rows
+  std::span<const std::uint32_t> labels = {};  // below model.classes
+  std::span<const float> targets = {};         // in their place for models that predict a number
+  std::size_t size() const { return targets.empty() ? labels.size() : targets.size(); }
 };
 
 struct TrainResult {
@@ -35,29 +38,58 @@ struct TrainResult {
 
 struct EvaluateResult {
   std::uint64_t examples = 0;
-  double loss = 0;
-  double accuracy = 0;
+  double loss = 0;      // mean cross entropy; of a model that predicts a number: mean squared error
+  double accuracy = 0;  // share of the examples; 0 for such a model
+  double mean_absolute_error = 0;  // of such a model
 };
 
 // Called after every part of a step: at least once a step.
 using Progress = std::function<void(std::uint64_t steps_done, std::uint64_t steps_total)>;
 
-// Called after every step with the weights an update would be made of if this were the last one.
+// Called after every step with the weights an update would be made of if this were the last one:
+// those that are trained.
 using StepSeen = std::function<void(std::uint64_t steps_done, std::span<const float> weights)>;
 
-// `weights` holds the received weights and afterwards the update (trained minus received). `rng`
+// Changes the features of one example each time it is used in training (a copy of them).
+using RowChange = std::function<void(std::span<float> row)>;
+
+// What a strategy adds to every step's gradient; none of it depends on the data, so it needs no
+// noise.
+struct StepTerms {
+  std::span<const float> drift = {};   // scaffold: c - c_i; empty: nothing
+  double pull = 0;                     // FedProx, Ditto: pull * (weights - anchor)
+  std::span<const float> anchor = {};  // as long as the weights; empty: the received weights
+};
+
+struct TrainHooks {
+  StepTerms terms = {};
+  RowChange change = {};
+  StepSeen seen = {};
+};
+
+// `weights` holds the received weights and afterwards the update (trained minus received; 0 where
+// the layout says frozen, which gradients, norms and noise leave out). `rng`
 // draws the batches and keys the noise: crypto::SystemRng outside tests. privacy.noise_multiplier
 // is used as it is (0: no noise, clipping alone); calibration is the caller's. On an error
-// `weights` is as received. InvalidArgument: specs, shapes or labels do not fit.
+// `weights` is as received. InvalidArgument: specs, shapes, labels, targets or tokens do not fit.
 // FailedPrecondition: no examples, or training diverged. `script_file`, and the errors of a model
-// in such a file: Network::Create.
+// in such a file: Network::Create. training.proximal is not read: `hooks.terms` says what pulls
+// where.
 StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& training,
                             const v1::PrivacySpec& privacy, const DataView& data,
                             std::span<float> weights, SecureRng& rng, const Progress& progress,
-                            const StepSeen& seen = {}, const std::string& script_file = {});
+                            const TrainHooks& hooks = {}, const std::string& script_file = {});
+
+// The same on a network made before, whose weights it sets: for many trainings in one process.
+StatusOr<TrainResult> Train(Network& network, const v1::TrainingSpec& training,
+                            const v1::PrivacySpec& privacy, const DataView& data,
+                            std::span<float> weights, SecureRng& rng, const Progress& progress,
+                            const TrainHooks& hooks = {});
 
 StatusOr<EvaluateResult> Evaluate(const v1::ModelSpec& model, const DataView& data,
                                   std::span<const float> weights, const Progress& progress,
                                   const std::string& script_file = {});
+StatusOr<EvaluateResult> Evaluate(Network& network, const DataView& data,
+                                  std::span<const float> weights, const Progress& progress);
 
 }  // namespace tutti::learn

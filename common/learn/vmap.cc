@@ -10,6 +10,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "common/learn/capture.h"
+#include "common/learn/example_losses.h"
 
 namespace tutti::learn {
 namespace {
@@ -77,7 +78,7 @@ Each GradientsOfEach(const ClipRequest& request, std::int64_t first, std::int64_
   at::Tensor loss;
   {
     const Substitution substitution(request.parameters, inside);
-    loss = at::cross_entropy_loss(request.forward(input), label);
+    loss = ExampleLosses(request.loss, request.forward(input), label).sum();
   }
   const std::vector<at::Tensor> gradients =
       torch::autograd::grad({loss}, inside, {}, {}, false, /*allow_unused=*/true);

@@ -31,6 +31,12 @@ Status CheckNoLayers(const v1::ModelSpec& spec) {
   if (!spec.normalisation().empty() && spec.normalisation() != "none") {
     return refuse("normalisation");
   }
+  if (spec.vocabulary() != 0) {
+    return refuse("vocabulary");
+  }
+  if (spec.adapter_rank() != 0) {
+    return refuse("adapter_rank");
+  }
   return OkStatus();
 }
 

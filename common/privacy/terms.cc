@@ -93,8 +93,8 @@ double Reach(const Terms& terms, const v1::TaskSpec& task) {
 }
 
 // Where the coordinator adds the noise, it first turns the sum back in floats, with an error
-// relative to the sum, and rounds it to a grid of 2^-24 of the noise (server/sum_privacy.h): how
-// much further apart that may move two neighbouring sums.
+// relative to the sum, and rounds it to a grid of 2^-24 of the noise (server/job/sum_privacy.h):
+// how much further apart that may move two neighbouring sums.
 double CoordinatorRounding(const Terms& terms, const v1::TaskSpec& task,
                            const secagg::RoundConfig& round, double reach) {
   const double batch = task.training().batch_size();

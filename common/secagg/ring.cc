@@ -85,6 +85,25 @@ Status RingVector::AddMasks(std::span<const Mask> masks, std::uint64_t first, st
   return OkStatus();
 }
 
+Status RingVector::Add(const RingVector& other) {
+  if (other.layout_ != layout_ || other.first_ != first_ || other.count() != count()) {
+    return OutOfRange(Join("a vector of ", other.count(), " lanes at lane ", other.first_,
+                           " does not fit ", count(), " lanes at lane ", first_));
+  }
+  std::visit(
+      [&other](auto& lanes) {
+        const auto& others = std::get<std::decay_t<decltype(lanes)>>(other.payload_);
+        for (std::size_t i = 0; i < lanes.size(); ++i) {
+          lanes[i] = static_cast<std::decay_t<decltype(lanes[i])>>(lanes[i] + others[i]);
+        }
+      },
+      payload_);
+  for (std::size_t i = 0; i < extras_.size(); ++i) {
+    extras_[i] += other.extras_[i];
+  }
+  return OkStatus();
+}
+
 Status RingVector::AddWire(BytesView part, std::uint64_t first_byte) {
   const std::uint64_t payload_bytes = layout_.payload_wire_bytes();
   const auto misfit = [&] {

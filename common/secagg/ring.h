@@ -44,6 +44,10 @@ class RingVector {
   };
   Status AddMasks(std::span<const Mask> masks, std::uint64_t first, std::uint64_t count);
 
+  // Adds another vector of the same positions that is not masked and did not travel. OutOfRange
+  // when it is of others.
+  Status Add(const RingVector& other);
+
   // Adds a part of a vector as it travels, starting at byte `first_byte` of the whole. A part holds
   // whole groups of 8 values (layout().bits bytes each) except at the end of the payload, and whole
   // extra lanes. OutOfRange: it does not fit. InvalidArgument: bits behind the last value are set.

@@ -24,6 +24,7 @@ constexpr const char* kFirstSteps =
     "Without a coordinator:\n"
     "  tutti privacy --help                               what noise costs, and what a budget "
     "allows\n"
+    "  tutti simulate job.toml --data client.toml         a job on a thousand simulated clients\n"
     "\n"
     "Where the coordinator is: --socket, else the variable TUTTI_SOCKET, else the first that "
     "exists of\n"
@@ -46,6 +47,7 @@ class CommandLine {
     Clients();
     Models();
     Privacy();
+    Simulate();
   }
 
   // What to say of words that do not lead to a command; empty when they do.
@@ -248,8 +250,9 @@ class CommandLine {
             "  tutti model export fashion-mnist -o fashion-mnist.safetensors\n"
             "  tutti model export fashion-mnist --round 3 -o third.safetensors");
     fetch->add_option("JOB", arguments_.name, "the job's name")->required();
-    fetch->add_option("--round", arguments_.round, "the round it came from; default: the newest")
-        ->check(CLI::PositiveNumber);
+    fetch->add_option("--round", arguments_.round,
+                      "the round it came from, or best: the smallest loss; default: the newest")
+        ->check(CLI::PositiveNumber | CLI::IsMember({"best"}));
     fetch->add_option("-o,--output", arguments_.output, "the file to write")->required();
     fetch->add_flag("--force", arguments_.force, "replace files that exist");
     Json(fetch);
@@ -268,6 +271,15 @@ class CommandLine {
     for (CLI::App* sub : {epsilon, calibrate, compose}) {
       Json(sub);
     }
+  }
+
+  // The words after it are read by the program that does it, which alone links LibTorch.
+  void Simulate() {
+    CLI::App* sub = app_.add_subcommand(
+        "simulate", "Run a job on simulated clients, in one process; options: simulate --help.");
+    sub->prefix_command()->set_help_flag();
+    sub->final_callback([this, sub] { arguments_.rest = sub->remaining(); });
+    commands_[sub] = Command::kSimulate;
   }
 
   CLI::App& app_;

@@ -26,6 +26,7 @@ enum class Command {
   kPrivacyEpsilon,
   kPrivacyCalibrate,
   kPrivacyCompose,
+  kSimulate,
 };
 
 // How to reach the coordinator: the unix socket, or mutual TLS when `server` is set.
@@ -64,10 +65,11 @@ struct Arguments {
   bool watch = false;
   bool check_config = false;
   bool print_config = false;
-  std::uint64_t round = 0;  // model export; 0: the newest
+  std::string round;        // model export: a number, "best", or empty: the newest
   std::string output;       // model export
   bool force = false;       // model export: replace the files
   PrivacyArguments privacy{};
+  std::vector<std::string> rest{};  // simulate: for the program that does it
 };
 
 struct Parsed {

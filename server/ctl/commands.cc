@@ -6,7 +6,6 @@
 #include "server/ctl/format.h"
 #include "server/ctl/json.h"
 #include "server/ctl/privacy_commands.h"
-#include "server/ctl/table.h"
 
 namespace tutti::ctl {
 namespace {
@@ -44,6 +43,7 @@ ConnectedCommand CommandOf(Command command) {
     case Command::kPrivacyEpsilon:
     case Command::kPrivacyCalibrate:
     case Command::kPrivacyCompose:
+    case Command::kSimulate:
       break;
   }
   return nullptr;
@@ -61,6 +61,8 @@ int Execute(const Arguments& arguments, const std::string& variable, Console& co
       return PrivacyCalibrate(arguments, console);
     case Command::kPrivacyCompose:
       return PrivacyCompose(arguments, console);
+    case Command::kSimulate:
+      return RunSimulator(arguments, console);
     default:
       break;
   }

@@ -55,5 +55,7 @@ int ListModels(const Arguments& arguments, Connection& connection, Console& cons
 int ExportModel(const Arguments& arguments, Connection& connection, Console& console);
 // Connects itself, after the file was found right.
 int RunJob(const Arguments& arguments, const std::string& variable, Console& console);
+// Becomes the program tutti-simulator, which lies beside this one; returns only when it cannot.
+int RunSimulator(const Arguments& arguments, Console& console);
 
 }  // namespace tutti::ctl

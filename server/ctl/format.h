@@ -4,16 +4,25 @@
 #include <cstdint>
 #include <string>
 
+#include "common/terminal/numbers.h"
+#include "common/terminal/table.h"
 #include "tutti/v1/admin.pb.h"
 
 namespace tutti::ctl {
 
-std::string Percent(double fraction);               // "81.25 %"; "-" when negative (not measured)
-std::string Megabytes(std::uint64_t bytes);         // "12.3": millions of bytes
-std::string Size(std::uint64_t bytes);              // "37.4 kB", "12.3 MB"
-std::string Seconds(double seconds);                // "12.3"
-std::string Clock(double seconds);                  // "0:45", "1:02:03"
-std::string Date(std::int64_t seconds_since_1970);  // "2026-01-31 12:00:00Z"; "never" for 0
+// As the commands' own.
+using terminal::Align;
+using terminal::Bar;
+using terminal::Clock;
+using terminal::Column;
+using terminal::Date;
+using terminal::Megabytes;
+using terminal::Pairs;
+using terminal::Percent;
+using terminal::Seconds;
+using terminal::Size;
+using terminal::Table;
+
 // Never smaller than it is, three decimals; "-" for a round without privacy.
 std::string EpsilonText(double epsilon, bool privacy = true);
 // "2.988 (coordinator and models)" or "8.199 (coordinator), 5.012 (models)": whom each is against.

@@ -5,10 +5,11 @@
 #include "common/base/text.h"
 #include "common/config/validate.h"
 #include "common/crypto/hash.h"
+#include "common/model/architecture.h"
+#include "common/model/warm_start.h"
 #include "server/ctl/commands.h"
 #include "server/ctl/format.h"
 #include "server/ctl/json.h"
-#include "server/ctl/table.h"
 
 namespace tutti::ctl {
 namespace {
@@ -59,6 +60,18 @@ StatusOr<std::string> ReadWarmStart(const std::string& path) {
   return bytes;
 }
 
+// What of another model's file starts this one. Nothing when all of it does; a file that cannot be
+// used is the coordinator's to refuse.
+void TellReuse(const v1::ModelSpec& model, BytesView file, Console& console) {
+  const auto layout = model::LayoutOf(model);
+  if (!layout.ok()) {
+    return;
+  }
+  if (const auto reuse = model::PlanReuse(model, *layout, file); reuse.ok() && !reuse->complete()) {
+    console.error << "warm_start: " << model::TextOf(*reuse) << "\n";
+  }
+}
+
 // The file, checked. Problems are printed; then there is an exit code instead of a job.
 struct Prepared {
   v1::SubmitJobRequest request;
@@ -89,6 +102,7 @@ Prepared Prepare(const Arguments& arguments, Console& console) {
     }
     // The path means nothing on the coordinator's machine; the contents make the job what it is.
     job.set_warm_start("sha256:" + ToHex(crypto::Sha256(AsBytes(*bytes))));
+    TellReuse(job.model(), AsBytes(*bytes), console);
     prepared.request.set_warm_start(*std::move(bytes));
   }
   return prepared;

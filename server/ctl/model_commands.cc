@@ -1,3 +1,4 @@
+#include <charconv>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -8,7 +9,6 @@
 #include "server/ctl/commands.h"
 #include "server/ctl/format.h"
 #include "server/ctl/json.h"
-#include "server/ctl/table.h"
 
 namespace tutti::ctl {
 namespace {
@@ -71,11 +71,41 @@ struct Received {
   std::string manifest;
 };
 
+// The round --round asks for; 0: the newest.
+StatusOr<std::uint64_t> RoundOf(const Arguments& arguments, Connection& connection) {
+  if (arguments.round.empty()) return 0;
+  if (arguments.round != "best") {
+    std::uint64_t round = 0;
+    const char* const end = arguments.round.data() + arguments.round.size();
+    const auto [stopped, error] = std::from_chars(arguments.round.data(), end, round);
+    if (error == std::errc() && stopped == end) return round;
+    return InvalidArgument(Join("--round is \"", Escaped(arguments.round, 40),
+                                "\", expected the number of a round, or best"));
+  }
+  v1::GetJobRequest request;
+  request.set_name(arguments.name);
+  request.set_with_rounds(true);
+  grpc::ClientContext context;
+  SetDeadline(context, kExportSeconds);
+  v1::JobReply reply;
+  TUTTI_TRY(Explain(connection.admin->GetJob(&context, request, &reply), connection.where));
+  const v1::RoundInfo* best = nullptr;
+  for (const v1::RoundInfo& round : reply.rounds()) {
+    const bool evaluated = round.accuracy() >= 0;
+    if (evaluated && (best == nullptr || round.loss() < best->loss())) best = &round;
+  }
+  if (best != nullptr) return best->round();
+  return FailedPrecondition(Join("no round of job ", Escaped(arguments.name),
+                                 " was evaluated, so none is the best; start a client with role = "
+                                 "\"evaluator\", or leave --round away for the newest"));
+}
+
 // Streams the model into the file, and holds it against the coordinator's own SHA-256 and length.
 StatusOr<Received> Receive(const Arguments& arguments, Connection& connection, PartialFile& file) {
   v1::ExportModelRequest request;
   request.set_job(arguments.name);
-  request.set_round(arguments.round);
+  TUTTI_ASSIGN(const std::uint64_t round, RoundOf(arguments, connection));
+  request.set_round(round);
   grpc::ClientContext context;
   SetDeadline(context, kExportSeconds);
   const auto stream = connection.admin->ExportModel(&context, request);

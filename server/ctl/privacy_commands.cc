@@ -12,8 +12,8 @@
 #include "common/dp/gaussian.h"
 #include "common/dp/pld.h"
 #include "server/ctl/event_file.h"
+#include "server/ctl/format.h"
 #include "server/ctl/ledger_lines.h"
-#include "server/ctl/table.h"
 
 namespace tutti::ctl {
 namespace {

@@ -7,14 +7,6 @@
 
 namespace tutti::ctl {
 
-std::string Bar(std::uint64_t done, std::uint64_t total, std::size_t width) {
-  // By double: done * width of a peer's counters could wrap.
-  const double fraction =
-      total == 0 ? 0 : std::min(1.0, static_cast<double>(done) / static_cast<double>(total));
-  const auto filled = static_cast<std::size_t>(fraction * static_cast<double>(width));
-  return "[" + std::string(filled, '#') + std::string(width - filled, '.') + "]";
-}
-
 std::string Progress::Cut(const std::string& line) const { return line.substr(0, columns_); }
 
 std::string Progress::EraseLive() {

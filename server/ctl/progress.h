@@ -12,9 +12,6 @@ namespace tutti::ctl {
 
 enum class ProgressStyle { kPlain, kTerminal };
 
-// "[#####.....]", `width` characters between the brackets.
-std::string Bar(std::uint64_t done, std::uint64_t total, std::size_t width);
-
 class Progress {
  public:
   // `columns`: of the terminal; live lines are cut there, so that redrawing them stays exact.

@@ -69,6 +69,9 @@ struct JobSettings {
   double over_selection = 1.0;
   bool exclude_offenders = true;     // clients proven to spoil sums
   std::uint32_t evaluate_every = 1;  // 0: never
+  std::uint32_t patience = 0;        // evaluations without a smaller loss that end it; 0: none do
+  double max_loss_increase =
+      0;  // above the best loss times (1 + this) a model is dropped; 0: never
   Milliseconds select{60000}, train{600000}, share{30000}, upload{120000}, commit{30000},
       unmask{30000}, retry{5000};
   std::uint32_t max_failures = 20;  // in a row
@@ -93,13 +96,18 @@ using CallId = std::uint64_t;  // of an open RPC in the shell
 // `last_attempt`: the highest attempt of round `rounds_done` + 1 the store knows (of
 // PersistSurvivors and RecordFailure); clients refuse an attempt they answered before, so numbering
 // goes on after a restart. 0: none. `state`: the store's. A job that is stopped or done there stays
-// so without a JobChanged; every other one waits for its turn.
+// so without a JobChanged; every other one waits for its turn. `highest_attempt`: of any round,
+// `attempt_floor`: of rounds after that one, which were dropped. `losses`: mean loss of each
+// published round that was evaluated; `models`: the checkpoints of those rounds that are kept.
 struct JobSubmitted {
   JobSettings settings;
   std::uint64_t rounds_done = 0;
   ModelRef model;
   JobState state = JobState::kWaiting;
   std::uint64_t last_attempt = 0;
+  std::uint64_t highest_attempt = 0, attempt_floor = 0;
+  std::map<std::uint64_t, double> losses = {};
+  std::map<std::uint64_t, ModelRef> models = {};
 };
 struct JobStopRequested {
   JobId job;
@@ -267,6 +275,12 @@ struct EvaluationRecorded {
   protocol::EvaluationReport report;
   ClientId evaluator;
 };
+// The rounds after `round` are dropped: the job goes on from that checkpoint.
+struct RolledBack {
+  JobId job;
+  std::uint64_t round = 0;
+  std::string reason;
+};
 struct Progress {
   JobId job;
   std::uint64_t round = 0;
@@ -280,7 +294,7 @@ struct Note {
 };
 using Effect = std::variant<Notify, Reply, BeginSum, AcceptUpload, Accumulate, DropUpload, DropSum,
                             PersistSurvivors, Publish, RecordSuspicion, RecordFailure, JobChanged,
-                            EvaluationRecorded, Progress, Note>;
+                            EvaluationRecorded, RolledBack, Progress, Note>;
 
 class Core {
  public:

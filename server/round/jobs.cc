@@ -73,6 +73,9 @@ void Machine::On(const JobSubmitted& event) {
   job.rounds_done = event.rounds_done;
   job.model = event.model;
   job.attempt = event.last_attempt;
+  job.attempt_floor = event.attempt_floor;
+  job.highest_attempt = std::max(event.highest_attempt, event.last_attempt);
+  job.trend = Trend(event.losses, event.models);
   order_.push_back(name);
   Job& stored = jobs_.insert_or_assign(name, std::move(job)).first->second;
   if (const Status status = CheckSettings(event.settings); !status.ok()) {
@@ -80,7 +83,7 @@ void Machine::On(const JobSubmitted& event) {
   }
   RememberEvaluation(stored);
   const bool done = stored.rounds_done >= stored.settings.rounds;
-  if (event.state == (done ? JobState::kDone : JobState::kStopped)) {
+  if (event.state == JobState::kDone || (event.state == JobState::kStopped && !done)) {
     stored.state = event.state;  // known: nothing changes by a restart
   } else {
     ChangeJob(stored, done ? JobState::kDone : JobState::kWaiting, "");
@@ -153,6 +156,7 @@ void Machine::RememberEvaluation(Job& job) {
   if (!IsDue(job.settings, job.rounds_done)) {
     return;
   }
+  job.trend.Offered(job.rounds_done, job.model);
   job.evaluation = protocol::EvaluationOffer{job.settings.name.value(), job.rounds_done,
                                              job.settings.task, job.model.sha256, job.model.bytes};
   for (const auto& [name, client] : clients_) {
@@ -189,6 +193,7 @@ Status Machine::RecordEvaluation(const ClientId& client, const protocol::Evaluat
     job.evaluations.erase(job.evaluations.begin());
   }
   Emit(EvaluationRecorded{report, client});
+  JudgeLoss(job, report.round);
   return OkStatus();
 }
 

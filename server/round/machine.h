@@ -11,6 +11,8 @@
 #include <functional>
 
 #include "server/round/core.h"
+#include "server/round/rules.h"
+#include "server/round/trend.h"
 
 namespace tutti::round::internal {
 
@@ -94,16 +96,16 @@ struct Publishing {
 using PhaseState =
     std::variant<Idle, Selecting, Training, Sharing, Collecting, Committing, Unmasking, Publishing>;
 
-inline std::size_t ClientsNeeded(const JobSettings& job) {
-  return std::size_t{job.config.groups} * job.config.min_cohort;
-}
-
 struct Job {
   JobSettings settings;
   JobState state = JobState::kWaiting;
   std::uint64_t rounds_done = 0;
   ModelRef model;
   std::uint64_t attempt = 0;  // the newest of round rounds_done + 1
+  // Clients answered the attempts of dropped rounds: those that follow have numbers above the
+  // floor.
+  std::uint64_t attempt_floor = 0;
+  std::uint64_t highest_attempt = 0;  // of any round
   std::uint32_t failures_in_row = 0;
   std::uint32_t failures_of_round = 0;
   std::uint32_t unspoiled_failures = 0;  // in a row, for other reasons than a spoiled sum
@@ -113,6 +115,9 @@ struct Job {
   // What evaluators said of the newest kEvaluationsKept rounds, to tell a repetition from a
   // contradiction.
   std::map<std::uint64_t, std::map<ClientId, protocol::EvaluationReport>> evaluations;
+  Trend trend;
+  std::uint32_t rollbacks = 0;          // since the last smaller loss
+  std::optional<TrendVerdict> verdict;  // to be carried out once the sum at hand is published
 };
 
 inline constexpr std::size_t kEvaluationsKept = 16;
@@ -167,6 +172,13 @@ class Machine {
   Job& Running() { return jobs_.at(*running_); }
   void RememberEvaluation(Job& job);
   Status RecordEvaluation(const ClientId& client, const protocol::EvaluationReport& report);
+
+  // trend.cc: what the losses mean for the job
+  void JudgeLoss(Job& job, std::uint64_t round);
+  void CarryOut(Job& job);  // job.verdict
+  void RollBack(Job& job, std::uint64_t round, std::string reason);
+  void EndEarly(Job& job, std::string reason);
+  void Interrupt(Job& job, const std::string& reason);  // a running attempt that is not published
 
   // selection.cc
   bool SelectIfDue(const Selecting& selecting);

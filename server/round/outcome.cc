@@ -57,7 +57,8 @@ void Machine::On(const Published& event) {
   Job& job = Running();
   job.rounds_done = attempt.round();
   job.model = event.model;
-  job.attempt = 0;
+  job.highest_attempt = std::max(job.highest_attempt, attempt.number());
+  job.attempt = job.attempt_floor;
   job.failures_in_row = 0;
   job.failures_of_round = 0;
   job.unspoiled_failures = 0;
@@ -88,7 +89,9 @@ void Machine::On(const Published& event) {
                   " clients in the sum", groups));
   phase_ = Idle{};
   RememberEvaluation(job);
-  if (job.rounds_done >= job.settings.rounds) {
+  if (job.verdict && job.state == JobState::kRunning) {
+    CarryOut(job);
+  } else if (job.rounds_done >= job.settings.rounds) {
     ChangeJob(job, JobState::kDone, "");
     running_.reset();
   } else if (job.state == JobState::kRunning) {
@@ -127,6 +130,8 @@ void Machine::FailAttempt(const std::string& reason) {
   job.not_before = now_ + job.settings.retry;
   if (job.state != JobState::kRunning) {
     running_.reset();  // stopped meanwhile
+  } else if (job.verdict) {
+    CarryOut(job);
   } else if (hopeless) {
     GiveUp(job, *std::move(hopeless));
   } else if (job.failures_in_row >= job.settings.max_failures) {

@@ -1,8 +1,6 @@
 #include <algorithm>
-#include <cmath>
 
 #include "common/base/text.h"
-#include "common/crypto/hash.h"
 #include "server/cohort/cohort.h"
 #include "server/round/machine.h"
 
@@ -42,21 +40,14 @@ bool Machine::SelectIfDue(const Selecting& selecting) {
 
 // `place` of the group among the attempt's. Its configuration is the next attempt's.
 StatusOr<Group> Machine::OpenGroup(const Job& job, std::uint32_t place) {
-  secagg::RoundConfig config = job.settings.config;
-  config.job = job.settings.name.value();
-  config.round = job.rounds_done + 1;
-  config.attempt = job.attempt;
-  config.group = place;
-  config.model_hash = job.model.sha256;
-  config.task_hash = crypto::Sha256(job.settings.task);
-  rng_.Fill(config.server_nonce);
+  const secagg::RoundConfig config =
+      ConfigOf(job.settings, job.rounds_done + 1, job.attempt, place, job.model.sha256, rng_);
   TUTTI_ASSIGN(secagg::ServerSession session, secagg::ServerSession::Open(config, &verifier_));
   const protocol::SessionHash hash = session.config_hash();
-  const std::uint32_t rest = job.settings.cohort_size % config.groups;
   return Group{.config = config,
                .session = hash,
                .secagg = std::move(session),
-               .goal = job.settings.cohort_size / config.groups + (place < rest ? 1U : 0U),
+               .goal = GoalOf(job.settings, place),
                .survivors = {},
                .sum_open = false,
                .lost = {},
@@ -83,10 +74,8 @@ void Machine::StartAttempt() {
     return GiveUp(job, std::string(MessageOf(opened.status())));
   }
   std::vector<ClientId> available = Available(*opened);
-  const auto target =
-      static_cast<std::size_t>(std::ceil(job.settings.cohort_size * job.settings.over_selection));
   std::vector<ClientId> invited =
-      cohort::ChooseCohort(std::move(available), revoked_, target, rng_);
+      cohort::ChooseCohort(std::move(available), revoked_, MostInvited(job.settings), rng_);
   const std::size_t groups = opened->groups.size();
   std::string split;
   if (groups > 1) {

@@ -1,6 +1,5 @@
 // Spoiled sums: what they say about the clients in them, and who is not invited for it.
 #include <algorithm>
-#include <cmath>
 
 #include "common/base/text.h"
 #include "common/secagg/graph.h"
@@ -30,8 +29,7 @@ std::size_t Machine::ExcludedAttached() const {
       }));
 }
 
-// Whom the attempt may invite. After each failure that no spoiled sum explains half as many
-// suspects sit out: the smaller cohort may be why it failed.
+// Whom the attempt may invite.
 std::vector<ClientId> Machine::Available(Attempt& attempt) {
   std::vector<ClientId> available;
   for (const auto& [name, client] : clients_) {
@@ -41,11 +39,8 @@ std::vector<ClientId> Machine::Available(Attempt& attempt) {
     }
   }
   const Job& job = Running();
-  const auto reserve = static_cast<std::size_t>(
-      std::ceil(static_cast<double>(ClientsNeeded(job.settings)) * job.settings.over_selection));
-  const std::size_t spare = available.size() - std::min(available.size(), reserve);
-  const std::size_t most = spare >> std::min(job.unspoiled_failures, 32U);
-  const cohort::SittingOut out = suspicion_.WhoSitsOut(available, available.size() - most, rng_);
+  const cohort::SittingOut out = suspicion_.WhoSitsOut(
+      available, FewestLeft(job.settings, available.size(), job.unspoiled_failures), rng_);
   attempt.suspects_needed = out.needed;
   if (!out.clients.empty() || out.needed > 0) {
     Say(out.needed > 0,

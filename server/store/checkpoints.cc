@@ -11,11 +11,14 @@ namespace tutti::store {
 namespace {
 
 constexpr std::string_view kSuffix = ".safetensors";
+constexpr std::string_view kStateSuffix = ".optimiser";
 constexpr std::uint64_t kLongestManifest = 4 << 20;  // bytes
 
-std::string ManifestPath(const std::string& checkpoint) {
-  return checkpoint.substr(0, checkpoint.size() - kSuffix.size()) + ".json";
+std::string Beside(const std::string& checkpoint, std::string_view suffix) {
+  return checkpoint.substr(0, checkpoint.size() - kSuffix.size()) + std::string(suffix);
 }
+std::string ManifestPath(const std::string& checkpoint) { return Beside(checkpoint, ".json"); }
+std::string StatePath(const std::string& checkpoint) { return Beside(checkpoint, kStateSuffix); }
 
 // Names here come from IsSafeName and our own constants; quotes and backslashes are escaped all the
 // same.
@@ -39,7 +42,8 @@ std::string Realised(double epsilon) {
 
 StatusOr<std::string> Checkpoints::Write(const std::string& job, std::uint64_t round,
                                          const Digest& sha256, BytesView bytes,
-                                         std::string_view manifest_json) {
+                                         std::string_view manifest_json,
+                                         BytesView optimiser_state) {
   if (!IsSafeName(job)) {
     return InvalidArgument(Join("job name \"", Escaped(job), "\" cannot be a folder's name"));
   }
@@ -47,8 +51,12 @@ StatusOr<std::string> Checkpoints::Write(const std::string& job, std::uint64_t r
   TUTTI_TRY(platform::MakeDirectory(root_ + "/" + folder));
   const std::string path =
       Join(folder, "/", round, "-", ToHex(BytesView(sha256).first(4)), kSuffix);
-  TUTTI_TRY(platform::WriteFilesDurably(
-      {{root_ + "/" + ManifestPath(path), AsBytes(manifest_json)}, {root_ + "/" + path, bytes}}));
+  std::vector<platform::FileContent> files = {
+      {root_ + "/" + ManifestPath(path), AsBytes(manifest_json)}, {root_ + "/" + path, bytes}};
+  if (!optimiser_state.empty()) {
+    files.insert(files.begin(), {root_ + "/" + StatePath(path), optimiser_state});
+  }
+  TUTTI_TRY(platform::WriteFilesDurably(files));
   return path;
 }
 
@@ -66,10 +74,16 @@ StatusOr<std::string> Checkpoints::ReadManifest(const ModelRecord& model) const 
   return platform::ReadTextFile(ManifestPath(FullPath(model)), kLongestManifest);
 }
 
+StatusOr<Bytes> Checkpoints::ReadOptimiserState(const ModelRecord& model,
+                                                std::uint64_t limit) const {
+  return platform::ReadFile(StatePath(FullPath(model)), limit);
+}
+
 void Checkpoints::Remove(const ModelRecord& model) const {
   // What cannot be removed now goes at the next start (Clean).
   platform::RemoveFile(FullPath(model)).IgnoreError();
   platform::RemoveFile(ManifestPath(FullPath(model))).IgnoreError();
+  platform::RemoveFile(StatePath(FullPath(model))).IgnoreError();
 }
 
 StatusOr<std::size_t> Checkpoints::Clean(const std::vector<ModelRecord>& named) const {
@@ -77,6 +91,7 @@ StatusOr<std::size_t> Checkpoints::Clean(const std::vector<ModelRecord>& named) 
   for (const ModelRecord& model : named) {
     kept.insert(FullPath(model));
     kept.insert(ManifestPath(FullPath(model)));
+    kept.insert(StatePath(FullPath(model)));
   }
   const std::string models = root_ + "/models";
   if (!platform::Exists(models)) {
@@ -91,8 +106,8 @@ StatusOr<std::size_t> Checkpoints::Clean(const std::vector<ModelRecord>& named) 
     }
     for (const std::string& file : *files) {
       const std::string path = models + "/" + job + "/" + file;
-      const bool ours =
-          file.ends_with(kSuffix) || file.ends_with(".json") || file.ends_with(".tmp");
+      const bool ours = file.ends_with(kSuffix) || file.ends_with(".json") ||
+                        file.ends_with(kStateSuffix) || file.ends_with(".tmp");
       if (ours && !kept.contains(path)) {
         TUTTI_TRY(platform::RemoveFile(path));
         ++removed;

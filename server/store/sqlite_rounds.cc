@@ -170,14 +170,26 @@ StatusOr<std::vector<RoundRecord>> SqliteStore::Rounds(const std::string& job) {
   return rounds;
 }
 
-StatusOr<std::uint64_t> SqliteStore::LastAttempt(const std::string& job, std::uint64_t round) {
+StatusOr<std::uint64_t> SqliteStore::LastAttempt(const std::string& job, std::uint64_t first,
+                                                 std::uint64_t last_round) {
   const std::lock_guard lock(mutex_);
   std::uint64_t last = 0;
   TUTTI_TRY(database_.Each(
-      "SELECT max(coalesce((SELECT max(attempt) FROM rounds WHERE job = ?1 AND round = ?2), 0), "
-      "coalesce((SELECT max(attempt) FROM survivors WHERE job = ?1 AND round = ?2), 0))",
-      [&](const Row& row) { last = row.Unsigned(0); }, job, round));
+      "SELECT max(coalesce((SELECT max(attempt) FROM rounds WHERE job = ?1 AND round BETWEEN ?2 "
+      "AND ?3), 0), coalesce((SELECT max(attempt) FROM survivors WHERE job = ?1 AND round BETWEEN "
+      "?2 AND ?3), 0))",
+      [&](const Row& row) { last = row.Unsigned(0); }, job, first, last_round));
   return last;
+}
+
+StatusOr<std::map<std::uint64_t, std::uint64_t>> SqliteStore::ReleasedSums(const std::string& job) {
+  const std::lock_guard lock(mutex_);
+  std::map<std::uint64_t, std::uint64_t> sums;
+  TUTTI_TRY(database_.Each(
+      "SELECT smallest_sum, count(*) FROM rounds WHERE job = ?1 AND (published OR model_sha256 <> "
+      "zeroblob(32)) GROUP BY smallest_sum",
+      [&](const Row& row) { sums[row.Unsigned(0)] = row.Unsigned(1); }, job));
+  return sums;
 }
 
 StatusOr<std::vector<ModelRecord>> SqliteStore::Models(const std::string& job) {
@@ -198,8 +210,10 @@ StatusOr<std::vector<ModelRecord>> SqliteStore::ForgetOldModels(const std::strin
   std::vector<ModelRecord> old;
   const Status forgotten = database_.Transaction([&] {
     TUTTI_TRY(database_.Each(
-        "SELECT job, round, sha256, path, bytes, created_at, -1.0 FROM models WHERE job = ?1 "
-        "ORDER BY round DESC LIMIT -1 OFFSET ?2",
+        "SELECT job, round, sha256, path, bytes, created_at, -1.0 FROM (SELECT * FROM models WHERE "
+        "job = ?1 ORDER BY round DESC LIMIT -1 OFFSET ?2) WHERE round <> coalesce((SELECT round "
+        "FROM evaluations WHERE job = ?1 AND examples > 0 GROUP BY round ORDER BY sum(loss * "
+        "examples) / sum(examples), round LIMIT 1), -1)",
         [&](const Row& row) { old.push_back(ModelFrom(row)); }, job,
         static_cast<std::uint64_t>(keep)));
     for (const ModelRecord& model : old) {
@@ -212,16 +226,17 @@ StatusOr<std::vector<ModelRecord>> SqliteStore::ForgetOldModels(const std::strin
   return old;
 }
 
-Status SqliteStore::RollBackTo(const std::string& job, std::uint64_t round) {
+Status SqliteStore::RollBackTo(const std::string& job, std::uint64_t round,
+                               const std::string& reason) {
   const std::lock_guard lock(mutex_);
   return database_.Transaction([&] {
     TUTTI_TRY(database_.Run("DELETE FROM models WHERE job = ?1 AND round > ?2", job, round));
     TUTTI_TRY(database_.Run("DELETE FROM evaluations WHERE job = ?1 AND round > ?2", job, round));
     // The attempts stay on record, so that new ones get higher numbers than any a client answered.
     TUTTI_TRY(
-        database_.Run("UPDATE rounds SET published = 0, reason = 'its checkpoint was damaged' "
+        database_.Run("UPDATE rounds SET published = 0, reason = ?3 "
                       "WHERE job = ?1 AND round > ?2 AND published",
-                      job, round));
+                      job, round, reason));
     return database_.Run("UPDATE jobs SET rounds_done = ?2 WHERE name = ?1", job, round);
   });
 }

@@ -7,6 +7,7 @@
 // restart), NotFound, AlreadyExists, Unavailable (any other failure of the disk).
 #pragma once
 
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -59,19 +60,23 @@ class Store {
                                   const std::string& evaluator) = 0;
   // Published rounds, oldest first.
   virtual StatusOr<std::vector<RoundRecord>> Rounds(const std::string& job) = 0;
-  // Largest attempt number any durable record of the round names; 0: none.
-  virtual StatusOr<std::uint64_t> LastAttempt(const std::string& job, std::uint64_t round) = 0;
+  // Largest attempt number any durable record of rounds `first` to `last` names; 0: none.
+  virtual StatusOr<std::uint64_t> LastAttempt(const std::string& job, std::uint64_t first,
+                                              std::uint64_t last) = 0;
+  // How many sums were released whose smallest had that many clients: of all rounds that were ever
+  // published, also of those that were dropped again.
+  virtual StatusOr<std::map<std::uint64_t, std::uint64_t>> ReleasedSums(const std::string& job) = 0;
 
   // ---- checkpoints
   virtual StatusOr<std::vector<ModelRecord>> Models(
       const std::string& job) = 0;  // newest first; empty job: all
-  // Forgets all but the newest `keep` checkpoints of the job; gives the forgotten ones, whose files
-  // may go.
+  // Forgets all but the newest `keep` checkpoints of the job and the one with the smallest
+  // evaluated loss; gives the forgotten ones, whose files may go.
   virtual StatusOr<std::vector<ModelRecord>> ForgetOldModels(const std::string& job,
                                                              std::size_t keep) = 0;
-  // Forgets checkpoints and progress after `round`: their files turned out damaged. The job goes on
-  // from there.
-  virtual Status RollBackTo(const std::string& job, std::uint64_t round) = 0;
+  // Forgets checkpoints and progress after `round`, for `reason`. The job goes on from there.
+  virtual Status RollBackTo(const std::string& job, std::uint64_t round,
+                            const std::string& reason) = 0;
 };
 
 }  // namespace tutti::store

@@ -22,11 +22,12 @@ const std::vector<Rule> kRules = {
     {"libsodium", "^sodium", "^common/crypto/"},
     {"SQLite", "^sqlite3", "^(server|client)/store/|^tests/"},
     {"cpp-httplib and nlohmann-json", "^(httplib|nlohmann/)",
-     "^server/(http|serve|ctl|store)/|^client/http/|^common/(model|http)/|^client/main|^tests/"},
+     "^server/(http|serve|ctl|store|simulate)/|^client/http/|^common/(model|http)/|^client/"
+     "main|^tests/"},
     {"kissfft", "^kissfft/", "^common/dp/"},
     {"toml++", "^toml\\+\\+/", "^common/config/|^tests/"},
     {"absl", "^absl/", "^common/base/status\\.h$"},
-    {"CLI11", "^CLI/", "main\\.cc$|^server/ctl/|^tests/"},
+    {"CLI11", "^CLI/", "main\\.cc$|^server/(ctl|simulate)/|^tests/"},
     {"messages of the wire", "^tutti/v1/(secagg|coordinator|enrolment|admin)\\.pb\\.h$",
      "^common/wire/|(^|/)rpc/|^server/(ctl|store|coordinator)|^client/main|^tests/"},
 };

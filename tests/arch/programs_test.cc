@@ -44,4 +44,17 @@ TEST_CASE("every program says what it is for and its version", "[arch]") {
   }
 }
 
+TEST_CASE("tutti simulate hands its words to a program of its own, which links LibTorch",
+          "[arch]") {
+  const std::filesystem::path programs(TUTTI_BIN_DIR);
+  if (!std::filesystem::exists(programs / "tutti-simulator")) {
+    return;  // a build without LibTorch
+  }
+  const std::string help = OutputOf((programs / "tutti").string() + " simulate --help");
+  INFO(help);
+  REQUIRE(help.find("--secure-aggregation") != std::string::npos);
+  REQUIRE(OutputOf("ldd " + (programs / "tutti-simulator").string()).find("torch") !=
+          std::string::npos);
+}
+
 }  // namespace tutti::arch

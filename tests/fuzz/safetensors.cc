@@ -1,8 +1,10 @@
-// A model file as a coordinator serves it.
+// A model file as a coordinator serves it, and as an operator starts a job from.
 #include <algorithm>
 #include <cstring>
 
+#include "common/model/architecture.h"
 #include "common/model/safetensors.h"
+#include "common/model/warm_start.h"
 #include "tests/fuzz/target.h"
 
 namespace tutti::fuzz {
@@ -20,6 +22,29 @@ bool SameBits(std::span<const float> a, std::span<const float> b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
 }
 
+// The model of SmallLayout.
+v1::ModelSpec SmallModel() {
+  v1::ModelSpec spec;
+  spec.set_architecture("logistic");
+  spec.add_input_shape(3);
+  spec.set_classes(2);
+  return spec;
+}
+
+// What is reused of any file is a whole model, and of the model's own file all of it.
+void Reuse(BytesView bytes, const model::Layout& layout, const StatusOr<std::vector<float>>& read) {
+  const v1::ModelSpec spec = SmallModel();
+  const auto plan = model::PlanReuse(spec, layout, bytes);
+  const auto weights = model::ReuseWeights(spec, layout, bytes);
+  if (weights.ok()) {
+    Expect(plan.ok() && !plan->taken.empty(), "something was reused");
+    Expect(weights->size() == layout.values && model::AllFinite(*weights), "a whole model");
+  }
+  if (read.ok()) {
+    Expect(weights.ok() && SameBits(*weights, *read) && plan->complete(), "all of its own file");
+  }
+}
+
 }  // namespace
 }  // namespace tutti::fuzz
 
@@ -30,6 +55,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto metadata = model::SafetensorsMetadata(bytes);
   const auto read = model::ReadSafetensors(bytes, layout);
   const auto view = model::ViewSafetensors(bytes, layout);
+  fuzz::Reuse(bytes, layout, read);
   if (!read.ok()) {
     fuzz::Expect(!view.ok(), "both readers refuse the same files");
     return 0;

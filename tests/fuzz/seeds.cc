@@ -58,6 +58,7 @@ void AddData(Seeds& seeds) {
   const std::string labels = std::string("\0\0\x08\x01", 4) + BigEndian({2}) + "\x01\x02";
   ByteWriter length;
   length.U16(static_cast<std::uint16_t>(images.size()));
+  seeds["data/prepared"] = std::string{'\2', '\x7d'} + "x,y,class\na,1,0\n,NA,2\nb,3.5,1\n1,-7,1\n";
   seeds["data/idx"] = '\1' + ToString(length.bytes()) + images + labels;
 }
 
@@ -103,6 +104,13 @@ void AddModels(Seeds& seeds) {
   file.Raw(AsBytes(header));
   file.Raw(Bytes(32, 0));
   seeds["safetensors/other-order"] = ToString(file.bytes());
+  const std::string mixed = R"({"0.bias":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},)"
+                            R"("steps":{"dtype":"I64","shape":[],"data_offsets":[4,12]}})";
+  ByteWriter other;
+  other.U64(mixed.size());
+  other.Raw(AsBytes(mixed));
+  other.Raw(Bytes(12, 0x3c));
+  seeds["safetensors/half"] = ToString(other.bytes());
 }
 
 void AddCertificates(Seeds& seeds) {

@@ -6,32 +6,18 @@
 
 namespace tutti::sim {
 
-void World::After(Milliseconds delay, std::function<void()> what) {
-  future_.emplace(Key{now_ + delay, ++sequence_}, std::move(what));
-}
-
-bool World::Step() {
-  if (future_.empty()) {
-    return false;
-  }
-  auto next = future_.extract(future_.begin());
-  now_ = next.key().time;
-  next.mapped()();
-  return true;
-}
-
 void World::Trace(std::string_view line) {
   const auto mix = [this](std::uint8_t byte) {
     trace_hash_ = (trace_hash_ ^ byte) * 0x100000001b3ULL;
   };
-  for (const char c : std::to_string(now_.count())) {
+  for (const char c : std::to_string(now().count())) {
     mix(static_cast<std::uint8_t>(c));
   }
   for (const char c : line) {
     mix(static_cast<std::uint8_t>(c));
   }
   if (std::getenv("TUTTI_SIM_TRACE") != nullptr) {
-    std::cerr << now_.count() << " " << line << "\n";
+    std::cerr << now().count() << " " << line << "\n";
   }
 }
 

@@ -1,18 +1,19 @@
-// The simulated world: a virtual clock, one heap of things that will happen, one seeded source of
+// The simulated world: a virtual clock with what will happen on it, one seeded source of
 // chance, and the list of faults that chance may cause. Nothing here knows the protocol. Thread
 // safety: confined to one thread.
 #pragma once
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/rng.h"
 #include "common/base/text.h"
+#include "server/simulate/event_queue.h"
 
 namespace tutti::sim {
 
@@ -55,7 +56,7 @@ class World {
  public:
   explicit World(std::uint64_t seed) : chance_(seed) {}
 
-  Instant now() const { return now_; }
+  Instant now() const { return queue_.now(); }
   TestRng& chance() { return chance_; }
   bool Happens(double probability) {
     return probability > 0 && !healed_ && chance_.Unit() < probability;
@@ -66,9 +67,11 @@ class World {
   }
   std::uint64_t NextCall() { return ++calls_; }
 
-  void After(Milliseconds delay, std::function<void()> what);
+  void After(Milliseconds delay, std::function<void()> what) {
+    queue_.After(delay, std::move(what));
+  }
   // The earliest thing happens; false when nothing is left.
-  bool Step();
+  bool Step() { return queue_.Step(); }
 
   // From now on nothing goes wrong any more.
   void Heal() { healed_ = true; }
@@ -86,17 +89,10 @@ class World {
   Sabotage sabotage = Sabotage::kNone;
 
  private:
-  struct Key {
-    Instant time;
-    std::uint64_t sequence;
-    auto operator<=>(const Key&) const = default;
-  };
-  Instant now_{0};
+  simulate::EventQueue queue_;
   TestRng chance_;
-  std::uint64_t sequence_ = 0;
   std::uint64_t calls_ = 0;
   bool healed_ = false;
-  std::map<Key, std::function<void()>> future_;
   std::uint64_t trace_hash_ = 0xcbf29ce484222325ULL;  // FNV-1a
   std::string violation_;
 };

@@ -155,6 +155,9 @@ std::string Stage::Show(const round::Effect& effect) {
             return Join("record evaluation of job ", e.report.job, " round ", e.report.round,
                         " by ", e.evaluator, ": accuracy ", e.report.accuracy);
           },
+          [&](const round::RolledBack& e) {
+            return Join("roll job ", e.job, " back to round ", e.round, ": ", e.reason);
+          },
           [&](const round::Progress& e) {
             return Join("progress job ", e.job, " round ", e.round, " ", round::PhaseName(e.phase),
                         " ", e.done, "/", e.expected);

@@ -110,7 +110,7 @@ std::vector<std::string> Stage::OnClient(const std::string& verb, const std::str
   }
   if (verb == "evaluate") {
     protocol::EvaluationReport report;
-    words >> report.job >> report.round >> report.accuracy;
+    words >> report.job >> report.round >> report.accuracy >> report.loss;
     report.examples = 10;
     return Ask(name, report);
   }
@@ -199,7 +199,11 @@ std::vector<std::string> Stage::SubmitJob(Words& words) {
       {"needed", [&](std::uint64_t v) { job.groups_needed = static_cast<std::uint32_t>(v); }},
       {"failures", [&](std::uint64_t v) { job.max_failures = static_cast<std::uint32_t>(v); }},
       {"evaluate", [&](std::uint64_t v) { job.evaluate_every = static_cast<std::uint32_t>(v); }},
+      {"patience", [&](std::uint64_t v) { job.patience = static_cast<std::uint32_t>(v); }},
+      {"increase",
+       [&](std::uint64_t percent) { job.max_loss_increase = static_cast<double>(percent) / 100; }},
       {"done", [&](std::uint64_t v) { event.rounds_done = v; }},
+      {"floor", [&](std::uint64_t v) { event.attempt_floor = v; }},
       {"attempt", [&](std::uint64_t v) { event.last_attempt = v; }},
       {"exclude", [&](std::uint64_t v) { job.exclude_offenders = v != 0; }},
       {"corrupt",

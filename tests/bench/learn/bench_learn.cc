@@ -3,7 +3,8 @@
 // plain step of the job's model. JOB.toml is a job file as `tutti run` takes it.
 // tutti-bench-learn dpsgd MODEL BATCH: what privacy costs a step (`tutti-bench dpsgd`).
 // tutti-bench-learn train --job JOB.toml ...: the job on one data set (`tutti-bench train`).
-// tutti-bench-learn audit ...: epsilon from below, by attack (`tutti-bench audit`).
+// tutti-bench-learn domain --job JOB.toml --client CLIENT.toml ...: what sharing is worth on a
+// table. tutti-bench-learn audit ...: epsilon from below, by attack (`tutti-bench audit`).
 #include <charconv>
 #include <cstdio>
 #include <iostream>
@@ -16,8 +17,10 @@
 #include "common/learn/train.h"
 #include "common/model/initial_weights.h"
 #include "tests/bench/audit/audit_command.h"
+#include "tests/bench/learn/domain_command.h"
 #include "tests/bench/learn/dpsgd.h"
 #include "tests/bench/learn/federated.h"
+#include "tests/bench/learn/simulate_command.h"
 #include "tests/bench/learn/train_command.h"
 #include "tests/bench/secagg/cpu_time.h"
 
@@ -120,6 +123,12 @@ int Main(int argc, char** argv) {
   if (argc >= 2 && std::string(argv[1]) == "train") {
     return TrainCommand(argc - 1, argv + 1);
   }
+  if (argc >= 2 && std::string(argv[1]) == "simulate") {
+    return SimulateCommand(argc - 1, argv + 1);
+  }
+  if (argc >= 2 && std::string(argv[1]) == "domain") {
+    return DomainCommand(argc - 1, argv + 1);
+  }
   if (argc >= 4 && std::string(argv[1]) == "dpsgd") {
     return Dpsgd(argv[2], argv[3], argc > 4 ? argv[4] : "chosen");
   }
@@ -129,7 +138,9 @@ int Main(int argc, char** argv) {
   if (argc < 3 || argc > 4) {
     std::cerr << "usage: tutti-bench-learn job|steps JOB.toml [FOLDER]\n"
                  "       tutti-bench-learn train --help\n"
+                 "       tutti-bench-learn domain --help\n"
                  "       tutti-bench-learn audit --help\n"
+                 "       tutti-bench-learn simulate --help\n"
                  "       tutti-bench-learn dpsgd mlp|lenet|gnconv|lstm BATCH [chosen|vmap|\"single "
                  "examples\"]\n";
     return 64;

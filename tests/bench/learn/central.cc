@@ -98,12 +98,15 @@ StatusOr<CentralReport> TrainCentrally(const v1::JobConfig& job, data::Dataset t
   };
   crypto::SystemRng rng;
   const Clock::time_point start = Clock::now();
-  TUTTI_ASSIGN(
-      const learn::TrainResult result,
-      learn::Train(job.model(), training, privacy, ViewOf(train), weights, rng, Quiet, measure));
+  const std::vector<float> received = weights;
+  TUTTI_ASSIGN(const learn::TrainResult result,
+               learn::Train(job.model(), training, privacy, ViewOf(train), weights, rng, Quiet,
+                            {.seen = measure}));
   TUTTI_TRY(measured);
   report.train_seconds = SecondsSince(start) - measuring;
   report.method = result.method;
+  for (std::size_t i = 0; i < weights.size(); ++i) weights[i] += received[i];
+  report.weights = std::move(weights);
   return report;
 }
 

@@ -26,6 +26,7 @@ struct CentralReport {
   double feature_seconds = 0;    // for model.features of both sets
   double train_seconds = 0;      // without measuring accuracy
   std::string method;            // as learn::TrainResult
+  std::vector<float> weights{};  // trained
 };
 
 // Called after each measurement.

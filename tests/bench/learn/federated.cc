@@ -109,6 +109,7 @@ StatusOr<JobReport> RunJob(const v1::JobConfig& job, const std::vector<data::Dat
     each(line);
     report.rounds.push_back(line);
   }
+  report.weights = std::move(weights);
   return report;
 }
 

@@ -29,10 +29,11 @@ struct JobReport {
   std::uint64_t steps = 0;  // of one client, all rounds
   std::uint64_t values = 0;
   std::vector<RoundReport> rounds;
+  std::vector<float> weights{};  // after the last
 };
 
-// Runs `job` over iid slices of the images in `folder` for cohort.size clients. Batches and noise
-// come from the system's randomness: two runs differ.
+// Runs `job` over the clients' data and measures on `test`. Batches and noise come from the system's
+// randomness: two runs differ. The noise is calibrated to the first client's number of examples.
 StatusOr<JobReport> RunJob(const v1::JobConfig& job, const std::vector<data::Dataset>& clients,
                            const data::Dataset& test,
                            const std::function<void(const RoundReport&)>& each);

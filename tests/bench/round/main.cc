@@ -86,16 +86,9 @@ CLI::App* AddDpsgd(CLI::App& app, std::string& model, std::uint32_t& batch, std:
   return command;
 }
 
-// The options of both are read by the program that does it.
-CLI::App* AddTrain(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("train", "a job on one data set: accuracy and epsilon");
-  command->prefix_command()->set_help_flag();
-  return command;
-}
-
-CLI::App* AddAudit(CLI::App& app) {
-  CLI::App* command = app.add_subcommand(
-      "audit", "epsilon from below: canaries are planted and attacked; options: audit --help");
+// A command whose options the program that does it reads.
+CLI::App* AddLearn(CLI::App& app, const char* name, const char* help) {
+  CLI::App* command = app.add_subcommand(name, help);
   command->prefix_command()->set_help_flag();
   return command;
 }
@@ -152,6 +145,9 @@ int main(int argc, char** argv) {
       "  tutti-bench secagg --clients 1000 --values 1000000 --dropout 0.1 --level malicious\n"
       "  tutti-bench dpsgd --model lenet --batch 256\n"
       "  tutti-bench train --job configs/jobs/benchmarks/scattering.toml\n"
+      "  tutti-bench simulate --model lenet5 --clients 1000 --per-round 50\n"
+      "  tutti-bench domain --job configs/jobs/finance/hmda.toml --client "
+      "configs/jobs/finance/client.toml\n"
       "  tutti-bench audit --noise-multiplier 2 --canaries 2000\n"
       "  tutti-bench accountant",
       "tutti-bench");
@@ -170,16 +166,21 @@ int main(int argc, char** argv) {
   tutti::bench::AccountantSettings accountant;
   const CLI::App* accountant_command = AddAccountant(app, accountant);
   AddPark(app, park);
-  const CLI::App* audit_command = AddAudit(app);
+  const std::vector<const CLI::App*> learn_commands = {
+      AddLearn(app, "train", "a job on one data set: accuracy and epsilon"),
+      AddLearn(app, "domain", "what sharing is worth on a table: central, alone, a given model"),
+      AddLearn(app, "simulate", "trainings a second of simulated clients"),
+      AddLearn(app, "audit",
+               "epsilon from below: canaries are planted and attacked; options: audit --help")};
   const CLI::App* noise_command =
       app.add_subcommand("noise",
                          "milliseconds for a million values of secure noise, of the rotation and "
                          "of the encoding on one core");
-  const CLI::App* train_command = AddTrain(app);
   CLI11_PARSE(app, argc, argv);
-  if (train_command->parsed()) {
-    std::vector<std::string> words = train_command->remaining();
-    words.insert(words.begin(), "train");
+  for (const CLI::App* command : learn_commands) {
+    if (!command->parsed()) continue;
+    std::vector<std::string> words = command->remaining();
+    words.insert(words.begin(), command->get_name());
     return RunLearn(programs, std::move(words));
   }
   if (noise_command->parsed()) {
@@ -187,11 +188,6 @@ int main(int argc, char** argv) {
   }
   if (dpsgd_command->parsed()) {
     return RunLearn(programs, {"dpsgd", model, std::to_string(batch), method});
-  }
-  if (audit_command->parsed()) {
-    std::vector<std::string> words = audit_command->remaining();
-    words.insert(words.begin(), "audit");
-    return RunLearn(programs, std::move(words));
   }
   if (accountant_command->parsed()) {
     return Print(tutti::bench::MeasureAccountant(accountant));

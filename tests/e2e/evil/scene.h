@@ -17,7 +17,7 @@
 #include "common/platform/clock.h"
 #include "common/secagg/client_session.h"
 #include "common/secagg/server_session.h"
-#include "server/job_settings.h"
+#include "server/job/job_settings.h"
 #include "server/pki.h"
 #include "tests/e2e/evil/service.h"
 

@@ -5,6 +5,7 @@
 #include "common/config/load.h"
 #include "tests/catch.h"
 #include "tests/unit/client/folder.h"
+#include "tests/unit/policy/case.h"
 
 namespace tutti::client {
 namespace {
@@ -132,6 +133,20 @@ TEST_CASE("training beyond its plan and the budget leaves no debit and no update
   REQUIRE(policy::CodeOf(charged) == "BUDGET_EXHAUSTED");
   REQUIRE(policy::ReasonOf(charged).find("max_epsilon_total is ") == 0);
   REQUIRE(books->Entries() == 0);
+}
+
+TEST_CASE("a device that scales by its own examples screens jobs of example privacy out",
+          "[client]") {
+  const TestFolder folder;
+  const FixedClock clock;
+  BooksSettings settings = Settings(folder.path(), 8);
+  const policy::testing::Case job;
+  settings.policy.set_require_malicious_level(false);
+  REQUIRE(Books::Open(settings, clock)->Screen(job.task, job.round).ok());
+  settings.local_statistics = {"data.csv.scaling"};
+  const Status refused = Books::Open(settings, clock)->Screen(job.task, job.round);
+  REQUIRE(policy::CodeOf(refused) == "POLICY");
+  REQUIRE(policy::ReasonOf(refused).find("single examples") != std::string::npos);
 }
 
 TEST_CASE("a release without privacy is written down and costs no epsilon", "[client]") {

@@ -11,23 +11,6 @@
 namespace tutti::client {
 namespace {
 
-secagg::RoundConfig Round(std::uint32_t weight_bits) {
-  secagg::RoundConfig round;
-  round.job = "job";
-  round.round = 1;
-  round.values = 3;
-  round.value_bits = 16;
-  round.weight_bits = weight_bits;
-  round.max_cohort = 4;
-  return round;
-}
-
-v1::TaskSpec Weighted(const std::string& weighting) {
-  v1::TaskSpec task;
-  task.mutable_secure_aggregation()->set_weighting(weighting);
-  return task;
-}
-
 // Nobody answers; what is asked for is counted.
 class DeadLink final : public client_rpc::Link {
  public:
@@ -68,11 +51,15 @@ TEST_CASE("nothing is fetched for a TorchScript file that is not on the device",
   DeadLink link;
   v1::ClientConfig config;
   config.mutable_trainer()->set_torchscript_directory(folder.path());
-  Learner learner(config, {}, link, rng);
+  const client_store::JobMemory memory(folder.path(), "coordinator");
+  Learner learner(config, {}, link, rng, memory);
+  secagg::RoundConfig round;
+  round.job = "job";
+  round.round = 1;
   const ModelRef model{.sha256 = {}, .bytes = 2 * sizeof(float) + 100};
   const auto failures = [&](const std::string& sha256) {
     const v1::TaskSpec task = ScriptTask(sha256);
-    const auto trained = learner.Prepare(model, task, Round(0), {}, {});
+    const auto trained = learner.Prepare(model, task, round, {}, {});
     const auto evaluated = learner.Evaluate(model, task, {});
     REQUIRE_FALSE(trained.value);
     REQUIRE_FALSE(evaluated.value);
@@ -108,24 +95,6 @@ TEST_CASE("nothing is fetched for a TorchScript file that is not on the device",
   REQUIRE(learner.Evaluate({.sha256 = {}, .bytes = 100}, layers, {}).failure.code ==
           "MODEL_MISMATCH");
   REQUIRE(link.fetches == 3);
-}
-
-TEST_CASE("the weight lane holds one, or the examples up to what the round has bits for",
-          "[client]") {
-  crypto::SystemRng rng;
-  const std::vector<float> update{0.5F, -0.5F, 0};
-  const auto weight = [&](std::uint32_t bits, const std::string& weighting,
-                          std::uint64_t examples) {
-    const auto encoded = EncodeForRing(Round(bits), Weighted(weighting), update, examples, rng);
-    REQUIRE(encoded.ok());
-    REQUIRE(encoded->count() == 4);
-    return encoded->extras().back();
-  };
-  REQUIRE(weight(0, "uniform", 500) == 1);
-  REQUIRE(weight(8, "examples", 100) == 100);
-  REQUIRE(weight(8, "examples", 500) == 256);
-  REQUIRE(weight(8, "examples", 0) == 1);
-  REQUIRE(weight(8, "uniform", 500) == 1);
 }
 
 }  // namespace tutti::client

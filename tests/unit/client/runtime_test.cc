@@ -2,6 +2,8 @@
 
 #include <atomic>
 
+#include "client/store/job_memory.h"
+#include "client/update/strategy_state.h"
 #include "common/config/load.h"
 #include "common/crypto/hash.h"
 #include "common/crypto/random.h"
@@ -109,6 +111,7 @@ class Device {
     const auto entries = client_store::ReadLedger(folder_.path());
     return entries.ok() ? entries->size() : 0;
   }
+  client_store::JobMemory memory() const { return {folder_.path(), identity_.ca_fingerprint}; }
   bool fatal() const { return fatal_; }
 
  private:
@@ -146,95 +149,106 @@ protocol::DeclineRequest DeclineOf(World& world, Device& device, const std::stri
   return *decline;
 }
 
-}  // namespace
+using Devices = std::map<std::string, std::unique_ptr<Device>>;
 
-TEST_CASE("three devices take part in a round and the opened mean is their update", "[client]") {
-  World world;
+// The devices' round up to the opened sum; `debited` counts uploads whose debit was on disk before.
+secagg::DecodedSum PlayRound(World& world, Devices& devices, const Made& made,
+                             std::atomic<int>& debited) {
   CoordinatorDouble& coordinator = world.coordinator;
-  const std::vector<std::string> names = {"a", "b", "c"};
-  std::map<std::string, std::unique_ptr<Device>> devices;
-  for (const std::string& name : names)
-    devices[name] = std::make_unique<Device>(name, coordinator, world.authority);
-  std::atomic<int> debited{0};
-  // The debit must be on disk before the vector leaves.
   coordinator.on_upload = [&](const std::string& name, const protocol::SessionHash& session) {
     const auto entries = client_store::ReadLedger(devices[name]->folder());
-    if (entries.ok() && entries->size() == 1 && entries->front().session() == AsText(session))
+    if (entries.ok() && !entries->empty() && entries->back().session() == AsText(session))
       ++debited;
   };
-  const Made made = MakeOffer(Task(), 1);
   const protocol::SessionHash hash = made.offer.session;
   coordinator.SetModel(made.model);
   crypto::CachingVerifier verifier(world.authority.ca_pem(), world.clock);
   auto server = secagg::ServerSession::Open(made.config, &verifier).value();
 
-  for (const std::string& name : names) devices[name]->runtime().Post(made.offer);
-  for (const std::string& name : names) {
+  for (auto& [name, device] : devices) device->runtime().Post(made.offer);
+  for (auto& [name, device] : devices) {
     REQUIRE(
         server.AddJoin(ClientId(name), coordinator.Wait<protocol::JoinRequest>(name)->join).ok());
   }
   REQUIRE(server.CloseJoins().ok());
-  for (const std::string& name : names) {
-    devices[name]->runtime().Post(
-        protocol::RosterNotice{hash, server.RosterFor(ClientId(name)).value()});
+  for (auto& [name, device] : devices) {
+    device->runtime().Post(protocol::RosterNotice{hash, server.RosterFor(ClientId(name)).value()});
   }
-  for (const std::string& name : names) {
+  for (auto& [name, device] : devices) {
     REQUIRE(server.AddShares(ClientId(name), coordinator.Wait<protocol::ShareRequest>(name)->shares)
                 .ok());
   }
   REQUIRE(server.CloseShares().ok());
-  for (const std::string& name : names) {
-    devices[name]->runtime().Post(
-        protocol::BoxesNotice{hash, server.BoxesFor(ClientId(name)).value()});
+  for (auto& [name, device] : devices) {
+    device->runtime().Post(protocol::BoxesNotice{hash, server.BoxesFor(ClientId(name)).value()});
   }
   secagg::Accumulator sum(made.config.layout());
-  for (const std::string& name : names) {
+  for (auto& [name, device] : devices) {
     const auto upload = coordinator.WaitUpload(name);
     REQUIRE(upload.has_value());
     REQUIRE(server.AddMasked(ClientId(name), upload->header.header).ok());
     REQUIRE(sum.Add(upload->vector, 0).ok());
   }
-  REQUIRE(debited == 3);
   REQUIRE(server.CloseMasked().ok());
-  for (const std::string& name : names) {
-    devices[name]->runtime().Post(
-        protocol::SurvivorsNotice{hash, server.SurvivorsMessage().value()});
+  for (auto& [name, device] : devices) {
+    device->runtime().Post(protocol::SurvivorsNotice{hash, server.SurvivorsMessage().value()});
   }
-  for (const std::string& name : names) {
+  for (auto& [name, device] : devices) {
     REQUIRE(
         server.AddCommit(ClientId(name), coordinator.Wait<protocol::CommitRequest>(name)->commit)
             .ok());
   }
   REQUIRE(server.CloseCommits().ok());
-  for (const std::string& name : names) {
-    devices[name]->runtime().Post(
+  for (auto& [name, device] : devices) {
+    device->runtime().Post(
         protocol::CertificateNotice{hash, server.CertificateFor(ClientId(name)).value()});
   }
-  for (const std::string& name : names) {
+  for (auto& [name, device] : devices) {
     const auto unmask = coordinator.Wait<protocol::UnmaskRequest>(name);
     REQUIRE(server.AddUnmask(ClientId(name), unmask->unmask).ok());
     REQUIRE(unmask->budget.epsilon_spent > 0);
-    REQUIRE(unmask->budget.ledger->entries == 1);
+    REQUIRE(unmask->budget.ledger->entries == made.config.round);
   }
   const auto masks = server.Rebuild();
   REQUIRE(masks.ok());
   REQUIRE(sum.RemoveMasks(*masks, 0, sum.sum().count()).ok());
-  const auto decoded = secagg::DecodeSum(made.config, sum.sum(), 3);
+  auto decoded = secagg::DecodeSum(made.config, sum.sum(), 3);
   REQUIRE(decoded.ok());
-  REQUIRE(decoded->weight_sum == 3);
+  return *std::move(decoded);
+}
+
+void Close(Devices& devices, const Made& made) {
+  for (auto& [name, device] : devices) {
+    device->runtime().Post(protocol::Closed{.session = made.offer.session,
+                                            .outcome = protocol::Outcome::kPublished,
+                                            .reason = "",
+                                            .survivors = 3,
+                                            .sum_hash = {},
+                                            .retry = {}});
+  }
+}
+
+}  // namespace
+
+TEST_CASE("three devices take part in a round and the opened mean is their update", "[client]") {
+  World world;
+  CoordinatorDouble& coordinator = world.coordinator;
+  Devices devices;
+  for (const std::string name : {"a", "b", "c"})
+    devices[name] = std::make_unique<Device>(name, coordinator, world.authority);
+  // The debit must be on disk before the vector leaves.
+  std::atomic<int> debited{0};
+  const Made made = MakeOffer(Task(), 1);
+  const secagg::DecodedSum decoded = PlayRound(world, devices, made, debited);
+  REQUIRE(debited == 3);
+  REQUIRE(decoded.weight_sum == 3);
   const std::vector<float> weights = Weights();
   for (std::size_t i = 0; i < weights.size(); ++i) {
     // value_clip * 2^-(value_bits - 1) and float rounding, as DecodeSum promises.
-    REQUIRE(decoded->mean[i] == Approx(2 * weights[i]).margin(3e-6));
+    REQUIRE(decoded.mean[i] == Approx(2 * weights[i]).margin(3e-6));
   }
-  for (const std::string& name : names) {
-    devices[name]->runtime().Post(protocol::Closed{.session = hash,
-                                                   .outcome = protocol::Outcome::kPublished,
-                                                   .reason = "",
-                                                   .survivors = 3,
-                                                   .sum_hash = {},
-                                                   .retry = {}});
-  }
+  REQUIRE(devices["a"]->Entries() == 1);
+  Close(devices, made);
   // An offer of the answered round is declined: the answer to it proves that Closed was handled,
   // and that the round was written down.
   devices["a"]->runtime().Post(MakeOffer(Task(), 1).offer);
@@ -244,6 +258,45 @@ TEST_CASE("three devices take part in a round and the opened mean is their updat
   devices["a"]->Start();
   devices["a"]->runtime().Post(MakeOffer(Task(), 1).offer);
   REQUIRE(coordinator.Wait<protocol::DeclineRequest>("a")->code == "REPLAYED");
+}
+
+TEST_CASE("personal parameters stay on the device and are trained on from round to round",
+          "[client]") {
+  World world;
+  Devices devices;
+  for (const std::string name : {"a", "b", "c"})
+    devices[name] = std::make_unique<Device>(name, world.coordinator, world.authority);
+  v1::TaskSpec task = Task();
+  task.mutable_model()->add_personal("0.bias");
+  task.set_values(12);
+  const model::Layout layout = model::LayoutOf(task.model()).value();
+  std::atomic<int> debited{0};
+  const std::vector<float> weights = Weights();
+  std::vector<float> kept(weights.end() - 3, weights.end());
+  for (const std::uint64_t round : {1U, 2U}) {
+    const Made made = MakeOffer(task, round);
+    const secagg::DecodedSum decoded = PlayRound(world, devices, made, debited);
+    REQUIRE(decoded.mean.size() == 12);  // all that is sent
+    for (std::size_t i = 0; i < 12; ++i) {
+      REQUIRE(decoded.mean[i] == Approx(2 * weights[i]).margin(3e-6));
+    }
+    Close(devices, made);
+    // The test's trainer learns twice the weights it got: its own in the second round.
+    for (float& value : kept) value *= 3;
+    for (auto& [name, device] : devices) {
+      device->runtime().Post(MakeOffer(task, round).offer);  // its answer proves that Closed was
+      REQUIRE(world.coordinator.Wait<protocol::DeclineRequest>(name)->code == "REPLAYED");
+      const auto found = device->memory().Load("job", client_store::Kept::kParameters,
+                                               update::KeptLayout(task, layout));
+      REQUIRE(found.ok());
+      for (std::size_t i = 0; i < kept.size(); ++i) {
+        REQUIRE(found->at(i) == Approx(kept[i]).epsilon(1e-6));
+      }
+      device->Stop();  // as after kill -9: all that counts is on disk
+      device->Start();
+    }
+  }
+  REQUIRE(debited == 6);
 }
 
 TEST_CASE("what the policy forbids is declined with its reason and costs nothing", "[client]") {

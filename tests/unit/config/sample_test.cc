@@ -12,11 +12,15 @@ namespace {
 
 const std::string kConfigs = std::string(TUTTI_SOURCE_DIR) + "/configs/";
 
-// Every shipped job, also in folders below: "jobs/fashion-mnist.toml".
-std::vector<std::string> Jobs() {
+// Files for the clients of a job lie beside it: "client.toml", "credit.client.toml".
+bool IsClient(const std::filesystem::path& path) { return path.string().ends_with("client.toml"); }
+
+// Every shipped job, also in folders below: "jobs/fashion-mnist.toml"; or the files for its
+// clients.
+std::vector<std::string> Jobs(bool clients = false) {
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(kConfigs + "jobs")) {
-    if (entry.path().extension() == ".toml") {
+    if (entry.path().extension() == ".toml" && IsClient(entry.path()) == clients) {
       names.push_back(std::filesystem::relative(entry.path(), kConfigs).string());
     }
   }
@@ -65,6 +69,13 @@ TEST_CASE("the shipped policy.toml is complete and right", "[config]") {
   RequireCompleteSample<v1::PolicyConfig>("policy.toml");
 }
 
+TEST_CASE("the shipped simulation.toml is complete, right, and shows the defaults", "[config]") {
+  const auto simulation = RequireCompleteSample<v1::SimulationConfig>("simulation.toml");
+  v1::SimulationConfig expected;
+  SetDefaults(expected);
+  REQUIRE(simulation.SerializeAsString() == expected.SerializeAsString());
+}
+
 TEST_CASE("the shipped jobs are complete and right", "[config]") {
   const auto job = RequireCompleteSample<v1::JobConfig>("jobs/fashion-mnist.toml");
   REQUIRE(CheckJob(job).ok());
@@ -91,9 +102,25 @@ TEST_CASE("every shipped job is right and named after its file", "[config]") {
   }
 }
 
+TEST_CASE("every client of a shipped job loads, with a policy that is there", "[config]") {
+  const std::vector<std::string> names = Jobs(true);
+  REQUIRE(names.size() >= 5);
+  for (const std::string& name : names) {
+    INFO(name);
+    const Loaded<v1::ClientConfig> loaded = Load<v1::ClientConfig>(kConfigs + name);
+    REQUIRE(ToText(loaded.problems).empty());
+    REQUIRE(std::filesystem::exists(loaded.value.policy_file()));
+  }
+}
+
 TEST_CASE("every key of a sample has a comment above it or beside it", "[config]") {
   std::vector<std::string> names = Jobs();
-  names.insert(names.end(), {"server.toml", "client.toml", "policy.toml"});
+  // Those of the domains say in their first lines what they are; their keys are explained here.
+  std::erase_if(names, [](const std::string& name) {
+    const std::string folder = std::filesystem::path(name).parent_path().filename().string();
+    return folder != "jobs" && folder != "benchmarks";
+  });
+  names.insert(names.end(), {"server.toml", "client.toml", "policy.toml", "simulation.toml"});
   for (const std::string& name : names) {
     std::istringstream text(ReadAll(kConfigs + name));
     bool explained = false;
@@ -122,6 +149,15 @@ TEST_CASE("docs/configuration.md names every key of every file", "[config]") {
     for (const std::string& key : KeysOf(*schema)) {
       missing += document.find("`" + key + "`") == std::string::npos ? key + " " : "";
     }
+  }
+  REQUIRE(missing.empty());
+}
+
+TEST_CASE("docs/simulator.md names every key of a simulation", "[config]") {
+  const std::string document = ReadAll(std::string(TUTTI_SOURCE_DIR) + "/docs/simulator.md");
+  std::string missing;
+  for (const std::string& key : KeysOf(*v1::SimulationConfig::descriptor())) {
+    missing += document.find("`" + key + "`") == std::string::npos ? key + " " : "";
   }
   REQUIRE(missing.empty());
 }

@@ -99,6 +99,59 @@ TEST_CASE("a table's columns fit together", "[config]") {
   REQUIRE(csv("delimiter = \"\\t\"\n").empty());
 }
 
+TEST_CASE("columns of a table are described without contradictions", "[config]") {
+  const auto column = [](const std::string& text, const std::string& csv = "") {
+    return Client(kCsv + kCsvLabel + csv + "[[data.csv.columns]]\nname = \"a\"\n" + text);
+  };
+  REQUIRE(
+      column("kind = \"one_hot\"\ncategories = [\"x\", \"y\"]\nunknown = \"ignore\"\n").empty());
+  REQUIRE(column("range = [0, 9.5]\noutliers = \"drop\"\ntransform = \"log\"\n").empty());
+  REQUIRE(column("kind = \"one_hot\"\n") ==
+          Lines{"job.toml:10:1: data.csv.columns[0].categories: missing: kind = \"one_hot\" needs "
+                "the categories, the same on all clients; tutti-client data inspect lists what is "
+                "found"});
+  REQUIRE(column("categories = [\"x\"]\n").size() == 1);
+  REQUIRE(column("unknown = \"drop\"\n").size() == 1);
+  REQUIRE(column("kind = \"ordinal\"\ncategories = [\"x\", \"x\"]\n").size() == 1);
+  REQUIRE(column("kind = \"ordinal\"\ncategories = [\"x\"]\nrange = [0, 1]\n").size() == 1);
+  REQUIRE(column("range = [1]\n").size() == 1);
+  REQUIRE(column("range = [1, 1]\n").size() == 1);
+  REQUIRE(column("range = [-2, -1]\ntransform = \"log\"\n").size() == 1);
+  REQUIRE(column("outliers = \"drop\"\n").size() == 1);
+  REQUIRE(column("[[data.csv.columns]]\nname = \"a\"\n").size() == 1);
+  REQUIRE(column("", "features = [\"b\"]\n").size() == 1);
+  REQUIRE(column("[[data.csv.columns]]\nname = \"y\"\nmissing = \"drop\"\n").empty());
+  REQUIRE(column("[[data.csv.columns]]\nname = \"y\"\nmissing = \"mean\"\n").size() == 1);
+  REQUIRE(column("[[data.csv.columns]]\nname = \"y\"\nkind = \"ordinal\"\ncategories = [\"n\"]\n")
+              .size() == 1);
+}
+
+TEST_CASE("what is predicted and prepared fits the format", "[config]") {
+  REQUIRE(Client(kCsv + "target = \"number\"\n" + kCsvLabel).empty());
+  REQUIRE(
+      Client(kCsv + "target = \"number\"\n" + kCsvLabel + "classes = [\"a\", \"b\"]\n").size() ==
+      1);
+  REQUIRE(Client(kCsv + kCsvLabel + "classes = [\"a\"]\n").size() == 1);
+  REQUIRE(Client(kCsv + kCsvLabel + "classes = [\"a\", \"a\"]\n").size() == 1);
+  REQUIRE(Client(kCsv + kCsvLabel +
+                 "features = [\"a\"]\nmeans = [0]\nstddevs = [1]\nscaling = \"standard\"\n")
+              .size() == 1);
+  REQUIRE(Client(kCsv + kCsvLabel + "features = [\"a\", \"a\"]\n").size() == 1);
+  REQUIRE(Client(kCsv + "sensitive = [\"y\"]\n" + kCsvLabel).size() == 1);
+  REQUIRE(Client(kCsv + "augment = [\"flip\"]\n" + kCsvLabel).size() == 1);
+  REQUIRE(Client(kIdx + "augment = [\"flip\", \"noise\"]\nvalidation_fraction = 0.2\n").empty());
+  REQUIRE(Client(kIdx + "target = \"number\"\n").size() == 1);
+  REQUIRE(Client(kIdx + "sensitive = [\"sex\"]\n").size() == 1);
+}
+
+TEST_CASE("a slice by a column names it, and only then", "[config]") {
+  const std::string table = kCsv + kCsvLabel + "[data.slice]\n";
+  REQUIRE(Client(table + "kind = \"column\"\ncolumn = \"school\"\ncount = 160\n").empty());
+  REQUIRE(Client(table + "kind = \"column\"\n").size() == 1);
+  REQUIRE(Client(table + "kind = \"iid\"\ncolumn = \"school\"\n").size() == 1);
+  REQUIRE(Client(kIdx + "[data.slice]\nkind = \"column\"\ncolumn = \"school\"\n").size() == 1);
+}
+
 TEST_CASE("a slice lies within its count", "[config]") {
   const auto slice = [](const std::string& text) { return Client(kIdx + "[data.slice]\n" + text); };
   REQUIRE(slice("kind = \"iid\"\nindex = 7\ncount = 8\n").empty());

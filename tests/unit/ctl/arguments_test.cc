@@ -52,7 +52,8 @@ TEST_CASE("options reach their command", "[ctl]") {
   REQUIRE(run.watch);
   const Arguments fetch = Good({"model", "export", "a", "--round", "3", "-o", "b", "--force"});
   REQUIRE(fetch.name == "a");
-  REQUIRE(fetch.round == 3);
+  REQUIRE(fetch.round == "3");
+  REQUIRE(Good({"model", "export", "a", "--round", "best", "-o", "b"}).round == "best");
   REQUIRE(fetch.output == "b");
   REQUIRE(fetch.force);
   REQUIRE(Good({"model", "list"}).name.empty());
@@ -96,6 +97,7 @@ TEST_CASE("mistakes end with the usage code and say what to do", "[ctl]") {
   REQUIRE_FALSE(Wrong({"run"}).empty());
   REQUIRE_FALSE(Wrong({"model", "export", "a"}).empty());
   REQUIRE_FALSE(Wrong({"model", "export", "a", "-o", "b", "--round", "0"}).empty());
+  REQUIRE_FALSE(Wrong({"model", "export", "a", "-o", "b", "--round", "worst"}).empty());
   REQUIRE_FALSE(Wrong({"token", "create", "--role", "king"}).empty());
   REQUIRE_FALSE(Wrong({"token", "create", "--lifetime", "1"}).empty());
   REQUIRE_FALSE(Wrong({"status", "--server", "h:1"}).empty());
@@ -138,6 +140,16 @@ TEST_CASE("docs/cli.md has every command of tutti", "[ctl]") {
     INFO(command);
     REQUIRE(text.str().find(command) != std::string::npos);
   }
+}
+
+TEST_CASE("every word after simulate goes to the simulator as it stands", "[ctl]") {
+  const std::vector<std::string> words{"job.toml", "--data", "client.toml", "--help",
+                                       "--json",   "--set",  "a.b=1"};
+  std::vector<std::string> all = words;
+  all.insert(all.begin(), "simulate");
+  const Arguments arguments = Good(all);
+  REQUIRE(arguments.command == Command::kSimulate);
+  REQUIRE(arguments.rest == words);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "server/ctl/progress.h"
 
+#include "server/ctl/format.h"
 #include "tests/catch.h"
 
 namespace tutti::ctl {

@@ -1,5 +1,3 @@
-#include "server/ctl/table.h"
-
 #include "server/ctl/format.h"
 #include "tests/catch.h"
 

@@ -120,7 +120,8 @@ TEST_CASE("a table with no examples or wrong columns is refused", "[data]") {
   REQUIRE(Says(ErrorOf("\n\n"), "is empty"));
   REQUIRE(Says(ErrorOf("x,class,y\n"), "has a header but no examples"));
   REQUIRE(Says(ErrorOf("x,clas,y\n1,0,2\n"), "no column \"class\"; did you mean \"clas\"?"));
-  REQUIRE(Says(ErrorOf("x,class,y,z\n1,0,2,3\n"), "3 feature columns, the job's model takes 2"));
+  REQUIRE(Says(ErrorOf("x,class,y,z\n1,0,2,3\n"),
+               "3 feature columns make 3 features, the job's model takes 2"));
   REQUIRE(Says(ErrorOf("x,class,x\n1,0,2\n"), "columns 1 and 3 are both called \"x\""));
   REQUIRE(Says(ErrorOf("x,class,y\n1,0,2\n",
                        [](v1::DataConfig& config) {

@@ -108,4 +108,21 @@ TEST_CASE("a wrong index, kind or alpha is refused", "[data]") {
   REQUIRE(SliceIndices(Slice("all", 9, 0, 1), labels, 2)->size() == 10);
 }
 
+TEST_CASE("all parts at once are the parts one by one", "[data]") {
+  const std::vector<std::uint32_t> labels = Labels(211, 5);
+  for (const std::string kind : {"iid", "dirichlet"}) {
+    const auto owners = SliceOwners(Slice(kind, 0, 7, 3), labels, 5);
+    REQUIRE(owners.ok());
+    for (std::uint32_t part = 0; part < 7; ++part) {
+      const auto indices = SliceIndices(Slice(kind, part, 7, 3), labels, 5);
+      std::vector<std::size_t> owned;
+      for (std::size_t i = 0; i < labels.size(); ++i) {
+        if ((*owners)[i] == part) owned.push_back(i);
+      }
+      REQUIRE(owned == *indices);
+    }
+  }
+  REQUIRE_FALSE(SliceOwners(Slice("all", 0, 7, 3), labels, 5).ok());
+}
+
 }  // namespace tutti::data

@@ -204,6 +204,32 @@ TEST_CASE("noise has the promised size, also when the batch is empty", "[train][
   REQUIRE(again != update);
 }
 
+TEST_CASE("an example is changed anew each time it is used, and stays as it is in the data",
+          "[train]") {
+  Clouds clouds(100);
+  const std::vector<float> before = clouds.features;
+  const v1::ModelSpec model = Logistic(2, 2);
+  for (const v1::PrivacySpec& privacy : {NoPrivacy(), Privacy(10, 0)}) {
+    std::vector<float> weights(6);
+    auto rng = SeededRng(3);
+    std::size_t changed = 0;
+    const RowChange blind = [&](std::span<float> row) {
+      REQUIRE(row.size() == 2);
+      std::fill(row.begin(), row.end(), 0.0F);
+      ++changed;
+    };
+    const auto result = Train(model, Training(0.5, 100, 3), privacy, clouds.view(), weights, rng,
+                              kNoProgress, {.change = blind});
+    INFO(result.status());
+    REQUIRE(result.ok());
+    REQUIRE(changed == 300);  // with privacy the rate is 1
+    const std::span<const float> of_features = std::span(weights).first(4);
+    REQUIRE(std::all_of(of_features.begin(), of_features.end(),
+                        [](float value) { return std::abs(value) < 1e-6F; }));
+    REQUIRE(clouds.features == before);
+  }
+}
+
 TEST_CASE("a private step with a damaged example still gives a finite update", "[train]") {
   Clouds clouds(40);
   clouds.features[6] = std::nanf("");
@@ -283,4 +309,24 @@ TEST_CASE("the runtime names its BLAS", "[runtime]") {
 }
 
 }  // namespace
+TEST_CASE("a network that was used before trains as a new one does", "[learn]") {
+  const v1::ModelSpec model = Logistic(2, 2);
+  const std::vector<float> features{1, 1, -1, -1, 2, 1, -1, -2};
+  const std::vector<std::uint32_t> labels{1, 0, 1, 0};
+  const DataView data{.features = features, .labels = labels};
+  for (const v1::PrivacySpec& privacy : {NoPrivacy(), Privacy(1, 0.5)}) {
+    std::vector<float> expected(6, 0.25F);
+    crypto::AesCtrStream rng = SeededRng(3);
+    REQUIRE(Train(model, Training(0.1, 2, 5), privacy, data, expected, rng, kNoProgress).ok());
+    auto network = Network::Create(*model::ArchitectureOf(model));
+    REQUIRE(network.ok());
+    for (int time = 0; time < 2; ++time) {
+      std::vector<float> update(6, 0.25F);
+      crypto::AesCtrStream again = SeededRng(3);
+      REQUIRE(Train(*network, Training(0.1, 2, 5), privacy, data, update, again, kNoProgress).ok());
+      REQUIRE(update == expected);
+    }
+  }
+}
+
 }  // namespace tutti::learn

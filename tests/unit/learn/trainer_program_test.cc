@@ -124,6 +124,46 @@ TEST_CASE("the trainer program describes, trains with and without privacy, and e
   REQUIRE(supervisor.starts() == 1);
 }
 
+TEST_CASE("the trainer program predicts a number when data and job both say so", "[trainer]") {
+  const Table table;  // the label, 0 or 1, as a number
+  Supervisor supervisor(Config());
+  v1::TrainRequest request;
+  *request.mutable_data() = Data(table);
+  request.mutable_data()->set_target("number");
+  v1::ModelSpec& model = *request.mutable_model();
+  model.set_architecture("linear");
+  model.add_input_shape(2);
+  model.set_classes(1);
+  request.mutable_training()->set_learning_rate(0.1);
+  request.mutable_training()->set_batch_size(50);
+  request.mutable_training()->set_local_steps(60);
+  request.mutable_training()->set_loss("mse");
+  request.mutable_privacy()->set_unit("none");
+  const auto trained = supervisor.Train(request, std::vector<float>(3), {});
+  INFO(trained.status());
+  REQUIRE(trained.ok());
+  v1::EvaluateRequest evaluate;
+  *evaluate.mutable_data() = request.data();
+  *evaluate.mutable_model() = model;
+  evaluate.set_values(3);
+  const auto score = supervisor.Evaluate(evaluate, trained->update, {});
+  INFO(score.status());
+  REQUIRE(score.ok());
+  REQUIRE(score->loss() < 0.05);  // the variance is 0.25
+  REQUIRE(score->accuracy() == 0);
+
+  request.mutable_data()->set_target("class");
+  REQUIRE(MessageOf(supervisor.Train(request, std::vector<float>(3), {}).status())
+              .find("needs data.target = \"number\"") != std::string_view::npos);
+  request.mutable_data()->set_target("number");
+  model.set_classes(2);
+  model.set_architecture("logistic");
+  request.mutable_training()->clear_loss();
+  REQUIRE(MessageOf(supervisor.Train(request, std::vector<float>(6), {}).status())
+              .find("data.target is \"number\", the job's model has 2 classes") !=
+          std::string_view::npos);
+}
+
 TEST_CASE("the trainer program trains and evaluates on features, and on the images again",
           "[trainer]") {
   const ImageFiles files(200, 0);
@@ -170,6 +210,76 @@ TEST_CASE("the trainer program trains and evaluates on features, and on the imag
     REQUIRE(score->accuracy() > 0.9);
   }
   REQUIRE(supervisor.starts() == 1);
+}
+
+TEST_CASE("examples kept for validation are measured and not trained on", "[trainer]") {
+  const Table table;
+  Supervisor supervisor(Config());
+  v1::DescribeRequest describe;
+  *describe.mutable_data() = Data(table);
+  describe.mutable_data()->set_validation_fraction(0.3);
+  *describe.mutable_model() = Model();
+  const auto described = supervisor.Describe(describe, {});
+  INFO(described.status());
+  REQUIRE(described.ok());
+  REQUIRE(described->examples() > 110);  // 140 expected
+  REQUIRE(described->examples() < 170);
+  REQUIRE(described->class_counts(0) + described->class_counts(1) == described->examples());
+
+  std::vector<float> weights = *model::InitialWeights(Model());
+  v1::TrainRequest request;
+  *request.mutable_data() = describe.data();
+  *request.mutable_model() = Model();
+  request.mutable_training()->set_learning_rate(0.5);
+  request.mutable_training()->set_batch_size(50);
+  request.mutable_training()->set_local_steps(5);
+  request.mutable_privacy()->set_unit("none");
+  REQUIRE(supervisor.Train(request, weights, {})->reply.examples() == described->examples());
+
+  v1::EvaluateRequest evaluate;
+  *evaluate.mutable_data() = describe.data();
+  *evaluate.mutable_model() = Model();
+  evaluate.set_values(weights.size());
+  REQUIRE(supervisor.Evaluate(evaluate, weights, {})->examples() == 200 - described->examples());
+}
+
+TEST_CASE("the trainer program changes images in training as the owner says", "[trainer]") {
+  const ImageFiles files(200, 0);
+  Supervisor supervisor(Config());
+  v1::TrainRequest request;
+  request.mutable_data()->set_format("idx");
+  request.mutable_data()->set_images(files.images());
+  request.mutable_data()->set_labels(files.labels());
+  v1::ModelSpec& model = *request.mutable_model();
+  model.set_architecture("logistic");
+  model.add_input_shape(ImageFiles::kSide);
+  model.add_input_shape(ImageFiles::kSide);
+  model.set_classes(2);
+  request.mutable_training()->set_learning_rate(0.5);
+  request.mutable_training()->set_batch_size(200);
+  request.mutable_training()->set_local_steps(1);
+  request.mutable_privacy()->set_unit("none");
+  const std::vector<float> weights(64 * 2 + 2);
+  // One step on all examples: the same each time, unless they are changed at random.
+  const auto plain = supervisor.Train(request, weights, {});
+  REQUIRE(plain.ok());
+  double apart = 0;
+  for (int again = 0; again < 2; ++again) {
+    const auto trained = supervisor.Train(request, weights, {});
+    REQUIRE(trained.ok());
+    apart = 0;
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      apart = std::max(apart, std::abs(double{trained->update[i]} - double{plain->update[i]}));
+    }
+    if (again == 0) {
+      REQUIRE(apart < 1e-5);  // another order of the sum
+      for (const char* word : {"shift", "noise"}) request.mutable_data()->add_augment(word);
+    }
+  }
+  REQUIRE(apart > 1e-3);
+  model.set_features("scattering");
+  const auto refused = supervisor.Train(request, std::vector<float>(81 * 4 * 2 + 2), {});
+  REQUIRE(TextOf(refused.status()).find("computed once") != std::string::npos);
 }
 
 TEST_CASE("only with an insecure seed does the trainer repeat its batches and noise", "[trainer]") {

@@ -56,14 +56,13 @@ TEST_CASE("the update is of the averaged weights, and every step shows them", "[
     std::vector<float> update(4);
     auto rng = SeededRng(1);
     auto& seen = decay == 0 ? plain : averaged;
-    const auto result = Train(
-        world.model, world.training, world.privacy,
-        {.features = world.features, .labels = world.labels}, update, rng,
-        [](std::uint64_t, std::uint64_t) {},
-        [&](std::uint64_t step, std::span<const float> weights) {
-          REQUIRE(step == seen.size() + 1);
-          seen.emplace_back(weights.begin(), weights.end());
-        });
+    const auto result = Train(world.model, world.training, world.privacy,
+                              {.features = world.features, .labels = world.labels}, update, rng,
+                              [](std::uint64_t, std::uint64_t) {},
+                              {.seen = [&](std::uint64_t step, std::span<const float> weights) {
+                                REQUIRE(step == seen.size() + 1);
+                                seen.emplace_back(weights.begin(), weights.end());
+                              }});
     REQUIRE(result.ok());
     REQUIRE(seen.size() == 4);
     REQUIRE(update == seen.back());  // from zero weights

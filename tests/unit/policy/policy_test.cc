@@ -42,6 +42,44 @@ TEST_CASE("architectures and model sizes are the owner's choice", "[policy]") {
                  "max_model_values");
 }
 
+TEST_CASE("what is not sent of a model counts as its size, and not as the task's values",
+          "[policy]") {
+  const auto frozen = [](Case& c) {
+    c.task.mutable_model()->add_frozen("0.*");  // 156 of lenet5's
+    c.task.set_values(61550);
+    c.round.values = 61550;
+  };
+  RequireAllowed(frozen);
+  RequireRefused(
+      [&](Case& c) {
+        frozen(c);
+        c.task.set_values(61706);
+        c.round.values = 61706;
+      },
+      "CONFIG_MISMATCH", "its model has 61550");
+  RequireRefused(
+      [&](Case& c) {
+        frozen(c);
+        c.policy.set_max_model_values(61600);
+      },
+      "POLICY", "the job's model has 61706 values");
+}
+
+TEST_CASE("personal parameters that the job's noise does not cover are refused", "[policy]") {
+  const auto personal = [](Case& c) {
+    c.task.mutable_model()->add_personal("0.*");
+    c.task.set_values(61550);
+    c.round.values = 61550;
+  };
+  RequireAllowed(personal);
+  RequireRefused(
+      [&](Case& c) {
+        personal(c);
+        c.task.mutable_privacy()->set_noise("distributed");
+      },
+      "CONFIG_MISMATCH", "trained without noise");
+}
+
 TEST_CASE("a model in a TorchScript file needs the owner's word for that very file", "[policy]") {
   const std::string hash(64, 'a');
   const auto script = [&](Case& c) {
@@ -97,6 +135,21 @@ TEST_CASE("what the data does not change is asked before anybody reads it", "[po
   REQUIRE(CodeOf(Screen(c.policy, c.task, c.round, 100000)) == "POLICY");
   c.policy.add_jobs("other");
   REQUIRE(CodeOf(Screen(c.policy, c.task, c.round, 0)) == "POLICY");
+}
+
+TEST_CASE("examples prepared by statistics of each other are no business of example privacy",
+          "[policy]") {
+  Case c;
+  const std::vector<std::string> keys{"data.csv.columns \"income\".missing"};
+  REQUIRE(CheckPreparation(c.task, {}).ok());
+  const Status refused = CheckPreparation(c.task, keys);
+  REQUIRE(CodeOf(refused) == "POLICY");
+  REQUIRE(ReasonOf(refused).find("data.csv.means") != std::string::npos);
+  REQUIRE(ReasonOf(refused).find("income") == std::string::npos);  // goes to the coordinator
+  for (const char* unit : {"none", "client"}) {
+    c.task.mutable_privacy()->set_unit(unit);
+    REQUIRE(CheckPreparation(c.task, keys).ok());
+  }
 }
 
 TEST_CASE("a sum of too few clients is never joined", "[policy]") {

@@ -1,5 +1,6 @@
 #include "tests/unit/round/lines.h"
 
+#include "common/base/text.h"
 #include "tests/catch.h"
 
 namespace tutti::round {
@@ -61,10 +62,11 @@ TEST_CASE("a job that was done or stopped before a restart does not start", "[ro
   REQUIRE(Has(stage.Do("stop known"), "is done, so there is nothing to stop"));
 }
 
-TEST_CASE("a done job whose last checkpoint was lost goes on", "[round]") {
+TEST_CASE("a job that ended early stays done after a restart", "[round]") {
   Stage stage;
   stage.Play(kAttach);
-  REQUIRE(Has(stage.Do("job j rounds=2 done=1 was=done"), "offer s1 of job j round 2"));
+  REQUIRE(stage.Do("job j rounds=2 done=1 was=done").empty());
+  REQUIRE(Has(stage.Do("resume j"), "is done, so there is nothing to resume"));
 }
 
 TEST_CASE("stopping closes the attempt, drops its sum and its open uploads", "[round]") {
@@ -155,6 +157,72 @@ TEST_CASE("an evaluation is asked for when it is due, of the newest model only",
   REQUIRE(Has(stage.Do("evaluate judge j 3 0.5"), "record evaluation of job j round 3 by judge"));
   REQUIRE_FALSE(Has(stage.Do("attach judge evaluator"), "evaluate job"));
   REQUIRE(Has(stage.Do("evaluate judge nothing 1 0.5"), "NOT_FOUND"));
+}
+
+TEST_CASE("a job ends early when evaluations bring no smaller loss", "[round][evaluation]") {
+  Stage stage;
+  stage.Do("job j level=curious rounds=9 evaluate=1 patience=2");
+  stage.Play(kAttach);
+  stage.Do("attach judge evaluator");
+  for (const char* loss : {"1", "1.5"}) {
+    PlayRound(stage);
+    stage.Do("published");
+    const std::string round = loss == std::string("1") ? "1" : "2";
+    REQUIRE_FALSE(Has(stage.Do(Join("evaluate judge j ", round, " 0.5 ", loss)), "is done"));
+  }
+  PlayRound(stage);
+  stage.Do("published");
+  stage.Play(kJoin);  // round 4 is on its way when the evaluation of round 3 comes
+  const Lines lines = stage.Do("evaluate judge j 3 0.5 1.1");
+  REQUIRE(InOrder(lines, "record failure", "job j is done: ended early: 2 evaluations"));
+  REQUIRE_FALSE(stage.core().RunningJob());
+}
+
+TEST_CASE("an evaluation that comes while a sum is published ends the job afterwards",
+          "[round][evaluation]") {
+  Stage stage;
+  stage.Do("job j level=curious rounds=9 evaluate=1 patience=1");
+  stage.Play(kAttach);
+  stage.Do("attach judge evaluator");
+  for (int round = 1; round <= 2; ++round) {
+    PlayRound(stage);
+    stage.Do("published");
+  }
+  stage.Do("evaluate judge j 1 0.5 1");
+  PlayRound(stage);  // round 3 is with the store
+  REQUIRE_FALSE(Has(stage.Do("evaluate judge j 2 0.5 2"), "is done"));
+  REQUIRE(Has(stage.Do("published"), "job j is done: ended early"));
+}
+
+TEST_CASE("a model that is much worse is dropped and the best one continued from",
+          "[round][evaluation]") {
+  Stage stage;
+  stage.Do("job j level=curious rounds=9 evaluate=1 increase=50 failures=2");
+  stage.Play(kAttach);
+  stage.Do("attach judge evaluator");
+  for (int round = 1; round <= 3; ++round) {
+    PlayRound(stage);
+    stage.Do("published");
+  }
+  stage.Do("evaluate judge j 1 0.5 1");
+  REQUIRE_FALSE(Has(stage.Do("evaluate judge j 2 0.5 1.5"), "roll"));
+  const Lines lines = stage.Do("evaluate judge j 3 0.5 1.6");
+  REQUIRE(InOrder(lines, "record failure", "roll job j back to round 1: the loss of round 3"));
+  // Clients answered attempt 1 of rounds 2 to 4: the new round 2 has a higher one.
+  REQUIRE(Has(lines, "of job j round 2 attempt 2"));
+  PlayRound(stage);
+  REQUIRE(Has(stage.Do("published"), "of job j round 3 attempt 2"));
+  // A dropped round's evaluator may judge again; the second time without progress ends the job.
+  REQUIRE(Has(stage.Do("evaluate judge j 2 0.5 4"), "job j is failed: the model was dropped 2"));
+}
+
+TEST_CASE("after a restart attempts of dropped rounds are not given again", "[round]") {
+  Stage stage;
+  stage.Play(kAttach);
+  REQUIRE(
+      Has(stage.Do("job j level=curious rounds=9 done=4 attempt=1 floor=5"), "round 5 attempt 2"));
+  PlayRound(stage);
+  REQUIRE(Has(stage.Do("published"), "round 6 attempt 6"));
 }
 
 TEST_CASE("an evaluator is never invited to train", "[round][evaluation]") {

@@ -155,4 +155,20 @@ TEST_CASE("a part that does not fit is refused", "[secagg]") {
   REQUIRE(sum.AddWire(all, 0).code() == StatusCode::kInvalidArgument);
 }
 
+TEST_CASE("adding a vector is adding what would have travelled", "[secagg]") {
+  TestRng draw(5);
+  for (const RingLayout& layout : kLayouts) {
+    RingVector one(layout);
+    RingVector other(layout);
+    FillAtRandom(one, draw);
+    FillAtRandom(other, draw);
+    RingVector expected = one;
+    REQUIRE(expected.AddWire(ToWire(other), 0).ok());
+    REQUIRE(one.Add(other).ok());
+    REQUIRE(ToWire(one) == ToWire(expected));
+  }
+  RingVector small(kLayouts[0]);
+  REQUIRE(small.Add(RingVector(kLayouts[1])).code() == StatusCode::kOutOfRange);
+}
+
 }  // namespace tutti::secagg

@@ -5,7 +5,7 @@
 #include "common/base/text.h"
 #include "common/model/safetensors.h"
 #include "common/platform/files.h"
-#include "server/job_settings.h"
+#include "server/job/job_settings.h"
 #include "tests/catch.h"
 #include "tests/unit/server/fixture.h"
 

@@ -1,6 +1,6 @@
 // Jobs of a TorchScript model: the coordinator never sees the file, only its hash and weights.
 #include "common/model/safetensors.h"
-#include "server/job_settings.h"
+#include "server/job/job_settings.h"
 #include "tests/catch.h"
 #include "tests/unit/server/fixture.h"
 
@@ -17,6 +17,7 @@ v1::JobConfig ScriptJob() {
   job.mutable_model()->set_activation("relu");
   job.mutable_model()->set_normalisation("none");
   job.mutable_model()->set_features("none");
+  job.mutable_model()->set_width(16);
   job.set_warm_start("sha256:of the weights");
   return job;
 }

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "common/model/safetensors.h"
-#include "server/job_settings.h"
+#include "server/job/job_settings.h"
 #include "tests/catch.h"
 #include "tests/unit/server/fixture.h"
 

@@ -214,17 +214,17 @@ TEST_CASE("attempts are remembered from survivor sets and failures", "[store]") 
   const test::TemporaryDirectory folder;
   auto store = Opened(folder / "db");
   AddJob(*store);
-  REQUIRE(*store->LastAttempt("j", 1) == 0);
+  REQUIRE(*store->LastAttempt("j", 1, 1) == 0);
   RoundRecord failed = Round(1, 2).round;
   failed.published = false;
   const std::vector<std::string> nobody;
   REQUIRE(store->RecordFailure(failed, nobody).ok());
-  REQUIRE(*store->LastAttempt("j", 1) == 2);
+  REQUIRE(*store->LastAttempt("j", 1, 1) == 2);
   REQUIRE(store
               ->RecordSurvivors(
                   {.session = Hash(3), .job = "j", .round = 1, .attempt = 5, .clients = {"a", "b"}})
               .ok());
-  REQUIRE(*store->LastAttempt("j", 1) == 5);
+  REQUIRE(*store->LastAttempt("j", 1, 1) == 5);
   REQUIRE(store->Rounds("j")->empty());
 }
 
@@ -233,19 +233,45 @@ TEST_CASE("old checkpoints are forgotten and a roll-back opens their rounds agai
   auto store = Opened(folder / "db");
   AddJob(*store);
   for (std::uint64_t round = 1; round <= 5; ++round) {
-    REQUIRE(store->Publish(Round(round, 1)).ok());
+    Publication publication = Round(round, 1);
+    publication.round.model_sha256 = publication.model.sha256;
+    REQUIRE(store->Publish(publication).ok());
   }
   const auto old = store->ForgetOldModels("j", 3);
   REQUIRE(old->size() == 3);
   REQUIRE((*old)[0].round == 2);
   REQUIRE(store->Models("j")->size() == 3);
-  REQUIRE(store->RollBackTo("j", 3).ok());
+  REQUIRE(store->RollBackTo("j", 3, "a test").ok());
   REQUIRE(store->Job("j")->rounds_done == 3);
   REQUIRE((*store->Models("j"))[0].round == 3);
   REQUIRE(store->Rounds("j")->size() == 3);
-  REQUIRE(*store->LastAttempt("j", 4) == 1);
+  REQUIRE(*store->LastAttempt("j", 4, 4) == 1);
+  REQUIRE(*store->LastAttempt("j", 4, 99) == 1);
   REQUIRE(store->Publish(Round(4, 2)).ok());
   REQUIRE(store->Rounds("j")->size() == 4);
+  // Six sums were released: a dropped round told what it told.
+  std::uint64_t released = 0;
+  const auto sums = store->ReleasedSums("j");
+  for (const auto& [clients, count] : *sums) released += count;
+  REQUIRE(released == 6);
+}
+
+TEST_CASE("the checkpoint with the smallest loss is kept however old it is", "[store]") {
+  const test::TemporaryDirectory folder;
+  auto store = Opened(folder / "db");
+  AddJob(*store);
+  for (std::uint64_t round = 1; round <= 5; ++round) {
+    REQUIRE(store->Publish(Round(round, 1)).ok());
+    const double loss = round == 2 ? 0.5 : 1.0 + static_cast<double>(round);
+    REQUIRE(
+        store->RecordEvaluation({.job = "j", .round = round, .examples = 10, .loss = loss}, "judge")
+            .ok());
+  }
+  const auto old = store->ForgetOldModels("j", 2);
+  REQUIRE(old->size() == 3);  // 0, 1 and 3
+  const auto kept = store->Models("j");
+  REQUIRE(kept->size() == 3);
+  REQUIRE(kept->back().round == 2);
 }
 
 TEST_CASE("activity never moves last seen back and keeps what is empty", "[store]") {

@@ -1,0 +1,137 @@
+#include "server/job/next_model.h"
+
+#include <algorithm>
+#include <span>
+
+#include "common/base/text.h"
+#include "common/crypto/hash.h"
+#include "common/model/safetensors.h"
+#include "common/privacy/clip_norm.h"
+#include "common/strategy/sum_vector.h"
+#include "server/aggregate/adaptive.h"
+#include "server/aggregate/server_optimiser.h"
+
+namespace tutti::server {
+namespace {
+
+constexpr char kStateHash[] = "optimiser_state_sha256";
+
+aggregate::AdaptiveRule RuleOf(const v1::ServerOptimiserSpec& server) {
+  aggregate::AdaptiveRule rule;
+  rule.kind = server.optimiser() == "fedadam"   ? aggregate::Adaptive::kAdam
+              : server.optimiser() == "fedyogi" ? aggregate::Adaptive::kYogi
+                                                : aggregate::Adaptive::kAdagrad;
+  rule.learning_rate = server.learning_rate();
+  rule.beta1 = server.momentum();
+  rule.beta2 = server.second_moment_decay();
+  rule.tau = server.adaptivity();
+  return rule;
+}
+
+// Two tensors of the model's length.
+model::Layout StateLayout(std::uint64_t values) {
+  model::Layout layout;
+  for (const char* name : {"mean", "square"}) {
+    layout.parameters.push_back({name, {values}, layout.values, values, 1, model::Start::kZero});
+    layout.values += values;
+  }
+  return layout;
+}
+
+StatusOr<Bytes> StepAdaptively(const PreparedJob& job, std::span<const float> weights,
+                               std::span<const float> update, BytesView state,
+                               std::span<float> next) {
+  const model::Layout layout = StateLayout(weights.size());
+  aggregate::Moments moments;
+  if (!state.empty()) {
+    TUTTI_ASSIGN(const std::vector<float> values, model::ReadSafetensors(state, layout));
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(weights.size());
+    moments = {{values.begin(), middle}, {middle, values.end()}};
+  }
+  TUTTI_TRY(aggregate::ApplyAdaptive(RuleOf(job.config.server()), weights, update, moments, next));
+  moments.mean.insert(moments.mean.end(), moments.square.begin(), moments.square.end());
+  return model::WriteSafetensors(layout, moments.mean, {{"job", job.config.name()}});
+}
+
+Status StepByAverage(const PreparedJob& job, std::span<const float> weights,
+                     std::span<const float> update, BytesView before, std::span<float> next) {
+  const v1::ServerOptimiserSpec& server = job.config.server();
+  TUTTI_TRY(aggregate::ApplyFedAvg(weights, update, server.learning_rate(), next));
+  if (server.momentum() == 0 || before.empty()) return OkStatus();
+  TUTTI_ASSIGN(const std::span<const float> previous,
+               model::ViewSafetensors(before, job.checkpoint));
+  return aggregate::AddMomentum(previous.first(weights.size()), weights, server.momentum(), next);
+}
+
+// scaffold: clients that were not there keep theirs, and c is the mean over all.
+void AddControl(std::span<const float> change, const RoundMemory& memory,
+                std::span<float> control) {
+  const std::uint64_t all = std::max({memory.population, memory.clients, std::uint64_t{1}});
+  const auto share =
+      static_cast<float>(static_cast<double>(memory.clients) / static_cast<double>(all));
+  for (std::size_t i = 0; i < change.size(); ++i) control[i] += share * change[i];
+}
+
+}  // namespace
+
+bool HasOptimiserState(const v1::JobConfig& job) {
+  const std::string& optimiser = job.server().optimiser();
+  return !optimiser.empty() && optimiser != "fedavg";
+}
+
+BytesView StateOf(BytesView checkpoint, BytesView state) {
+  const StatusOr<model::Metadata> metadata = model::SafetensorsMetadata(checkpoint);
+  if (state.empty() || !metadata.ok()) return {};
+  const auto hash = metadata->find(kStateHash);
+  const bool same =
+      hash != metadata->end() && hash->second == ToHex(BytesView(crypto::Sha256(state)));
+  return same ? state : BytesView();
+}
+
+StatusOr<NextModel> MakeNextModel(const PreparedJob& job, BytesView checkpoint,
+                                  const RoundMemory& memory, std::vector<GroupResult> results) {
+  std::vector<aggregate::GroupMean> means;
+  double share_below = 0;
+  for (GroupResult& result : results) {
+    share_below += result.share_below / static_cast<double>(results.size());
+    means.push_back(std::move(result.mean));
+  }
+  TUTTI_ASSIGN(const std::vector<float> combined, aggregate::Combine(std::move(means), job.rule));
+  const std::span<const float> mean(combined);
+  const strategy::SumShape shape = strategy::SumShapeOf(job.task);
+  if (mean.size() != shape.update + shape.control) {
+    return InvalidArgument(Join("the round's mean has ", mean.size(), " values, expected ",
+                                shape.update + shape.control));
+  }
+  TUTTI_ASSIGN(const std::span<const float> all,
+               model::ViewSafetensors(checkpoint, job.checkpoint));
+  // Frozen and personal parameters keep the values they have.
+  const std::span<const float> weights = all.first(job.layout.values);
+  const std::span<const float> common = mean.first(shape.update);
+  const std::vector<float> update =
+      Spread(job.layout, model::Section::kCommon, {common.begin(), common.end()});
+  std::vector<float> next(all.begin(), all.end());
+  const std::span<float> moved = std::span<float>(next).first(job.layout.values);
+  NextModel made;
+  model::Metadata metadata = {{"job", job.config.name()}, {"round", std::to_string(memory.round)}};
+  if (HasOptimiserState(job.config)) {
+    TUTTI_ASSIGN(made.optimiser_state,
+                 StepAdaptively(job, weights, update, memory.optimiser_state, moved));
+    metadata[kStateHash] = ToHex(BytesView(crypto::Sha256(made.optimiser_state)));
+  } else {
+    TUTTI_TRY(StepByAverage(job, weights, update, memory.before, moved));
+  }
+  AddControl(mean.subspan(shape.update), memory, std::span<float>(next).subspan(job.layout.values));
+  if (job.config.privacy().target_quantile() > 0) {
+    TUTTI_ASSIGN(const double clip_norm, ClipNormFor(job, checkpoint));
+    privacy::SetClipNorm(privacy::NextClipNorm(job.config.privacy(), clip_norm, share_below),
+                         metadata);
+  }
+  if (!model::AllFinite(next)) {
+    return DataLoss("a control variate of the next model is not finite; the old model is kept");
+  }
+  made.checkpoint = model::WriteSafetensors(job.checkpoint, next, metadata);
+  return made;
+}
+
+}  // namespace tutti::server

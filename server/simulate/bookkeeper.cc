@@ -1,0 +1,225 @@
+#include "server/simulate/bookkeeper.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <utility>
+
+#include "common/dp/accountant.h"
+#include "server/simulate/chance.h"
+
+namespace tutti::simulate {
+namespace {
+
+constexpr std::size_t kMeasuringParts = 16;  // whatever the number of threads: sums stay the same
+
+double Distance(std::span<const float> a, std::span<const float> b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double step = static_cast<double>(a[i]) - b[i];
+    sum += step * step;
+  }
+  return std::sqrt(sum);
+}
+
+// Epsilon of a client that was charged for `event` so many times.
+StatusOr<double> EpsilonOf(const dp::Event& event, std::uint32_t times, double delta) {
+  dp::Accountant spent;
+  for (std::uint32_t i = 0; i < times; ++i) {
+    TUTTI_TRY(spent.Add(event));
+  }
+  TUTTI_ASSIGN(const dp::SpentBudget budget, spent.Spent(delta));
+  return budget.epsilon;
+}
+
+}  // namespace
+
+void TrainingTotals::Add(const Contribution& contribution) {
+  ++trained;
+  clipped_values += contribution.clipped_values;
+  loss_sum += contribution.loss;
+  seconds += contribution.seconds;
+}
+
+Bookkeeper::Bookkeeper(const Scene& scene, std::vector<std::unique_ptr<Learner>>& learners,
+                       Course& course, const Observer& observer)
+    : scene_(scene),
+      course_(course),
+      observer_(observer),
+      workers_(learners),
+      plans_(scene.job),
+      charged_(scene.population.size()) {
+  began_ = round_began_ = Seconds();
+}
+
+Milliseconds Bookkeeper::grace() const {
+  return Milliseconds(static_cast<std::int64_t>(
+      std::llround(scene_.world.network().reconnect_grace_seconds() * 1000)));
+}
+
+StatusOr<const policy::Plan*> Bookkeeper::PlanOf(std::size_t client) {
+  return plans_.For(scene_.population.rows(client).size());
+}
+
+StatusOr<Fate> Bookkeeper::FateOf(std::size_t client, const secagg::RoundConfig& config) {
+  TUTTI_ASSIGN(const policy::Plan* const plan, PlanOf(client));
+  const Work work{course_.model().size(), config.layout().wire_bytes(),
+                  plans_.Seen(*plan, scene_.population.rows(client).size())};
+  return simulate::FateOf(scene_.world, scene_.population.device(client), work,
+                          config.level == secagg::ThreatLevel::kMalicious, client, config.round,
+                          config.attempt);
+}
+
+std::vector<std::size_t> Bookkeeper::Available(std::uint64_t draw) const {
+  auto rng = StreamOf(scene_.world.seed(), "available", draw);
+  const double availability = scene_.world.devices().availability();
+  std::vector<std::size_t> available;
+  for (std::size_t client = 0; client < scene_.population.size(); ++client) {
+    if (Happens(rng, availability) && !scene_.population.rows(client).empty()) {
+      available.push_back(client);
+    }
+  }
+  return available;
+}
+
+bool Bookkeeper::Stopped() {
+  const std::lock_guard lock(mutex_);
+  return observer_.stop && observer_.stop();
+}
+
+void Bookkeeper::ShowTraining(std::size_t done, std::size_t expected) {
+  const std::lock_guard lock(mutex_);
+  if (observer_.training) {
+    observer_.training(course_.rounds_done() + 1, done, expected);
+  }
+}
+
+void Bookkeeper::Charge(std::span<const std::size_t> clients) {
+  for (const std::size_t client : clients) {
+    ++charged_[client];
+  }
+}
+
+void Bookkeeper::CountTraffic(std::size_t invited, std::size_t uploads) {
+  report_.bytes_down += invited * course_.model().size();
+  report_.bytes_up += uploads * settings().config.layout().wire_bytes();
+}
+
+void Bookkeeper::Fail(Instant now, std::string reason) {
+  ++failures_of_round_;
+  report_.failures.push_back(
+      {course_.rounds_done() + 1, static_cast<double>(now.count()) / 1000, std::move(reason)});
+  if (observer_.failure) {
+    observer_.failure(report_.failures.back());
+  }
+}
+
+bool Bookkeeper::IsMeasured(std::uint64_t round) const {
+  const std::uint32_t every = scene_.job.config.evaluation().every();
+  return round == scene_.job.config.rounds() || (every > 0 && round % every == 0);
+}
+
+Status Bookkeeper::Measure(RoundReport& report) {
+  std::vector<StatusOr<Score>> scores(kMeasuringParts, Score{});
+  workers_.ForEach(kMeasuringParts, [&](std::size_t part, std::size_t, Learner& learner) {
+    scores[part] = learner.Measure(part, kMeasuringParts, course_.weights());
+  });
+  double examples = 0;
+  double loss = 0;
+  double correct = 0;
+  for (const StatusOr<Score>& score : scores) {
+    TUTTI_TRY(score.status());
+    const auto count = static_cast<double>(score->examples);
+    examples += count;
+    loss += count * score->loss;
+    correct += count * score->accuracy;
+  }
+  if (examples > 0) {
+    report.test_loss = loss / examples;
+    report.test_accuracy = correct / examples;
+  }
+  return OkStatus();
+}
+
+std::vector<float> Bookkeeper::Kept(std::size_t client) {
+  const std::lock_guard lock(mutex_);
+  const auto found = kept_.find(client);
+  return found == kept_.end() ? std::vector<float>() : found->second;
+}
+
+void Bookkeeper::KeepNext(std::size_t client, std::vector<float> values) {
+  if (values.empty()) return;
+  const std::lock_guard lock(mutex_);
+  keep_next_[client] = std::move(values);
+}
+
+Status Bookkeeper::Publish(Instant now, std::span<const ClientId> survivors,
+                           std::vector<server::GroupResult> results, const TrainingTotals& totals,
+                           RoundReport report) {
+  const std::vector<float> before(course_.weights().begin(), course_.weights().end());
+  TUTTI_TRY(course_.Advance(std::move(results), survivors.size(), scene_.population.size()));
+  for (const ClientId& client : survivors) {
+    if (auto next = keep_next_.extract(NumberOf(client)))
+      kept_.insert_or_assign(next.key(), std::move(next.mapped()));
+  }
+  keep_next_.clear();
+  report.round = course_.rounds_done();
+  report.failures = std::exchange(failures_of_round_, 0);
+  report.clock_seconds = static_cast<double>(now.count()) / 1000;
+  report.update_norm = Distance(course_.weights(), before);
+  if (totals.trained > 0) {
+    const auto trained = static_cast<double>(totals.trained);
+    report.train_loss = totals.loss_sum / trained;
+    report.clipped_fraction =
+        static_cast<double>(totals.clipped_values) / (trained * static_cast<double>(before.size()));
+  }
+  report.training_seconds = totals.seconds;
+  report_.client_rounds += totals.trained;
+  report_.training_seconds += totals.seconds;
+  const double measuring = Seconds();
+  report_.seconds = measuring - began_ - report_.measuring_seconds;
+  if (IsMeasured(report.round)) {
+    TUTTI_TRY(Measure(report));
+  }
+  const double end = Seconds();
+  report_.measuring_seconds += end - measuring;
+  report.seconds = end - std::exchange(round_began_, end);
+  report_.rounds.push_back(report);
+  if (observer_.round) {
+    observer_.round(report);
+  }
+  return OkStatus();
+}
+
+// The largest epsilon: of the clients with the same plan, the one that was charged most often.
+Status Bookkeeper::CountPrivacy() {
+  std::map<std::size_t, std::uint32_t> most;  // by number of examples
+  for (std::size_t client = 0; client < charged_.size(); ++client) {
+    report_.most_rounds = std::max(report_.most_rounds, charged_[client]);
+    std::uint32_t& times = most[scene_.population.rows(client).size()];
+    times = std::max(times, charged_[client]);
+  }
+  const double delta = scene_.job.config.privacy().delta();
+  for (const auto& [examples, times] : most) {
+    if (times == 0 || !scene_.job.setting.with_privacy()) {
+      continue;
+    }
+    TUTTI_ASSIGN(const policy::Plan* const plan, plans_.For(examples));
+    TUTTI_ASSIGN(const double coordinator, EpsilonOf(plan->event, times, delta));
+    // A tree is charged once for all rounds it allows.
+    const bool tree = plan->setting.noise == privacy::NoiseSource::kTree;
+    TUTTI_ASSIGN(const double models, EpsilonOf(plan->model_event, tree ? 1 : times, delta));
+    report_.epsilon_coordinator = std::max(report_.epsilon_coordinator, coordinator);
+    report_.epsilon_models = std::max(report_.epsilon_models, models);
+  }
+  return OkStatus();
+}
+
+StatusOr<Report> Bookkeeper::Finish(std::string ended, std::size_t excluded) {
+  report_.ended = std::move(ended);
+  report_.excluded = static_cast<std::uint32_t>(excluded);
+  TUTTI_TRY(CountPrivacy());
+  return std::move(report_);
+}
+
+}  // namespace tutti::simulate

@@ -1,0 +1,68 @@
+#include "server/simulate/client_round.h"
+
+#include <cmath>
+#include <utility>
+
+#include "client/update/strategy_state.h"
+#include "client/update/update.h"
+#include "common/model/update_norm.h"
+#include "common/strategy/schedule.h"
+#include "server/simulate/chance.h"
+
+namespace tutti::simulate {
+namespace {
+
+void Attack(const v1::MaliciousProfile& profile, SecureRng& rng, std::vector<float>& update) {
+  if (profile.kind() == "sign_flip" || profile.kind() == "scale") {
+    const auto factor =
+        static_cast<float>(profile.kind() == "scale" ? profile.strength() : -profile.strength());
+    for (float& value : update) {
+      value *= factor;
+    }
+  } else if (profile.kind() == "noise") {
+    const double stddev =
+        profile.strength() * model::L2Norm(update) / std::sqrt(static_cast<double>(update.size()));
+    for (float& value : update) {
+      value = static_cast<float>(stddev * Normal(rng));
+    }
+  }
+}
+
+}  // namespace
+
+StatusOr<Contribution> Contribute(const Scene& scene, const Course& course,
+                                  const policy::Plan& plan, const secagg::RoundConfig& config,
+                                  std::size_t client, std::vector<float> kept, Learner& learner) {
+  const bool malicious = scene.population.device(client).malicious;
+  const v1::MaliciousProfile& profile = scene.world.malicious();
+  auto rng = StreamOf(scene.world.seed(), "client", client, config.round, config.attempt);
+  v1::TaskSpec task = strategy::TaskOfRound(scene.job.task, config.round);
+  const update::LocalTask local = update::LocalTaskOf(task, plan, course.clip_norm());
+  const std::span<const float> values = course.values();
+  const update::StrategyState strategy(task, scene.job.layout, {values.begin(), values.end()},
+                                       std::move(kept));
+  const Assignment assignment{scene.population.rows(client),
+                              malicious && profile.kind() == "label_flip", local.training,
+                              local.privacy, strategy.extra()};
+  TUTTI_ASSIGN(Learnt learnt, learner.Train(assignment, strategy.weights(), rng));
+  if (malicious) {
+    Attack(profile, rng, learnt.update);
+    task.mutable_robust()->set_max_update_norm(0);
+  }
+  std::vector<float> common = strategy.Common(learnt.update);
+  const strategy::LocalResult result = strategy.Local(common, learnt.steps, learnt.initial_loss);
+  TUTTI_ASSIGN(update::Encoded encoded, update::Encode(config, task, plan, course.clip_norm(),
+                                                       {common, result, assignment.rows.size(),
+                                                        learnt.norms_counted, learnt.norms_below},
+                                                       rng));
+  return Contribution{std::move(encoded.vector),
+                      strategy.Keep(task, result, learnt.update, std::move(learnt.extra)),
+                      learnt.loss, learnt.seconds, encoded.clipped_values};
+}
+
+bool SitsOut(const Status& status) {
+  return status.code() == StatusCode::kFailedPrecondition ||
+         status.code() == StatusCode::kOutOfRange;
+}
+
+}  // namespace tutti::simulate

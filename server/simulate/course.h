@@ -1,0 +1,53 @@
+// The models of a simulated job, one after the other: what the coordinator's publisher does, with
+// memory in place of its store. Thread safety: confined to one thread; reading is safe while
+// nothing advances.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/base/status.h"
+#include "server/job/model_step.h"
+#include "server/job/next_model.h"
+
+namespace tutti::simulate {
+
+class Course {
+ public:
+  // `job` is borrowed. `warm_start`: a safetensors file, or empty.
+  static StatusOr<Course> Start(const server::PreparedJob& job, BytesView warm_start);
+
+  std::uint64_t rounds_done() const { return rounds_done_; }
+  BytesView model() const { return model_; }  // a checkpoint file
+  const Digest& sha256() const { return sha256_; }
+  std::span<const float> weights() const { return values_.first(job_->layout.values); }
+  // With what the job's strategy adds behind them (strategy::CheckpointLayout).
+  std::span<const float> values() const { return values_; }
+  double clip_norm() const { return clip_norm_; }  // of the next round
+
+  // One group's sum, opened with noise that follows from `seed` where the coordinator adds some.
+  StatusOr<server::GroupResult> Open(const secagg::RoundConfig& config,
+                                     const secagg::RingVector& sum, std::size_t survivors,
+                                     std::uint64_t seed) const;
+  // The next round's model, from at least one result of `clients` together; `population`: all that
+  // might take part.
+  Status Advance(std::vector<server::GroupResult> results, std::size_t clients,
+                 std::size_t population);
+
+ private:
+  explicit Course(const server::PreparedJob& job) : job_(&job) {}
+  Status Take(Bytes model);
+
+  const server::PreparedJob* job_;
+  std::uint64_t rounds_done_ = 0;
+  Bytes model_;
+  std::span<const float> values_;  // in model_
+  Bytes before_;
+  Bytes optimiser_state_;
+  Digest sha256_{};
+  double clip_norm_ = 0;
+};
+
+}  // namespace tutti::simulate

@@ -1,0 +1,125 @@
+#include "server/simulate/learning.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "common/learn/local.h"
+#include "common/model/architecture.h"
+#include "common/model/features.h"
+
+namespace tutti::simulate {
+namespace {
+
+const learn::Progress kQuiet = [](std::uint64_t, std::uint64_t) {};
+
+class TorchLearner final : public Learner {
+ public:
+  TorchLearner(std::shared_ptr<const LearningData> data, learn::Network network)
+      : data_(std::move(data)), network_(std::move(network)) {}
+
+  StatusOr<Learnt> Train(const Assignment& assignment, std::span<const float> weights,
+                         SecureRng& rng) override {
+    Gather(assignment);
+    Learnt learnt;
+    learnt.update.assign(weights.begin(), weights.end());
+    const auto start = std::chrono::steady_clock::now();
+    learnt.extra.assign(assignment.extra.begin(), assignment.extra.end());
+    TUTTI_ASSIGN(const learn::LocalTraining local,
+                 learn::TrainLocally(network_, assignment.training, assignment.privacy,
+                                     {features_, labels_, targets_}, learnt.update, learnt.extra,
+                                     rng, kQuiet));
+    const learn::TrainResult& result = local.result;
+    learnt.steps = result.steps;
+    learnt.initial_loss = local.initial_loss;
+    learnt.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    learnt.norms_counted = result.counted;
+    learnt.norms_below = result.counted - result.clipped;
+    learnt.loss = result.loss;
+    return learnt;
+  }
+
+  StatusOr<Score> Measure(std::size_t part, std::size_t parts,
+                          std::span<const float> weights) override {
+    const std::size_t all = data_->test_labels.size();
+    const std::size_t first = all * part / parts;
+    const std::size_t count = all * (part + 1) / parts - first;
+    if (count == 0) {
+      return Score{};
+    }
+    const std::size_t width = data_->test_features.size() / all;
+    learn::DataView view{
+        .features = std::span(data_->test_features).subspan(first * width, count * width),
+        .labels = std::span(data_->test_labels).subspan(first, count)};
+    if (!data_->test_targets.empty()) {
+      view.targets = std::span(data_->test_targets).subspan(first, count);
+    }
+    TUTTI_ASSIGN(const learn::EvaluateResult result,
+                 learn::Evaluate(network_, view, weights, kQuiet));
+    return Score{.examples = count, .loss = result.loss, .accuracy = result.accuracy};
+  }
+
+ private:
+  // A client's examples lie side by side only while it trains.
+  void Gather(const Assignment& assignment) {
+    const std::size_t width = data_->features.size() / data_->labels.size();
+    const auto classes = static_cast<std::uint32_t>(network_.architecture().classes);
+    features_.clear();
+    labels_.clear();
+    targets_.clear();
+    for (const std::uint32_t row : assignment.rows) {
+      const auto from = data_->features.begin() + static_cast<std::ptrdiff_t>(row * width);
+      features_.insert(features_.end(), from, from + static_cast<std::ptrdiff_t>(width));
+      if (!data_->targets.empty()) {
+        const float target = data_->targets[row];
+        targets_.push_back(assignment.reversed_labels ? -target : target);
+      }
+      const std::uint32_t label = data_->labels[row];
+      labels_.push_back(assignment.reversed_labels ? classes - 1 - label : label);
+    }
+  }
+
+  std::shared_ptr<const LearningData> data_;
+  learn::Network network_;
+  std::vector<float> features_;
+  std::vector<std::uint32_t> labels_;
+  std::vector<float> targets_;
+};
+
+StatusOr<std::vector<float>> FeaturesOf(const v1::ModelSpec& model, std::vector<float> examples) {
+  if (!model::HasFeatures(model)) {
+    return examples;
+  }
+  return model::FeaturesOf(model, examples, kQuiet);
+}
+
+}  // namespace
+
+StatusOr<std::shared_ptr<const LearningData>> LearningDataOf(const v1::ModelSpec& model,
+                                                             Examples& examples) {
+  auto data = std::make_shared<LearningData>();
+  TUTTI_ASSIGN(data->features, FeaturesOf(model, std::move(examples.train.features)));
+  data->labels = std::move(examples.train.labels);
+  data->targets = std::move(examples.train.targets);
+  if (!examples.test.labels.empty()) {
+    TUTTI_ASSIGN(data->test_features, FeaturesOf(model, std::move(examples.test.features)));
+    data->test_labels = std::move(examples.test.labels);
+    data->test_targets = std::move(examples.test.targets);
+  }
+  return std::shared_ptr<const LearningData>(std::move(data));
+}
+
+StatusOr<std::vector<std::unique_ptr<Learner>>> NewLearners(
+    const v1::ModelSpec& model, std::shared_ptr<const LearningData> data, std::size_t count,
+    const std::string& script_file) {
+  TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(model));
+  std::vector<std::unique_ptr<Learner>> learners;
+  for (std::size_t i = 0; i < count; ++i) {
+    TUTTI_ASSIGN(learn::Network network, learn::Network::Create(architecture, script_file));
+    learners.push_back(std::make_unique<TorchLearner>(data, std::move(network)));
+  }
+  return learners;
+}
+
+}  // namespace tutti::simulate

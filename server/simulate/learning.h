@@ -1,0 +1,35 @@
+// Learners that train with common/learn: one network a thread, all on the same data. Thread safety:
+// as Learner; the data is shared and not changed.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/status.h"
+#include "server/simulate/examples.h"
+#include "server/simulate/learner.h"
+
+namespace tutti::simulate {
+
+// What all of them read: features as the model's first layer takes them.
+struct LearningData {
+  std::vector<float> features;
+  std::vector<std::uint32_t> labels;
+  std::vector<float> targets;  // of models that predict a number; else empty
+  std::vector<float> test_features;
+  std::vector<std::uint32_t> test_labels;
+  std::vector<float> test_targets;
+};
+
+// `examples` gives up its features. Errors as model::FeaturesOf.
+StatusOr<std::shared_ptr<const LearningData>> LearningDataOf(const v1::ModelSpec& model,
+                                                             Examples& examples);
+
+// `count` learners. `script_file` and errors: as learn::Network::Create. learn::SetUp was called
+// with one thread before.
+StatusOr<std::vector<std::unique_ptr<Learner>>> NewLearners(
+    const v1::ModelSpec& model, std::shared_ptr<const LearningData> data, std::size_t count,
+    const std::string& script_file);
+
+}  // namespace tutti::simulate

@@ -1,0 +1,59 @@
+#include "client/store/job_memory.h"
+
+#include "tests/catch.h"
+#include "tests/unit/client_store/scratch.h"
+
+namespace tutti::client_store {
+namespace {
+
+model::Layout Layout(std::uint64_t values) {
+  model::Layout layout;
+  layout.parameters = {{"0.weight", {values}, 0, values, 1, model::Start::kUniform}};
+  layout.values = values;
+  return layout;
+}
+
+TEST_CASE("what a job keeps is there after a restart, for that job and kind alone", "[memory]") {
+  const testing::Scratch scratch;
+  const std::vector<float> values{1.5F, -2.0F, 0.25F};
+  {
+    const JobMemory memory(scratch.path(), "ca");
+    REQUIRE(memory.Load("digits", Kept::kControl, Layout(3)).status().code() ==
+            StatusCode::kNotFound);
+    REQUIRE(memory.Save("digits", Kept::kControl, Layout(3), values).ok());
+  }
+  const JobMemory memory(scratch.path(), "ca");
+  REQUIRE(*memory.Load("digits", Kept::kControl, Layout(3)) == values);
+  REQUIRE(memory.Load("digits", Kept::kPersonal, Layout(3)).status().code() ==
+          StatusCode::kNotFound);
+  REQUIRE(memory.Load("letters", Kept::kControl, Layout(3)).status().code() ==
+          StatusCode::kNotFound);
+  // The same name of another coordinator is another job.
+  REQUIRE(JobMemory(scratch.path(), "other")
+              .Load("digits", Kept::kControl, Layout(3))
+              .status()
+              .code() == StatusCode::kNotFound);
+}
+
+TEST_CASE("a damaged or foreign memory is told apart from none", "[memory]") {
+  const testing::Scratch scratch;
+  const JobMemory memory(scratch.path(), "ca");
+  REQUIRE(memory.Save("digits", Kept::kPersonal, Layout(3), std::vector<float>(3)).ok());
+  REQUIRE(memory.Load("digits", Kept::kPersonal, Layout(4)).status().code() ==
+          StatusCode::kDataLoss);
+  const std::string path = memory.Path("digits", Kept::kPersonal);
+  Bytes bytes = testing::Slurp(path);
+  bytes.resize(bytes.size() - 1);
+  testing::Spill(path, bytes);
+  REQUIRE(memory.Load("digits", Kept::kPersonal, Layout(3)).status().code() ==
+          StatusCode::kDataLoss);
+  for (const std::string name : {"../digits", "", "a/b"}) {
+    REQUIRE(memory.Save(name, Kept::kPersonal, Layout(3), std::vector<float>(3)).code() ==
+            StatusCode::kInvalidArgument);
+    REQUIRE(memory.Load(name, Kept::kPersonal, Layout(3)).status().code() ==
+            StatusCode::kInvalidArgument);
+  }
+}
+
+}  // namespace
+}  // namespace tutti::client_store

@@ -1,0 +1,85 @@
+// A job's model, what of it is trained, and the loss.
+#include "common/base/text.h"
+#include "tests/catch.h"
+#include "tests/unit/config/texts.h"
+#include "tutti/v1/config.pb.h"
+
+namespace tutti::config {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+// The small job with other lines in [model] and [training], and lines before them.
+Lines Job(const std::string& model, const std::string& loss = "", const std::string& first = "",
+          const std::string& privacy = "target_epsilon = 2") {
+  std::string text =
+      Replaced(kJob, "architecture = \"logistic\"\ninput_shape = [4]\nclasses = 2", model);
+  text = Replaced(text, "local_steps = 2", "local_steps = 2\n" + loss);
+  return Problems<v1::JobConfig>(first + Replaced(text, "target_epsilon = 2", privacy));
+}
+
+void RequireProblem(const Lines& lines, const std::string& text) {
+  INFO(JoinWith(lines, "\n"));
+  REQUIRE(lines.size() == 1);
+  REQUIRE(lines.front().find(text) != std::string::npos);
+}
+
+const std::string kWarm = "warm_start = \"base.safetensors\"\n";
+const std::string kLogistic = "architecture = \"logistic\"\ninput_shape = [4]\nclasses = 2\n";
+
+TEST_CASE("every built-in architecture can be a job", "[config]") {
+  for (const std::string model :
+       {"architecture = \"resnet\"\ninput_shape = [3, 16, 16]\nclasses = 2\nwidth = 8",
+        "architecture = \"cnn1d\"\ninput_shape = [3, 16]\nclasses = 2",
+        "architecture = \"gru\"\ninput_shape = [16]\nclasses = 2",
+        "architecture = \"text_bag\"\ninput_shape = [16]\nclasses = 2\nvocabulary = 50",
+        "architecture = \"transformer\"\ninput_shape = [16]\nclasses = 2\nvocabulary = 50"}) {
+    INFO(JoinWith(Job(model), "\n"));
+    REQUIRE(Job(model).empty());
+  }
+  REQUIRE(
+      Job("architecture = \"linear\"\ninput_shape = [4]\nclasses = 1", "loss = \"mse\"").empty());
+}
+
+TEST_CASE("a loss of numbers goes with one class, cross entropy with more", "[config]") {
+  RequireProblem(Job(kLogistic, "loss = \"huber\""),
+                 "training.loss: found \"huber\" with classes = 2, expected classes = 1");
+  RequireProblem(Job("architecture = \"linear\"\ninput_shape = [4]\nclasses = 1"),
+                 "found \"cross_entropy\" with classes = 1");
+}
+
+TEST_CASE("a vocabulary and a width belong to the architectures that read them", "[config]") {
+  RequireProblem(Job(kLogistic + "vocabulary = 10"),
+                 "model.vocabulary: found with architecture \"logistic\"; only \"text_bag\", "
+                 "\"transformer\" read it, remove it");
+  RequireProblem(Job(kLogistic + "width = 8"), "model.width: found with architecture \"logistic\"");
+  RequireProblem(Job("architecture = \"text_bag\"\ninput_shape = [16]\nclasses = 2"),
+                 "model.vocabulary is 0, expected the number of tokens");
+}
+
+TEST_CASE("frozen weights and adapters need a warm start", "[config]") {
+  RequireProblem(Job(kLogistic + "frozen = [\"0.weight\"]"),
+                 "model.frozen: found without warm_start");
+  RequireProblem(Job(kLogistic + "adapter_rank = 1"),
+                 "model.adapter_rank: found without warm_start");
+  REQUIRE(Job(kLogistic + "frozen = [\"0.weight\"]", "", kWarm).empty());
+  REQUIRE(Job(kLogistic + "adapter_rank = 1", "", kWarm).empty());
+  RequireProblem(Job(kLogistic + "frozen = [\"7.weight\"]", "", kWarm),
+                 "model.frozen: \"7.weight\" names no parameter");
+}
+
+TEST_CASE("personal parameters of single examples need the client's own noise", "[config]") {
+  const std::string personal = kLogistic + "personal = [\"0.bias\"]";
+  REQUIRE(Job(personal).empty());
+  REQUIRE(Job(personal, "", "", "unit = \"none\"").empty());
+  const Lines lines =
+      Job(personal, "", "", "noise_multiplier = 8\nnoise = \"central\"\nsampling_rate = 0.01");
+  INFO(JoinWith(lines, "\n"));
+  REQUIRE(lines.size() >= 1);
+  REQUIRE(JoinWith(lines, "\n")
+              .find("model.personal: found with unit = \"example\" and noise = "
+                    "\"central\"") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace tutti::config

@@ -1,0 +1,103 @@
+// From a round's mean to the next checkpoint, for each server optimiser.
+#include "server/job/next_model.h"
+
+#include <cmath>
+
+#include "common/model/safetensors.h"
+#include "tests/catch.h"
+#include "tests/unit/server/fixture.h"
+
+namespace tutti::server {
+namespace {
+
+PreparedJob Job(const std::function<void(v1::JobConfig&)>& change) {
+  v1::JobConfig config = SmallJob(1);
+  change(config);
+  auto prepared = PrepareJob(config);
+  INFO(prepared.status());
+  REQUIRE(prepared.ok());
+  return *std::move(prepared);
+}
+
+std::vector<float> Weights(const PreparedJob& job, const Bytes& checkpoint) {
+  return *model::ReadSafetensors(checkpoint, job.checkpoint);
+}
+
+std::vector<GroupResult> One(std::vector<float> mean) { return {{{std::move(mean), 3}, 0}}; }
+
+TEST_CASE("fedavg adds the mean, and its momentum the step before", "[server]") {
+  const PreparedJob job =
+      Job([](v1::JobConfig& config) { config.mutable_server()->set_momentum(0.5); });
+  const Bytes first = *FirstCheckpoint(job, {});
+  const std::vector<float> mean(job.layout.values, 0.25F);
+  RoundMemory step{.round = 1, .clients = 3};
+  const auto second = MakeNextModel(job, first, step, One(mean));
+  REQUIRE(second.ok());
+  REQUIRE(second->optimiser_state.empty());
+  step.before = first;
+  const auto third = MakeNextModel(job, second->checkpoint, step, One(mean));
+  REQUIRE(third.ok());
+  const std::vector<float> start = Weights(job, first), end = Weights(job, third->checkpoint);
+  for (std::size_t i = 0; i < start.size(); ++i) {
+    REQUIRE(end[i] == Approx(start[i] + 0.25F + 0.25F + 0.125F));
+  }
+}
+
+TEST_CASE("adaptive optimisers go on with the state that belongs to the model", "[server]") {
+  const PreparedJob job = Job([](v1::JobConfig& config) {
+    v1::ServerOptimiserSpec& server = *config.mutable_server();
+    server.set_optimiser("fedadam");
+    server.set_learning_rate(0.1);
+    server.set_momentum(0.9);
+    server.set_second_moment_decay(0.99);
+    server.set_adaptivity(0.01);
+  });
+  REQUIRE(HasOptimiserState(job.config));
+  const Bytes first = *FirstCheckpoint(job, {});
+  const std::vector<float> update(job.layout.values, 0.5F);
+  RoundMemory step{.round = 1, .clients = 3};
+  const auto second = MakeNextModel(job, first, step, One(update));
+  REQUIRE(second.ok());
+  REQUIRE_FALSE(second->optimiser_state.empty());
+  // It is this model's state and no other's.
+  REQUIRE_FALSE(StateOf(second->checkpoint, second->optimiser_state).empty());
+  REQUIRE(StateOf(first, second->optimiser_state).empty());
+  Bytes damaged = second->optimiser_state;
+  damaged.back() ^= 1;
+  REQUIRE(StateOf(second->checkpoint, damaged).empty());
+
+  step.round = 2;
+  const auto anew = MakeNextModel(job, second->checkpoint, step, One(update));
+  step.optimiser_state = second->optimiser_state;
+  const auto third = MakeNextModel(job, second->checkpoint, step, One(update));
+  REQUIRE(third.ok());
+  const double square = 0.99 * (0.99 * 1e-4 + 0.01 * 0.25) + 0.01 * 0.25;
+  const double mean = 0.9 * 0.05 + 0.05;
+  const double moved = Weights(job, third->checkpoint)[0] - Weights(job, second->checkpoint)[0];
+  REQUIRE(moved == Approx(0.1 * mean / (std::sqrt(square) + 0.01)).epsilon(1e-4));
+  REQUIRE(anew->checkpoint != third->checkpoint);
+}
+
+TEST_CASE("the control variate moves by the share of clients that were there", "[server]") {
+  const PreparedJob job =
+      Job([](v1::JobConfig& config) { config.mutable_training()->set_correction("scaffold"); });
+  const std::uint64_t values = job.layout.values;
+  REQUIRE(job.checkpoint.values == 2 * values);
+  REQUIRE(job.task.values() == values);
+  REQUIRE(job.settings.config.values == 2 * values);
+  const Bytes first = *FirstCheckpoint(job, {});
+  REQUIRE(Weights(job, first).back() == 0);
+  const RoundMemory step{.round = 1, .clients = 3, .population = 12};
+  std::vector<float> mean(values, 0.5F);
+  mean.resize(2 * values, 1.0F);
+  const auto next = MakeNextModel(job, first, step, One(mean));
+  REQUIRE(next.ok());
+  REQUIRE(Weights(job, next->checkpoint).front() == Weights(job, first).front() + 0.5F);
+  REQUIRE(Weights(job, next->checkpoint).back() == 0.25F);
+  mean.pop_back();
+  REQUIRE(MakeNextModel(job, first, step, One(mean)).status().code() ==
+          StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace tutti::server

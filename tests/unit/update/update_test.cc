@@ -1,0 +1,93 @@
+#include "client/update/update.h"
+
+#include <limits>
+
+#include "common/crypto/random.h"
+#include "tests/catch.h"
+
+namespace tutti::update {
+namespace {
+
+secagg::RoundConfig Round(std::uint32_t weight_bits) {
+  secagg::RoundConfig round;
+  round.job = "job";
+  round.round = 1;
+  round.values = 3;
+  round.value_bits = 16;
+  round.weight_bits = weight_bits;
+  round.max_cohort = 4;
+  return round;
+}
+
+v1::TaskSpec Weighted(const std::string& weighting) {
+  v1::TaskSpec task;
+  task.set_values(3);
+  task.mutable_secure_aggregation()->set_weighting(weighting);
+  return task;
+}
+
+}  // namespace
+
+TEST_CASE("the weight lane holds one, or the examples up to what the round has bits for",
+          "[update]") {
+  crypto::SystemRng rng;
+  const std::vector<float> update{0.5F, -0.5F, 0};
+  const auto weight = [&](std::uint32_t bits, const std::string& weighting,
+                          std::uint64_t examples) {
+    const auto encoded =
+        EncodeWithoutNoise(Round(bits), Weighted(weighting), update, examples, rng);
+    REQUIRE(encoded.ok());
+    REQUIRE(encoded->vector.count() == 4);
+    return encoded->vector.extras().back();
+  };
+  REQUIRE(weight(0, "uniform", 500) == 1);
+  REQUIRE(weight(8, "examples", 100) == 100);
+  REQUIRE(weight(8, "examples", 500) == 256);
+  REQUIRE(weight(8, "examples", 0) == 1);
+  REQUIRE(weight(8, "uniform", 500) == 1);
+}
+
+TEST_CASE("an update with a value that is not finite is refused", "[update]") {
+  crypto::SystemRng rng;
+  std::vector<float> update{0.5F, std::numeric_limits<float>::quiet_NaN(), 0};
+  const auto encoded = Encode(Round(0), Weighted("uniform"), {}, 1,
+                              {update, {.update = update, .steps = 1}, 10, 0, 0}, rng);
+  REQUIRE(encoded.status().code() == StatusCode::kOutOfRange);
+}
+
+TEST_CASE("a longer update is scaled down to the task's bound before it is encoded", "[update]") {
+  crypto::SystemRng rng;
+  v1::TaskSpec task = Weighted("uniform");
+  task.mutable_robust()->set_max_update_norm(0.5);
+  std::vector<float> update{0.6F, 0.8F, 0};
+  const auto encoded =
+      Encode(Round(0), task, {}, 1, {update, {.update = update, .steps = 1}, 10, 0, 0}, rng);
+  REQUIRE(encoded.ok());
+  REQUIRE(encoded->scaled_down);
+  REQUIRE(update[0] < 0.3001F);
+  REQUIRE(update[1] > 0.3999F);
+}
+
+TEST_CASE("the trainer is asked for privacy of examples only, with the plan's steps and noise",
+          "[update]") {
+  v1::TaskSpec task;
+  task.mutable_training()->set_local_epochs(3);
+  task.mutable_privacy()->set_unit("client");
+  policy::Plan plan;
+  plan.setting.unit = privacy::Unit::kClient;
+  plan.steps = 7;
+  plan.noise_multiplier = 1.5;
+  const LocalTask whole = LocalTaskOf(task, plan, 2);
+  REQUIRE(whole.privacy.unit() == "none");
+  REQUIRE(whole.privacy.noise_multiplier() == 0);
+  REQUIRE(whole.training.local_epochs() == 3);
+  plan.setting.unit = privacy::Unit::kExample;
+  const LocalTask single = LocalTaskOf(task, plan, 2);
+  REQUIRE(single.privacy.unit() == "example");
+  REQUIRE(single.privacy.clip_norm() == 2);
+  REQUIRE(single.privacy.noise_multiplier() == 1.5);
+  REQUIRE(single.training.local_steps() == 7);
+  REQUIRE(single.training.local_epochs() == 0);
+}
+
+}  // namespace tutti::update
