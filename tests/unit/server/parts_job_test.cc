@@ -72,6 +72,7 @@ TEST_CASE("a job may start from the weights of a model with another last layer",
 
   v1::JobConfig wide = PartJob();
   wide.mutable_model()->set_hidden(0, 6);
+  wide.mutable_model()->set_classes(4);
   const auto strange = FirstCheckpoint(*PrepareJob(wide), Whole(job->layout));
   REQUIRE(std::string(MessageOf(strange.status())).find("warm_start: ") == 0);
 }
