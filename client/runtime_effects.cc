@@ -160,6 +160,7 @@ void Runtime::State::AfterTraining(const protocol::SessionHash& hash,
                          {"round", round->config.round},
                          {"examples", round->trained.examples()},
                          {"seconds", round->trained.seconds()},
+                         {"cpu_seconds", round->trained.cpu_seconds()},
                          {"gradients", method}});
   // Something to know once: such a model trains several times slower than it might.
   if (method != told_method && method.find(": ") != method.npos) {

@@ -8,7 +8,7 @@
 # of the folder. There are as many clients as the job's cohort.size, each with its own part of the table, and the evaluator
 # reads the whole of it; deploy/get-data.sh fetches it. Nobody is killed there.
 # Everything it makes lies in demo-state/ (TUTTI_DEMO_STATE names another folder); all processes end with it.
-# TUTTI_DEMO_BUDGET: epsilon the clients' owners allow (4.0). TUTTI_DEMO_KILL=no: nobody is killed, for jobs that count on every client (configs/jobs/benchmarks).
+# TUTTI_DEMO_DATA: another folder with the four files of the MNIST family, .gz or not. TUTTI_DEMO_BUDGET: epsilon the clients' owners allow (4.0). TUTTI_DEMO_KILL=no: nobody is killed, for jobs that count on every client (configs/jobs/benchmarks).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=$(cd "${1:?usage: deploy/demo.sh BIN_DIRECTORY [JOB.toml]}" && pwd)
@@ -21,7 +21,7 @@ state=${TUTTI_DEMO_STATE:-demo-state}
 clients=8
 victim=3
 kill=${TUTTI_DEMO_KILL:-$([[ -n $template ]] && echo no || echo yes)}
-data=/usr/share/datasets/fashion-mnist
+data=${TUTTI_DEMO_DATA:-/usr/share/datasets/fashion-mnist}
 budget=${TUTTI_DEMO_BUDGET:-4.0}
 bold='' plain=''
 if [[ -t 1 ]]; then bold=$'\033[1m' plain=$'\033[0m'; fi
@@ -30,7 +30,9 @@ say() { printf '%s\n' "$*"; }
 title() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 fail() { say "demo: $*" >&2; exit 1; }
 
-[[ -n $template || -r $data/train-images-idx3-ubyte.gz ]] ||
+gz=.gz
+[[ -r $data/train-images-idx3-ubyte.gz ]] || gz=''
+[[ -n $template || -r $data/train-images-idx3-ubyte$gz ]] ||
   fail "the images are missing in $data; fix: deploy/setup.sh (package dataset-fashion-mnist)"
 for program in tutti-server tutti-client tutti-trainer tutti; do
   [[ -x $bin/$program ]] || fail "$bin/$program is missing; fix: make build"
@@ -66,7 +68,7 @@ job_key() { sed -n "s/^$1 = \"\{0,1\}\([^\" ]*\).*/\1/p" <<<"$effective" | head 
 job_name=$(job_key name)
 private=yes
 [[ $(job_key unit) == none ]] && private=no
-[[ -z $template ]] || clients=$(job_key size)
+clients=$(job_key size)
 min_cohort=$((clients < 6 ? 3 : 5))
 
 title "1. A coordinator with its own certificate authority"
@@ -154,7 +156,7 @@ for i in $(seq "$clients"); do
   if [[ -n $template ]]; then
     table_client "client-$i" trainer $((i - 1))
   else
-    image_client "client-$i" trainer train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz iid $((i - 1))
+    image_client "client-$i" trainer train-images-idx3-ubyte$gz train-labels-idx1-ubyte$gz iid $((i - 1))
   fi
   if ((i == 1)) && ! "$bin/tutti-client" data inspect --config "$state/client-1.toml" >"$state/data.txt" 2>&1; then
     cat "$state/data.txt" >&2
@@ -166,7 +168,7 @@ done
 if [[ -n $template ]]; then
   table_client evaluator evaluator
 else
-  image_client evaluator evaluator t10k-images-idx3-ubyte.gz t10k-labels-idx1-ubyte.gz all 0
+  image_client evaluator evaluator t10k-images-idx3-ubyte$gz t10k-labels-idx1-ubyte$gz all 0
 fi
 enrol evaluator evaluator
 run_client evaluator

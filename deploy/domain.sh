@@ -28,6 +28,7 @@ together() { # NAME [--set ...]
 
 measure --local "${plain[@]}" >"$work/alone.json"
 together plain "${plain[@]}"
+together fair "${plain[@]}" --set training.fairness_power=1
 if ! grep -q '^unit = "none"' "$job"; then
   measure >"$work/private-central.json"
   together private
@@ -36,28 +37,37 @@ python3 - "$work" <<'PY'
 import json, os, sys
 def read(name):
     path = os.path.join(sys.argv[1], name + ".json")
-    return json.load(open(path)) if os.path.exists(path) else None
-def share(value):
-    return "-" if value is None else f"{100 * value:.1f} %"
+    return json.load(open(path)) if os.path.exists(path) else {}
+def text(key, score):
+    value = score.get(key)
+    if value is None: return "-"
+    return f"{100 * value:.1f} %" if key in ("accuracy", "are", "said", "found", "wrongly") else f"{value:.3f}"
+alone, plain, fair, private = read("alone"), read("plain")["model"], read("fair")["model"], read("private").get("model")
+number = "rmse" in plain
+columns = ["rmse", "mae"] if number else ["accuracy", "loss", "auc"]
 def row(title, score):
-    if score:
-        auc = "-" if "auc" not in score else f"{score['auc']:.3f}"
-        print(f"| {title} | {share(score['accuracy'])} | {score['loss']:.3f} | {auc} |")
-alone, plain, private, central = read("alone"), read("plain"), read("private"), read("private-central")
-print(f"{alone['validation']} rows kept for validation, {alone['central']['examples']} for training\n")
-print("| trained | accuracy | loss | AUC |\n|---|---|---|---|")
-print(f"| always the most frequent class | {share(alone['majority']['accuracy'])} | - | - |")
-local = alone["local"]
-row(f"each of {local['clients']} clients alone, mean ({share(local['smallest'])} to {share(local['largest'])})", local)
-row("**together, no privacy**", plain["model"])
-row("all rows in one place, no privacy", alone["central"])
+    worst = (score.get("worst_client") or {}).get("loss")
+    worst = "-" if worst is None else f"{worst ** 0.5 if number else worst:.3f}"
+    print("| " + " | ".join([title, *(text(key, score) for key in columns), worst]) + " |")
+local, central = alone["local"], alone["central"]
+print(f"{alone['validation']} rows kept for validation, {central['examples']} for training\n")
+names = ["RMSE", "mean error", "RMSE of the worst client"] if number else ["accuracy", "loss", "AUC", "loss of the worst client"]
+print("| trained | " + " | ".join(names) + " |\n|" + "---|" * (1 + len(names)))
+row("always the mean" if number else "always the most frequent class", alone["baseline"])
+low, high = (text(columns[0], {columns[0]: local[key]}) for key in ("smallest", "largest"))
+row(f"each of {local['clients']} clients alone, mean ({low} to {high})", local)
+row("**together, no privacy**", plain)
+row("together, fair between clients (q-FFL, q = 1)", fair)
+row("all rows in one place, no privacy", central)
 if private:
-    row("**together, with privacy**", private["model"])
-    row(f"all rows in one place, epsilon {central['central']['epsilon']:.1f}", central["central"])
-groups = [("no privacy", plain["model"].get("groups", []))] + ([("with privacy", private["model"].get("groups", []))] if private else [])
-if groups[0][1]:
+    row("**together, with privacy**", private)
+    once = read("private-central")["central"]
+    row(f"all rows in one place, epsilon {once['epsilon']:.1f}", once)
+if plain.get("groups"):
     print("\n| together | group | rows | are | said | found | wrongly |\n|---|---|---|---|---|---|---|")
-    for title, list_ in groups:
-        for g in list_:
-            print(f"| {title} | {g['column']} = {g['group']} | {g['examples']:.0f} | " + " | ".join(share(g[k]) for k in ("are", "said", "found", "wrongly")) + " |")
+    for title, score in (("no privacy", plain), ("with privacy", private)):
+        for g in (score or {}).get("groups", []):
+            if g["examples"] > 0:
+                print(f"| {title} | {g['column']} = {g['group']} | {g['examples']:.0f} | " +
+                      " | ".join(text(key, g) for key in ("are", "said", "found", "wrongly")) + " |")
 PY

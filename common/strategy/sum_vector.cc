@@ -65,7 +65,8 @@ Status CheckScaffold(const v1::TaskSpec& task) {
     return Refuse(kName, "control variates are means of plain gradients", "set momentum = 0");
   }
   const v1::PrivacySpec& privacy = task.privacy();
-  if (privacy.unit() == "client" || (privacy.unit() != "none" && privacy.noise() != "local")) {
+  const bool local = privacy.noise().empty() || privacy.noise() == "local";
+  if (privacy.unit() == "client" || (privacy.unit() != "none" && !local)) {
     return Refuse(kName, "its second vector would be in the sum without noise",
                   "use privacy.unit = \"example\" with noise = \"local\", or \"none\"");
   }

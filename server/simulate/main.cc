@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <string_view>
@@ -12,7 +13,6 @@
 #include "common/config/validate.h"
 #include "common/learn/runtime.h"
 #include "common/platform/files.h"
-#include "common/platform/signals.h"
 #include "server/simulate/learning.h"
 #include "server/simulate/options.h"
 #include "server/simulate/plot.h"
@@ -26,6 +26,11 @@ namespace {
 constexpr std::uint64_t kMostCheckpointBytes = std::uint64_t{8} << 30;
 
 enum ExitCode : int { kDone = 0, kFailed = 1, kStopped = 130 };
+
+// A handler and not platform::ShutdownSignals, which blocks signals: OpenBLAS has threads before
+// main begins, and one that does not block a signal would end the process.
+volatile std::sig_atomic_t signal_seen = 0;
+void OnSignal(int) { signal_seen = 1; }
 
 double Seconds() {
   static const auto start = std::chrono::steady_clock::now();
@@ -79,15 +84,11 @@ Status WriteFiles(const Options& options, const About& about, const Report& repo
   return write(options.checkpoint_file, model);
 }
 
-Observer Watching(const Options& options, std::uint64_t rounds, Screen& screen, bool& stopped,
-                  platform::ShutdownSignals& signals) {
+Observer Watching(const Options& options, std::uint64_t rounds, Screen& screen) {
   const bool lines = !options.json && !options.quiet;
   Observer observer;
   observer.seconds = Seconds;
-  observer.stop = [&] {
-    stopped = stopped || signals.Wait(Milliseconds{0}) != 0;
-    return stopped;
-  };
+  observer.stop = [] { return signal_seen != 0; };
   if (lines) {
     observer.round = [&screen, rounds](const RoundReport& round) {
       std::cout << screen.Line(RoundLine(round, rounds)) << std::flush;
@@ -112,7 +113,7 @@ StatusOr<server::PreparedJob> Prepared(const v1::JobConfig& config, Bytes& warm_
   return server::PrepareJob(completed);
 }
 
-StatusOr<int> Run(const Options& options, const Files& files, platform::ShutdownSignals& signals) {
+StatusOr<int> Run(const Options& options, const Files& files) {
   Bytes warm_start;
   TUTTI_ASSIGN(const server::PreparedJob job, Prepared(files.job, warm_start));
   TUTTI_ASSIGN(Examples examples, LoadExamples(options.data, job.config.model(), files.world));
@@ -127,8 +128,7 @@ StatusOr<int> Run(const Options& options, const Files& files, platform::Shutdown
   TUTTI_ASSIGN(Course course, Course::Start(job, warm_start));
 
   Screen screen(IsLiveTerminal(), Columns(), job.config.rounds());
-  bool stopped = false;
-  const Observer observer = Watching(options, job.config.rounds(), screen, stopped, signals);
+  const Observer observer = Watching(options, job.config.rounds(), screen);
   TUTTI_ASSIGN(const Report report, Simulate({job, files.world, population}, options.secure,
                                              learners, course, observer));
   const About about{.job = job.config.name(),
@@ -141,7 +141,7 @@ StatusOr<int> Run(const Options& options, const Files& files, platform::Shutdown
                     .delta = job.config.privacy().delta()};
   TUTTI_TRY(WriteFiles(options, about, report, course.model()));
   std::cout << screen.Finish() << (options.json ? ToJson(about, report) : Summary(about, report));
-  return stopped ? kStopped : report.ended.empty() ? kDone : kFailed;
+  return signal_seen != 0 ? kStopped : report.ended.empty() ? kDone : kFailed;
 }
 
 int Main(const std::vector<std::string>& words) {
@@ -155,10 +155,10 @@ int Main(const std::vector<std::string>& words) {
   if (const int wrong = LoadFiles(parsed.options, files); wrong != 0) {
     return wrong;
   }
-  StatusOr<platform::ShutdownSignals> signals = platform::ShutdownSignals::Open();
+  std::signal(SIGINT, OnSignal);
+  std::signal(SIGTERM, OnSignal);
   learn::SetUp(1);
-  const StatusOr<int> code =
-      signals.ok() ? Run(parsed.options, files, *signals) : StatusOr<int>(signals.status());
+  const StatusOr<int> code = Run(parsed.options, files);
   if (!code.ok()) {
     std::cerr << "tutti simulate: " << TextOf(code.status()) << "\n";
     return kFailed;

@@ -65,7 +65,8 @@ struct Axis {
 
 Axis AxisOf(double low, double high, double count) {
   if (!(high > low)) {
-    high = low + 1;
+    low -= 0.5;
+    high += 0.5;
   }
   Axis axis;
   axis.step = StepFor(high - low, count);

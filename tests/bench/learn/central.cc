@@ -51,11 +51,12 @@ Status ComputeFeatures(const v1::ModelSpec& model, data::Dataset& data) {
   return OkStatus();
 }
 
+}  // namespace
+
 learn::DataView ViewOf(const data::Dataset& data) {
+  if (!data.targets.empty()) return {.features = data.features, .targets = data.targets};
   return {.features = data.features, .labels = data.labels};
 }
-
-}  // namespace
 
 StatusOr<CentralReport> TrainCentrally(const v1::JobConfig& job, data::Dataset train,
                                        data::Dataset test, dp::Method method,

@@ -11,6 +11,7 @@
 #include "client/data/dataset.h"
 #include "common/base/status.h"
 #include "common/dp/calibration.h"
+#include "common/learn/train.h"
 #include "tutti/v1/config.pb.h"
 
 namespace tutti::bench {
@@ -38,6 +39,9 @@ using AccuracySeen = std::function<void(std::uint64_t step, std::uint64_t steps,
 StatusOr<CentralReport> TrainCentrally(const v1::JobConfig& job, data::Dataset train,
                                        data::Dataset test, dp::Method method,
                                        const AccuracySeen& seen);
+
+// All of it, as training and measuring take it.
+learn::DataView ViewOf(const data::Dataset& data);
 
 // The last `count` examples, which `data` loses. InvalidArgument when that are all of them or more.
 StatusOr<data::Dataset> HoldOut(data::Dataset& data, std::size_t count);

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <string>
 #include <vector>
 
@@ -17,6 +16,7 @@
 #include "common/model/safetensors.h"
 #include "common/platform/files.h"
 #include "tests/bench/learn/central.h"
+#include "tests/bench/learn/domain_score.h"
 #include "tests/bench/learn/federated.h"
 
 namespace tutti::bench {
@@ -34,89 +34,6 @@ struct Options {
 
 void Quiet(std::uint64_t /*done*/, std::uint64_t /*total*/) {}
 
-double Rounded(double value) { return std::round(value * 1e4) / 1e4; }
-
-// How likely the model holds the last class to be, row by row: from the loss of saying it.
-StatusOr<std::vector<double>> ScoresOfLast(const v1::ModelSpec& model, const data::Dataset& test,
-                                           std::span<const float> weights) {
-  const std::uint32_t last = model.classes() - 1;
-  const std::span<const float> features = test.features;
-  std::vector<double> scores;
-  for (std::size_t row = 0; row < test.examples; ++row) {
-    TUTTI_ASSIGN(const learn::EvaluateResult one,
-                 learn::Evaluate(model,
-                                 {.features = features.subspan(row * test.width, test.width),
-                                  .labels = std::span(&last, 1)},
-                                 weights, Quiet));
-    scores.push_back(std::exp(-one.loss));
-  }
-  return scores;
-}
-
-// The chance that a row of the last class scores above one of the others (ties count half).
-double AreaUnderCurve(const std::vector<double>& scores, const data::Dataset& test,
-                      std::uint32_t last) {
-  double above = 0, pairs = 0;
-  for (std::size_t i = 0; i < scores.size(); ++i) {
-    if (test.labels[i] != last) continue;
-    for (std::size_t j = 0; j < scores.size(); ++j) {
-      if (test.labels[j] == last) continue;
-      above += scores[i] > scores[j] ? 1 : scores[i] == scores[j] ? 0.5 : 0;
-      pairs += 1;
-    }
-  }
-  return pairs > 0 ? above / pairs : 0.5;
-}
-
-// Of one group: how often the last class is said when it is said as often as it occurs, how many
-// of its rows are found and how many others are called it wrongly. Null: no such rows.
-Json GroupScore(const std::vector<double>& scores, const data::Dataset& test,
-                const data::Groups& groups, std::uint32_t group, std::uint32_t last) {
-  std::vector<double> sorted = scores;
-  std::sort(sorted.begin(), sorted.end(), std::greater<>());
-  const auto occurs =
-      static_cast<std::size_t>(std::count(test.labels.begin(), test.labels.end(), last));
-  const double threshold = sorted[std::min(occurs, sorted.size() - 1)];
-  double rows = 0, said = 0, of_last = 0, found = 0;
-  for (std::size_t row = 0; row < test.examples; ++row) {
-    if (groups.codes[row] != group) continue;
-    const bool is_said = scores[row] > threshold, is_last = test.labels[row] == last;
-    rows += 1;
-    said += is_said ? 1 : 0;
-    of_last += is_last ? 1 : 0;
-    found += is_said && is_last ? 1 : 0;
-  }
-  const auto share = [](double part, double whole) {
-    return whole > 0 ? Json(Rounded(part / whole)) : Json();
-  };
-  return {{"column", groups.column},
-          {"group", groups.names[group]},
-          {"examples", rows},
-          {"are", share(of_last, rows)},
-          {"said", share(said, rows)},
-          {"found", share(found, of_last)},
-          {"wrongly", share(said - found, rows - of_last)}};
-}
-
-// Accuracy and loss; of two classes also what does not hang on a threshold, and the groups.
-StatusOr<Json> ScoreOf(const v1::ModelSpec& model, const data::Dataset& test,
-                       std::span<const float> weights) {
-  TUTTI_ASSIGN(
-      const learn::EvaluateResult score,
-      learn::Evaluate(model, {.features = test.features, .labels = test.labels}, weights, Quiet));
-  Json json = {{"accuracy", Rounded(score.accuracy)}, {"loss", Rounded(score.loss)}};
-  if (model.classes() != 2) return json;
-  TUTTI_ASSIGN(const std::vector<double> scores, ScoresOfLast(model, test, weights));
-  json["auc"] = Rounded(AreaUnderCurve(scores, test, 1));
-  json["groups"] = Json::array();
-  for (const data::Groups& groups : test.groups) {
-    for (std::uint32_t group = 0; group < groups.names.size(); ++group) {
-      json["groups"].push_back(GroupScore(scores, test, groups, group, 1));
-    }
-  }
-  return json;
-}
-
 // Splits the validation part off.
 data::Dataset TakeValidation(data::Dataset& data) {
   const std::size_t first = data.training();
@@ -126,6 +43,11 @@ data::Dataset TakeValidation(data::Dataset& data) {
   test.features.assign(data.features.begin() + static_cast<std::ptrdiff_t>(first * data.width),
                        data.features.end());
   test.labels.assign(data.labels.begin() + static_cast<std::ptrdiff_t>(first), data.labels.end());
+  if (!data.targets.empty()) {
+    test.targets.assign(data.targets.begin() + static_cast<std::ptrdiff_t>(first),
+                        data.targets.end());
+    data.targets.resize(first);
+  }
   for (data::Groups& groups : data.groups) {
     const auto cut = groups.codes.begin() + static_cast<std::ptrdiff_t>(first);
     test.groups.push_back(
@@ -162,10 +84,10 @@ StatusOr<data::Dataset> PartOf(const v1::JobConfig& job, const v1::DataConfig& c
   return train;
 }
 
-// How the model does on each client's own validation rows: what is common need not serve all alike.
-StatusOr<Json> OnEachClient(const v1::JobConfig& job, const v1::DataConfig& config,
-                            std::span<const float> weights) {
-  std::vector<double> accuracies, losses;
+// The client whose own validation rows the model does worst on: what is common need not serve all.
+StatusOr<Json> WorstClient(const v1::JobConfig& job, const v1::DataConfig& config,
+                           std::span<const float> weights) {
+  Json worst;
   for (std::uint32_t i = 0; i < config.slice().count(); ++i) {
     v1::DataConfig own = config;
     own.mutable_slice()->set_index(i);
@@ -173,14 +95,13 @@ StatusOr<Json> OnEachClient(const v1::JobConfig& job, const v1::DataConfig& conf
     const data::Dataset test = TakeValidation(part);
     if (test.examples == 0) continue;
     TUTTI_ASSIGN(const learn::EvaluateResult score,
-                 learn::Evaluate(job.model(), {.features = test.features, .labels = test.labels},
-                                 weights, Quiet));
-    accuracies.push_back(score.accuracy);
-    losses.push_back(score.loss);
+                 learn::Evaluate(job.model(), ViewOf(test), weights, Quiet));
+    if (worst.is_null() || score.loss > worst["loss"].get<double>()) {
+      worst = {{"client", i}, {"examples", test.examples}, {"loss", Rounded(score.loss)}};
+      if (test.targets.empty()) worst["accuracy"] = Rounded(score.accuracy);
+    }
   }
-  if (accuracies.empty()) return Json();
-  return Json{{"lowest_accuracy", Rounded(*std::min_element(accuracies.begin(), accuracies.end()))},
-              {"highest_loss", Rounded(*std::max_element(losses.begin(), losses.end()))}};
+  return worst;
 }
 
 // All clients together, round by round, without network and secure aggregation.
@@ -201,34 +122,25 @@ StatusOr<Json> Federated(const v1::JobConfig& job, const v1::DataConfig& config,
 // Each client alone, on its own rows; measured on everybody's validation part.
 StatusOr<Json> Locals(const v1::JobConfig& job, const v1::DataConfig& config,
                       const data::Dataset& test) {
-  std::vector<double> accuracies, losses, areas;
+  Json sums = Json::object();
+  std::vector<double> first;
   for (std::uint32_t i = 0; i < config.slice().count(); ++i) {
     TUTTI_ASSIGN(data::Dataset train, PartOf(job, config, i));
     Json ignored;
     TUTTI_ASSIGN(const std::vector<float> weights, Trained(job, std::move(train), test, ignored));
     TUTTI_ASSIGN(const Json score, ScoreOf(job.model(), test, weights));
-    accuracies.push_back(score["accuracy"]);
-    losses.push_back(score["loss"]);
-    if (score.contains("auc")) areas.push_back(score["auc"]);
+    first.push_back(score.front());
+    for (const auto& [key, value] : score.items()) {
+      if (value.is_number()) sums[key] = sums.value(key, 0.0) + value.get<double>();
+    }
   }
-  const auto mean = [](const std::vector<double>& values) {
-    return Rounded(std::accumulate(values.begin(), values.end(), 0.0) /
-                   static_cast<double>(values.size()));
-  };
-  Json json = {{"clients", accuracies.size()},
-               {"accuracy", mean(accuracies)},
-               {"smallest", *std::min_element(accuracies.begin(), accuracies.end())},
-               {"largest", *std::max_element(accuracies.begin(), accuracies.end())},
-               {"loss", mean(losses)}};
-  if (!areas.empty()) json["auc"] = mean(areas);
-  return json;
-}
-
-Json Majority(const data::Dataset& train, const data::Dataset& test, std::uint32_t classes) {
-  const auto counts = train.ClassCounts(classes);
-  const auto most = std::max_element(counts.begin(), counts.end()) - counts.begin();
-  const auto right = static_cast<double>(test.ClassCounts(classes)[static_cast<std::size_t>(most)]);
-  return Json{{"class", most}, {"accuracy", Rounded(right / static_cast<double>(test.examples))}};
+  for (auto& [key, value] : sums.items()) {
+    value = Rounded(value.get<double>() / static_cast<double>(first.size()));
+  }
+  sums["clients"] = first.size();
+  sums["smallest"] = *std::min_element(first.begin(), first.end());
+  sums["largest"] = *std::max_element(first.begin(), first.end());
+  return sums;
 }
 
 StatusOr<Json> Run(const Options& options, const v1::JobConfig& job, const v1::DataConfig& config) {
@@ -244,20 +156,20 @@ StatusOr<Json> Run(const Options& options, const v1::JobConfig& job, const v1::D
   Json json = {{"bench", "domain"},
                {"job", job.name()},
                {"validation", test.examples},
-               {"majority", Majority(train, test, job.model().classes())}};
+               {"baseline", BaselineOf(job.model(), train, test)}};
   if (!options.model.empty()) {
     TUTTI_ASSIGN(const model::Layout layout, model::LayoutOf(job.model()));
     TUTTI_ASSIGN(const Bytes file, platform::ReadFile(options.model, kMaxModelBytes));
     TUTTI_ASSIGN(const std::vector<float> weights, model::ReadSafetensors(file, layout));
     TUTTI_ASSIGN(json["model"], ScoreOf(job.model(), test, weights));
-    TUTTI_ASSIGN(json["model"]["clients"], OnEachClient(job, config, weights));
+    TUTTI_ASSIGN(json["model"]["worst_client"], WorstClient(job, config, weights));
     return json;
   }
   Json facts;
   TUTTI_ASSIGN(const std::vector<float> weights, Trained(job, std::move(train), test, facts));
   TUTTI_ASSIGN(json["central"], ScoreOf(job.model(), test, weights));
   json["central"].update(facts);
-  TUTTI_ASSIGN(json["central"]["clients"], OnEachClient(job, config, weights));
+  TUTTI_ASSIGN(json["central"]["worst_client"], WorstClient(job, config, weights));
   if (options.federated) {
     TUTTI_ASSIGN(json["federated"], Federated(job, config, test));
   }

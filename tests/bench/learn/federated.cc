@@ -10,13 +10,10 @@
 #include "common/learn/train.h"
 #include "common/model/initial_weights.h"
 #include "common/model/training_plan.h"
+#include "tests/bench/learn/central.h"
 
 namespace tutti::bench {
 namespace {
-
-learn::DataView ViewOf(const data::Dataset& set) {
-  return {.features = set.features, .labels = set.labels};
-}
 
 StatusOr<v1::PrivacySpec> Calibrated(const v1::JobConfig& job, std::size_t examples,
                                      JobReport& report) {

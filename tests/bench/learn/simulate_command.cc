@@ -71,7 +71,8 @@ StatusOr<nlohmann::json> Run(const Options& options) {
   config::SetDefaults(world);
   world.set_clients(options.clients);
   TUTTI_ASSIGN(simulate::Examples examples,
-               simulate::LoadExamples({.data = options.folder}, config.model(), world));
+               simulate::LoadExamples({.data = options.folder, .test = "", .test_fraction = 0},
+                                      config.model(), world));
   TUTTI_ASSIGN(const simulate::Population population,
                simulate::Population::Create(world, examples.clients, examples.owners));
   TUTTI_ASSIGN(auto data, simulate::LearningDataOf(config.model(), examples));

@@ -31,9 +31,18 @@ TEST_CASE("a domain's job learns more together than each client alone", "[bench]
   REQUIRE(line["local"]["clients"] == 6);
   for (const char* trained : {"central", "federated", "local"}) {
     REQUIRE(line[trained]["auc"].get<double>() > 0.95);
-    REQUIRE(line[trained]["accuracy"] > line["majority"]["accuracy"]);
+    REQUIRE(line[trained]["accuracy"] > line["baseline"]["accuracy"]);
   }
   REQUIRE(line["local"]["loss"] > line["federated"]["loss"]);
+}
+
+TEST_CASE("a number is predicted better together than by its mean", "[bench]") {
+  const auto line = Domain("manufacturing/concrete.toml", "manufacturing/concrete.client.toml",
+                           "--local --federated");
+  REQUIRE(line["federated"]["rmse"].get<double>() < 0.8 * line["baseline"]["rmse"].get<double>());
+  REQUIRE(line["federated"]["rmse"] < line["local"]["rmse"]);
+  REQUIRE(line["federated"]["mae"] < line["baseline"]["mae"]);
+  REQUIRE(line["central"]["worst_client"]["loss"].get<double>() > 0);
 }
 
 TEST_CASE("groups are measured where the same share of rows is said as there are", "[bench]") {

@@ -65,6 +65,25 @@ TEST_CASE("what is not sent of a model counts as its size, and not as the task's
       "POLICY", "the job's model has 61706 values");
 }
 
+TEST_CASE("strategies that would send more than the job's privacy covers are refused", "[policy]") {
+  const auto correction = [](const char* name) {
+    return [name](Case& c) { c.task.mutable_training()->set_correction(name); };
+  };
+  // The case protects examples by noise of this device: numbers of steps and losses have none.
+  RequireRefused(correction("nova"), "CONFIG_MISMATCH", "without noise");
+  RequireRefused([](Case& c) { c.task.mutable_training()->set_fairness_power(1); },
+                 "CONFIG_MISMATCH", "without noise");
+  RequireRefused(correction("magic"), "CONFIG_MISMATCH", "expected none");
+  RequireRefused([](Case& c) { c.task.mutable_training()->set_schedule("exponential"); },
+                 "CONFIG_MISMATCH", "set it above 0");
+  // Control variates come from noised steps, and the vector is as long as both say it is.
+  RequireAllowed([&](Case& c) {
+    correction("scaffold")(c);
+    c.round.values *= 2;
+  });
+  RequireRefused(correction("scaffold"), "CONFIG_MISMATCH", "values");
+}
+
 TEST_CASE("personal parameters that the job's noise does not cover are refused", "[policy]") {
   const auto personal = [](Case& c) {
     c.task.mutable_model()->add_personal("0.*");
