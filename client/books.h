@@ -66,6 +66,7 @@ class Books {
   // Both epsilons at the policy's delta for all entries of the data identity, for the unit of the
   // newest one; infinite (1e9) when unknown.
   protocol::BudgetReport Budget() const;
+  const Digest& policy_hash() const { return settings_.policy_hash; }  // as in the ledger's records
   std::uint64_t Entries() const { return ledger_ ? ledger_->Entries().size() : 0; }
 
  private:

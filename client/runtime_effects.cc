@@ -329,7 +329,8 @@ void Runtime::State::TellEnd(const session::Finished& effect) {
              {"seconds", static_cast<double>((clock.Now() - round->started).count()) / 1000},
              {"epsilon_spent_coordinator", RoundedUp(counters.epsilon_spent, 3)},
              {"epsilon_spent_models", RoundedUp(counters.epsilon_models, 3)},
-             {"epsilon_budget", RoundedUp(counters.epsilon_budget, 3)}});
+             {"epsilon_budget", RoundedUp(counters.epsilon_budget, 3)},
+             {"policy_hash", ToHex(books.policy_hash())}});
 }
 
 void Runtime::State::Carry(session::Note& effect) {

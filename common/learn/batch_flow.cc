@@ -69,6 +69,12 @@ Followed Across(std::string_view name) {
   return Refused(Named(name) + ", along the dimension of the examples or one that is not given");
 }
 
+// Whether a constant, broadcast to that many dimensions, has one value for all examples.
+bool IsSameForAll(const at::Tensor& constant, const Place& place, std::int64_t dimensions) {
+  const std::int64_t aligned = place.dimension - (dimensions - constant.dim());
+  return aligned < 0 || constant.size(aligned) == 1;
+}
+
 Followed Unknown(std::string_view name) {
   return Refused(Named(name) + " with the batch in an unknown place");
 }
@@ -93,9 +99,8 @@ Followed FollowBroadcast(const BatchFlow& flow, std::string_view name, Arguments
     }
     const at::Tensor tensor = value.toTensor();
     const Place* const own = flow.Find(tensor);
-    const std::int64_t aligned = place->dimension - (dimensions - tensor.dim());
     const bool fits = own != nullptr ? tensor.dim() == dimensions && *own == *place
-                                     : aligned < 0 || tensor.size(aligned) == 1;
+                                     : IsSameForAll(tensor, *place, dimensions);
     if (!fits) {
       return Refused(Named(name) + " of tensors that set examples against each other");
     }
@@ -201,6 +206,17 @@ Followed FollowProduct(const BatchFlow& flow, std::string_view name, Arguments a
   }
   const bool mask = arguments.size() > 3 && flow.HasAny(arguments[3]);
   return place == nullptr || mask ? Unknown(name) : At(*place);
+}
+
+// A constant plus products of matrices: attention's mask and scores.
+Followed FollowMasked(const BatchFlow& flow, std::string_view name, Arguments arguments) {
+  Followed followed = FollowProduct(flow, name, arguments.slice(1, 2));
+  if (followed.problem.empty() &&
+      (flow.HasAny(arguments[0]) ||
+       !IsSameForAll(arguments[0].toTensor(), followed.place, DimensionsOf(arguments[1])))) {
+    return Refused(Named(name) + " with a mask of its own for each example");
+  }
+  return followed;
 }
 
 // Whether the first argument is the only tensor of the batch.
@@ -333,6 +349,9 @@ Followed BatchFlow::Follow(const c10::FunctionSchema& schema, Arguments argument
     const bool random = name.size() > 6 && arguments.size() > 4 && arguments[4].isDouble() &&
                         arguments[4].toDouble() != 0;
     return random ? Refused("attention with dropout") : FollowProduct(*this, name, arguments);
+  }
+  if (name == "baddbmm") {
+    return FollowMasked(*this, name, arguments);
   }
   if (!IsOfFirst(*this, arguments)) {
     return Unknown(name);

@@ -53,7 +53,11 @@ inline __attribute__((always_inline)) bool Add(std::span<float> values, const do
 #if defined(__x86_64__)
 
 #define TUTTI_AVX2 __attribute__((target("avx2")))
+#if defined(__clang__)
+#define TUTTI_AVX512 __attribute__((target("avx512f,avx512dq"), min_vector_width(512)))
+#else
 #define TUTTI_AVX512 __attribute__((target("avx512f,avx512dq,prefer-vector-width=512")))
+#endif
 
 // Notes the places of the bits set in `mask`, which starts at `first`.
 inline __attribute__((always_inline)) std::size_t Note(unsigned mask, std::size_t first,

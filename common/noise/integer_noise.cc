@@ -24,7 +24,7 @@ StatusOr<DiscreteGaussian> DiscreteGaussian::Make(double sigma, SecureRng& rng) 
 }
 
 StatusOr<Skellam> Skellam::Make(double variance, SecureRng& rng) {
-  TUTTI_TRY(CheckParameter("variance of Skellam noise", variance, 0x1p-8, 0x1p36));
+  TUTTI_TRY(CheckParameter("variance of Skellam noise", variance, 0x1p-8, kMostSkellamVariance));
   UnimodalSampler plus(std::make_unique<PoissonTarget>(variance / 2), rng);
   UnimodalSampler minus(std::make_unique<PoissonTarget>(variance / 2), rng);
   return Skellam(std::move(plus), std::move(minus));

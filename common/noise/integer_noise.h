@@ -27,11 +27,13 @@ class DiscreteGaussian {
   UnimodalSampler sampler_;
 };
 
+inline constexpr double kMostSkellamVariance = 0x1p36;
+
 // The difference of two Poisson numbers of mean variance / 2 each. Each is cut off where Chernoff's
 // bound is e^-77: less than 2^-109 of the mass for the difference.
 class Skellam {
  public:
-  // InvalidArgument unless variance lies in [2^-8, 2^36].
+  // InvalidArgument unless variance lies in [2^-8, kMostSkellamVariance].
   static StatusOr<Skellam> Make(double variance, SecureRng& rng);
   void Fill(std::span<std::int64_t> out);
   void AddTo(std::span<std::int64_t> values);  // modulo 2^64

@@ -167,6 +167,25 @@ StatusOr<double> NoiseOf(const v1::TaskSpec& task, const secagg::RoundConfig& ro
       {privacy.target_epsilon(), privacy.delta()});
 }
 
+// What a client can draw, so that no round fails while it encodes.
+Status CheckShare(const Terms& terms) {
+  if (!terms.setting.noise_in_ring()) return OkStatus();
+  const double steps = terms.share_stddev / terms.step;
+  if (steps < secagg::kLeastShareSteps) {
+    return InvalidArgument(Join("one client's noise is ", steps,
+                                " steps of the grid, expected at least ", secagg::kLeastShareSteps,
+                                "; raise secure_aggregation.value_bits or the noise"));
+  }
+  if (terms.setting.distribution == Distribution::kSkellam && steps > secagg::kMostSkellamSteps) {
+    return InvalidArgument(Join("one client's noise is ", steps,
+                                " steps of the grid, Skellam noise is drawn up to ",
+                                secagg::kMostSkellamSteps,
+                                "; lower secure_aggregation.value_bits, or take "
+                                "privacy.distribution = \"discrete_gaussian\""));
+  }
+  return OkStatus();
+}
+
 }  // namespace
 
 StatusOr<Terms> TermsOf(const v1::TaskSpec& task, const secagg::RoundConfig& round) {
@@ -178,11 +197,7 @@ StatusOr<Terms> TermsOf(const v1::TaskSpec& task, const secagg::RoundConfig& rou
   }
   TUTTI_ASSIGN(const double noise, NoiseOf(task, round, terms));
   AddNoise(task, round, noise, terms);
-  if (terms.setting.noise_in_ring() && terms.share_stddev < secagg::kLeastShareSteps * terms.step) {
-    return InvalidArgument(Join("one client's noise is ", terms.share_stddev / terms.step,
-                                " steps of the grid, expected at least ", secagg::kLeastShareSteps,
-                                "; raise secure_aggregation.value_bits or the noise"));
-  }
+  TUTTI_TRY(CheckShare(terms));
   return terms;
 }
 

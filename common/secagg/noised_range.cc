@@ -4,9 +4,12 @@
 #include <cmath>
 
 #include "common/base/text.h"
+#include "common/noise/integer_noise.h"
 
 namespace tutti::secagg {
 namespace {
+
+static_assert(kMostSkellamSteps * kMostSkellamSteps == noise::kMostSkellamVariance);
 
 constexpr std::uint32_t kLeastBits = 4;
 constexpr std::uint32_t kMostBits = 30;

@@ -31,6 +31,9 @@ struct NoisedRange {
 // A share below 2 grid units: the sum of discrete Gaussians is then no longer one
 // (dp::DiscreteGaussianSumGap), and rounding costs more than the noise.
 inline constexpr double kLeastShareSteps = 2;
+// Largest stddev of Skellam noise, in grid steps: what the sampler draws
+// (noise::kMostSkellamVariance).
+inline constexpr double kMostSkellamSteps = 0x1p18;
 
 // Sums of u >= fewest_clients clients stay within u * value_clip. The bound: both kinds of noise
 // have exponential moments at most those of a normal number (discrete Gaussian) or known in closed

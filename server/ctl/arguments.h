@@ -48,6 +48,9 @@ struct PrivacyArguments {
   std::string accountant = "pld";          // pld, rdp or exact
   double interval = 0;                     // of the loss grid; 0: chosen by the range of epsilon
   std::string file{};                      // compose
+  std::optional<std::string> data{};       // compose, of a ledger: one data set
+  std::optional<std::string> unit{};       // likewise: example or client
+  bool models = false;                     // likewise: against whoever sees only the models
 };
 
 struct Arguments {

@@ -13,6 +13,7 @@
 #include "common/dp/pld.h"
 #include "server/ctl/event_file.h"
 #include "server/ctl/format.h"
+#include "server/ctl/ledger_lines.h"
 
 namespace tutti::ctl {
 namespace {
@@ -123,6 +124,20 @@ StatusOr<std::string> ReadFile(const std::string& path) {
   return text.str();
 }
 
+StatusOr<EventFile> EventsIn(const std::string& text, const PrivacyArguments& given) {
+  if (IsLedgerExport(text)) {
+    return ParseLedgerExport(text, {.data = given.data.value_or(""),
+                                    .unit = given.unit.value_or("example"),
+                                    .models = given.models});
+  }
+  if (given.data || given.unit || given.models) {
+    return InvalidArgument(
+        "--data, --unit and --models choose from what `tutti-client ledger export` prints, which "
+        "this is not; leave them out");
+  }
+  return ParseEventFile(text);
+}
+
 int Wrong(const Status& status, Console& console) {
   console.error << "tutti: " << TextOf(status) << "\n";
   switch (status.code()) {
@@ -222,7 +237,7 @@ int PrivacyCompose(const Arguments& arguments, Console& console) {
   const PrivacyArguments& given = arguments.privacy;
   const auto text = ReadFile(given.file);
   if (!text.ok()) return Wrong(text.status(), console);
-  const auto file = ParseEventFile(*text);
+  const auto file = EventsIn(*text, given);
   if (!file.ok()) {
     console.error << "tutti: " << Escaped(given.file) << ": " << TextOf(file.status()) << "\n";
     return kWrongConfiguration;

@@ -72,7 +72,9 @@ const char* const kComposeAbout =
 
 const char* const kComposeExamples =
     "  tutti privacy compose configs/privacy-events.json\n"
-    "  tutti privacy compose events.json --delta 1e-6 --accountant rdp --json";
+    "  tutti privacy compose events.json --delta 1e-6 --accountant rdp --json\n"
+    "  tutti-client ledger export --config client.toml > ledger.jsonl\n"
+    "  tutti privacy compose ledger.jsonl --accountant pld";
 
 namespace {
 
@@ -156,7 +158,18 @@ void AddPrivacyOptions(CLI::App& epsilon, CLI::App& calibrate, CLI::App& compose
     Add(*app, "--delta", arguments.delta, Probability, "above 0 and below 1; below 1 / examples")
         ->required();
   }
-  compose.add_option("FILE", arguments.file, "the list of events, JSON")->required();
+  compose
+      .add_option("FILE", arguments.file,
+                  "the list of events, JSON; or the lines of `tutti-client ledger export`")
+      ->required();
+  compose.add_option("--data", arguments.data, "of a ledger: the data set, if it has several");
+  compose
+      .add_option("--unit", arguments.unit,
+                  "of a ledger: what one unit is, example (default; clients' rounds count too) or "
+                  "client")
+      ->check(CLI::IsMember({"example", "client"}));
+  compose.add_flag("--models", arguments.models,
+                   "of a ledger: against whoever sees only the models; default: the coordinator");
   Add(compose, "--delta", arguments.delta, Probability,
       "above 0 and below 1; over what the file says");
   AddAccountant(epsilon, arguments, true);

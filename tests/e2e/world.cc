@@ -144,7 +144,7 @@ void World::Configure(const std::string& name, const ClientOptions& options) {
                 (options.slices > 1 ? "iid" : "all") +
                 "\"\nindex = " + std::to_string(options.slice) +
                 "\ncount = " + std::to_string(options.slices) + "\n[trainer]\nprogram = \"" +
-                Program("tutti-trainer") + "\"\nidle_seconds = 3600.0\n");
+                Program("tutti-trainer") + "\"\nidle_seconds = 3600.0\n" + options.trainer);
 }
 
 void World::Enrol(const std::string& name, const ClientOptions& options) {

@@ -45,7 +45,8 @@ struct ClientOptions {
   std::string policy = kUsualPolicy;
   std::string data_file = {};  // empty: the world's table
   std::uint32_t slice = 0, slices = 1;
-  std::string extra = {};  // lines at the top of client.toml
+  std::string extra = {};    // lines at the top of client.toml
+  std::string trainer = {};  // lines of its [trainer]
 };
 
 class World {

@@ -292,6 +292,72 @@ TEST_CASE("a wrong event file is refused at its place", "[ctl]") {
           std::string::npos);
 }
 
+// A line as `tutti-client ledger export` prints it; keys that nothing reads are left out here.
+std::string LedgerLine(const std::string& data, const std::string& unit, const std::string& event,
+                       const std::string& model_event) {
+  return "{\"data_identity\":\"" + data + "\",\"delta\":1e-05,\"event\":" + event +
+         ",\"model_event\":" + model_event + ",\"sequence\":1,\"unit\":\"" + unit + "\"}\n";
+}
+
+TEST_CASE("privacy compose adds up what a device's ledger exports, by the device's rules",
+          "[ctl]") {
+  const std::string sgd =
+      R"({"mechanism":"dp-sgd/poisson/gaussian","noise_multiplier":1.1,"sampling_rate":0.01,"steps":1000})";
+  const std::string tree =
+      R"({"leaves":100,"mechanism":"tree-aggregation","noise_multiplier":10.0,"steps":1})";
+  const std::string none = R"({"mechanism":"none","steps":0})";
+  const File ledger(
+      LedgerLine("photos", "example", sgd, sgd) + LedgerLine("photos", "example", none, none) +
+      LedgerLine("photos", "example", sgd, tree) + LedgerLine("notes", "client", sgd, sgd));
+  const Ran both = Run({"compose", ledger.path()});
+  REQUIRE(both.code == kWrongConfiguration);
+  REQUIRE(both.error.find("2 data sets (notes, photos), whose epsilons do not add up; choose one "
+                          "with --data") != std::string::npos);
+  const Ran photos = Run({"compose", ledger.path(), "--data", "photos", "--json"});
+  REQUIRE(photos.code == kDone);
+  REQUIRE(photos.error.find("1 entries are rounds without privacy") != std::string::npos);
+  REQUIRE(photos.Json()["events"] == 2);
+  REQUIRE(photos.Json()["delta"] == 1e-5);
+  const auto twice = Run({"epsilon", "--noise-multiplier", "1.1", "--sampling-rate", "0.01",
+                          "--steps", "2000", "--delta", "1e-5", "--json"});
+  REQUIRE(photos.Json()["epsilon"] == Approx(twice.Json()["epsilon"].get<double>()));
+  // For one example, a round that protects whole clients has twice the sensitivity.
+  const auto notes = [&](const char* unit) {
+    return Run({"compose", ledger.path(), "--data", "notes", "--unit", unit, "--json"}).Json();
+  };
+  REQUIRE(notes("example")["epsilon"].get<double>() > 2 * notes("client")["epsilon"].get<double>());
+  REQUIRE(Run({"compose", ledger.path(), "--data", "photos", "--unit", "client", "--json"})
+              .Json()["events"] == 0);
+  const Ran models = Run({"compose", ledger.path(), "--data", "photos", "--models"});
+  REQUIRE(models.out.find("tree-aggregation") != std::string::npos);
+  REQUIRE(Run({"compose", ledger.path(), "--data", "music"})
+              .error.find("the ledger has entries of: notes, photos") != std::string::npos);
+}
+
+TEST_CASE("a ledger's export that is not whole is refused with the line", "[ctl]") {
+  const std::string sgd = R"({"mechanism":"dp-sgd/poisson/gaussian","steps":1})";
+  const std::string line = LedgerLine("photos", "example", sgd, sgd);
+  for (const auto& [second, text] :
+       {std::pair<std::string, std::string>{"{}\n", "line 2: no entry of a ledger"},
+        {line.substr(0, line.size() / 2), "line 2: no entry of a ledger"},
+        {LedgerLine("photos", "example", "7", sgd), "line 2: \"event\" is missing or no event"},
+        {LedgerLine("photos", "example", R"({"steps":"x"})", sgd), "line 2: \"event\""}}) {
+    const File file(line + second);
+    const Ran ran = Run({"compose", file.path()});
+    INFO(ran.error);
+    REQUIRE(ran.code == kWrongConfiguration);
+    REQUIRE(ran.error.find(text) != std::string::npos);
+  }
+  // Numbers that cannot be are no event at all, which is never skipped.
+  const File file(line);
+  const Ran ran = Run({"compose", file.path(), "--json"});
+  REQUIRE(ran.Json()["epsilon"].is_null());
+  REQUIRE(ran.error.find("line 1: ") != std::string::npos);
+  const File events(R"({"events": []})");
+  REQUIRE(Run({"compose", events.path(), "--data", "photos"}).error.find("leave them out") !=
+          std::string::npos);
+}
+
 TEST_CASE("help teaches: what the words mean, examples, every mechanism's keys", "[ctl]") {
   const std::string group = Run({"--help"}).out;
   REQUIRE(group.find("sampling rate = batch size / examples") != std::string::npos);

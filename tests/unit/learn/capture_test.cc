@@ -149,6 +149,16 @@ TEST_CASE("the examples are followed into other dimensions and back", "[capture]
     const at::Tensor mixed = at::bmm(at::softmax(at::bmm(q, q.transpose(1, 2)), -1), q);
     return at::linear(mixed.transpose(0, 1).reshape({-1, 4}), s.v).view({5, -1, 4}).mean(0);
   });
+  const at::Tensor mask = at::arange(25).view({1, 5, 5}).cos();
+  same([&](const at::Tensor& x) {  // a mask that is the same for all
+    const at::Tensor q = at::linear(x, s.w);
+    return at::bmm(at::softmax(at::baddbmm(mask, q, x.transpose(1, 2)), -1), q).mean(1);
+  });
+  REQUIRE(Says(s.Refusal([&](const at::Tensor& x) {
+    const at::Tensor q = at::linear(x, s.w);
+    return at::bmm(at::baddbmm(mask.expand({3, 5, 5}), q, x.transpose(1, 2)), q).mean(1);
+  }),
+               "a mask of its own for each example"));
   same([&](const at::Tensor& x) {  // a constant of its own for each step, a parameter for none
     return at::linear(steps_first(x) * at::arange(5).view({5, 1, 1}), s.w).sum(0) + s.b;
   });

@@ -153,6 +153,25 @@ TEST_CASE("a device refuses a grid so coarse that its share of the noise is lost
   REQUIRE_FALSE(TermsOf(task, round).ok());
 }
 
+TEST_CASE("a grid so fine that Skellam noise cannot be drawn is refused before a round",
+          "[privacy]") {
+  v1::TaskSpec task = Task("client", "distributed");
+  task.mutable_privacy()->set_distribution("skellam");
+  task.mutable_privacy()->set_noise_multiplier(400);
+  REQUIRE(TermsOf(task, Fitted(task)).ok());
+  secagg::RoundConfig round = Fitted(task);
+  round.value_bits = 30;
+  task.mutable_secure_aggregation()->set_value_bits(30);
+  const Status status = TermsOf(task, round).status();
+  REQUIRE(status.code() == StatusCode::kInvalidArgument);
+  const std::string text(MessageOf(status));
+  INFO(text);
+  REQUIRE(text.find("Skellam noise is drawn up to 262144; lower secure_aggregation.value_bits") !=
+          std::string::npos);
+  task.mutable_privacy()->set_distribution("discrete_gaussian");
+  REQUIRE(TermsOf(task, round).ok());
+}
+
 TEST_CASE("all groups' colluders may be in one group", "[privacy]") {
   secagg::RoundConfig round = Unfitted();
   round.groups = 3;
