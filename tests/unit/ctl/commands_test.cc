@@ -11,6 +11,7 @@
 
 #include "common/base/bytes.h"
 #include "common/crypto/hash.h"
+#include "common/model/safetensors.h"
 #include "tests/catch.h"
 
 namespace tutti::ctl {
@@ -358,6 +359,22 @@ TEST_CASE("a warm start travels with the job, named by its contents", "[ctl]") {
           "sha256:" + ToHex(crypto::Sha256(AsBytes("weights"))));
   std::filesystem::remove(world.folder + "/first.safetensors");
   REQUIRE(world.Run({"run", file}) == 78);
+}
+
+TEST_CASE("what a warm start of another model is used for is told before the job goes out",
+          "[ctl]") {
+  World world;
+  model::Layout other;  // the job's bias, and a weight for five features
+  other.parameters = {{.name = "0.weight", .shape = {2, 5}, .offset = 0, .values = 10},
+                      {.name = "0.bias", .shape = {2}, .offset = 10, .values = 2}};
+  other.values = 12;
+  world.Write("first.safetensors",
+              ToString(model::WriteSafetensors(other, std::vector<float>(12, 0.5F), {})));
+  const std::string file = world.Write("job.toml", "warm_start = \"first.safetensors\"\n" + kJob);
+  REQUIRE(world.Run({"run", file}) == 0);
+  REQUIRE(Has(world.error,
+              "warm_start: taken from the file: 1 of 2 parameters (0.bias)\n"
+              "from the seed: 0.weight (the file has [2, 5], the model [2, 4])\n"));
 }
 
 TEST_CASE("watching survives a restart of the coordinator and ends with the table", "[ctl]") {

@@ -222,6 +222,68 @@ TEST_CASE("regression finds a line, and evaluation gives both errors", "[layers]
   REQUIRE(before->mean_absolute_error == Approx(distances).epsilon(1e-5));
 }
 
+// Accuracy on the examples it was trained on.
+double Learnt(const v1::ModelSpec& spec, const DataView& data, std::uint32_t steps) {
+  v1::TrainingSpec training;
+  training.set_optimiser("adam");
+  training.set_learning_rate(0.01);
+  training.set_batch_size(32);
+  training.set_local_steps(steps);
+  v1::PrivacySpec privacy;
+  privacy.set_unit("none");
+  const Progress quiet = [](std::uint64_t, std::uint64_t) {};
+  const std::vector<float> start = *model::InitialWeights(spec);
+  std::vector<float> weights = start;
+  auto random = SeededRng(1);
+  REQUIRE(Train(spec, training, privacy, data, weights, random, quiet).ok());
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    weights[i] += start[i];
+  }
+  return Evaluate(spec, data, weights, quiet)->accuracy;
+}
+
+TEST_CASE("a transformer learns the order of two words, of which a bag knows nothing", "[layers]") {
+  std::vector<float> texts;
+  std::vector<std::uint32_t> labels;
+  TestRng rng(4);
+  for (int i = 0; i < 256; ++i) {
+    std::vector<float> text(8);
+    for (float& token : text) {
+      token = static_cast<float>(3 + rng.Below(17));
+    }
+    const std::uint64_t first = rng.Below(4), second = 4 + rng.Below(4);
+    labels.push_back(static_cast<std::uint32_t>(rng.Below(2)));
+    text[first] = labels.back() == 1 ? 1.0F : 2.0F;
+    text[second] = labels.back() == 1 ? 2.0F : 1.0F;
+    texts.insert(texts.end(), text.begin(), text.end());
+  }
+  const DataView data{.features = texts, .labels = labels};
+  v1::ModelSpec spec = Text("transformer", 8, 2);
+  spec.set_width(16);
+  REQUIRE(Learnt(spec, data, 300) > 0.95);
+  spec.set_architecture("text_bag");
+  REQUIRE(Learnt(spec, data, 300) < 0.85);
+}
+
+TEST_CASE("networks of series learn which way a step goes", "[layers]") {
+  std::vector<float> series;
+  std::vector<std::uint32_t> labels;
+  TestRng rng(4);
+  for (int i = 0; i < 128; ++i) {
+    labels.push_back(static_cast<std::uint32_t>(rng.Below(2)));
+    const std::uint64_t step = 4 + rng.Below(12);
+    for (std::uint64_t k = 0; k < 20; ++k) {
+      const bool high = (k >= step) == (labels.back() == 1);
+      series.push_back(static_cast<float>((high ? 1.0 : -1.0) + 0.5 * (rng.Unit() - 0.5)));
+    }
+  }
+  const DataView data{.features = series, .labels = labels};
+  for (const std::string architecture : {"gru", "cnn1d"}) {
+    INFO(architecture);
+    REQUIRE(Learnt(Spec(architecture, {20}, 2), data, 150) > 0.95);
+  }
+}
+
 std::string ErrorOf(const v1::ModelSpec& spec, const std::string& loss, const DataView& data) {
   v1::TrainingSpec training;
   training.set_learning_rate(0.1);
