@@ -40,6 +40,7 @@ TEST_CASE("devices that have a job's TorchScript file train it with privacy, ano
     world.Enrol("client-" + std::to_string(i), options);
     world.StartClient("client-" + std::to_string(i));
   }
+  options.slice = 0;
   options.slices = 1;
   options.role = "evaluator";
   options.data_file = "test.csv";
