@@ -1,5 +1,9 @@
 #include "client/store/job_memory.h"
 
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
 #include "common/base/text.h"
 #include "common/model/safetensors.h"
 #include "common/platform/files.h"
@@ -35,10 +39,26 @@ StatusOr<std::vector<float>> JobMemory::Load(const std::string& job, Kept kept,
   return values;
 }
 
+// A coordinator may offer jobs of ever new names: what was not saved for longest makes room.
+void JobMemory::MakeRoom(const std::string& path) const {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (fs::exists(path, error)) return;
+  std::vector<std::pair<fs::file_time_type, fs::path>> files;
+  for (const fs::directory_entry& file : fs::directory_iterator(folder_, error)) {
+    files.emplace_back(file.last_write_time(error), file.path());
+  }
+  std::sort(files.begin(), files.end());
+  for (std::size_t i = 0; i + kMostFiles <= files.size(); ++i) {
+    platform::RemoveFile(files[i].second.string()).IgnoreError();
+  }
+}
+
 Status JobMemory::Save(const std::string& job, Kept kept, const model::Layout& layout,
                        std::span<const float> values) const {
   if (!IsSafeName(job)) return InvalidArgument(Join("job name \"", Escaped(job), "\" is no name"));
   TUTTI_TRY(platform::MakeDirectory(folder_));
+  MakeRoom(Path(job, kept));
   return platform::WriteFileDurably(
       Path(job, kept),
       model::WriteSafetensors(layout, values, {{kCoordinator, coordinator_}, {"job", job}}));

@@ -31,7 +31,12 @@ class JobMemory {
               std::span<const float> values) const;
   std::string Path(const std::string& job, Kept kept) const;
 
+  // Files kept; the one that was not saved for longest makes room for a new one.
+  static constexpr std::size_t kMostFiles = 64;
+
  private:
+  void MakeRoom(const std::string& path) const;
+
   std::string folder_;
   std::string coordinator_;
 };

@@ -250,8 +250,9 @@ class CommandLine {
             "  tutti model export fashion-mnist -o fashion-mnist.safetensors\n"
             "  tutti model export fashion-mnist --round 3 -o third.safetensors");
     fetch->add_option("JOB", arguments_.name, "the job's name")->required();
-    fetch->add_option("--round", arguments_.round,
-                      "the round it came from, or best: the smallest loss; default: the newest")
+    fetch
+        ->add_option("--round", arguments_.round,
+                     "the round it came from, or best: the smallest loss; default: the newest")
         ->check(CLI::PositiveNumber | CLI::IsMember({"best"}));
     fetch->add_option("-o,--output", arguments_.output, "the file to write")->required();
     fetch->add_flag("--force", arguments_.force, "replace files that exist");

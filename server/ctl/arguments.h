@@ -65,9 +65,9 @@ struct Arguments {
   bool watch = false;
   bool check_config = false;
   bool print_config = false;
-  std::string round;        // model export: a number, "best", or empty: the newest
-  std::string output;       // model export
-  bool force = false;       // model export: replace the files
+  std::string round;   // model export: a number, "best", or empty: the newest
+  std::string output;  // model export
+  bool force = false;  // model export: replace the files
   PrivacyArguments privacy{};
   std::vector<std::string> rest{};  // simulate: for the program that does it
 };

@@ -32,8 +32,9 @@ struct JobReport {
   std::vector<float> weights{};  // after the last
 };
 
-// Runs `job` over the clients' data and measures on `test`. Batches and noise come from the system's
-// randomness: two runs differ. The noise is calibrated to the first client's number of examples.
+// Runs `job` over the clients' data and measures on `test`. Batches and noise come from the
+// system's randomness: two runs differ. The noise is calibrated to the first client's number of
+// examples.
 StatusOr<JobReport> RunJob(const v1::JobConfig& job, const std::vector<data::Dataset>& clients,
                            const data::Dataset& test,
                            const std::function<void(const RoundReport&)>& each);

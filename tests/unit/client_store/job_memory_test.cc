@@ -1,5 +1,7 @@
 #include "client/store/job_memory.h"
 
+#include <filesystem>
+
 #include "tests/catch.h"
 #include "tests/unit/client_store/scratch.h"
 
@@ -53,6 +55,26 @@ TEST_CASE("a damaged or foreign memory is told apart from none", "[memory]") {
     REQUIRE(memory.Load(name, Kept::kPersonal, Layout(3)).status().code() ==
             StatusCode::kInvalidArgument);
   }
+}
+
+TEST_CASE("a coordinator with ever new job names fills no disk", "[memory]") {
+  const testing::Scratch scratch;
+  const JobMemory memory(scratch.path(), "ca");
+  const auto save = [&](std::size_t number) {
+    return memory.Save("job-" + std::to_string(number), Kept::kControl, Layout(3),
+                       std::vector<float>(3));
+  };
+  for (std::size_t i = 0; i < JobMemory::kMostFiles + 20; ++i) REQUIRE(save(i).ok());
+  std::size_t files = 0;
+  for ([[maybe_unused]] const auto& file : std::filesystem::directory_iterator(scratch / "jobs")) {
+    ++files;
+  }
+  REQUIRE(files == JobMemory::kMostFiles);
+  REQUIRE(
+      memory.Load("job-" + std::to_string(JobMemory::kMostFiles + 19), Kept::kControl, Layout(3))
+          .ok());
+  // What is saved again needs no room.
+  REQUIRE(save(JobMemory::kMostFiles + 19).ok());
 }
 
 }  // namespace
