@@ -309,22 +309,21 @@ void Coordinator::Do(round::RolledBack& effect) {
   const std::string& name = effect.job.value();
   const auto models = parts_.store.Models(name);
   const Status status =
-      models.ok() ? parts_.store.RollBackTo(name, effect.round, effect.reason) : models.status();
+      models.ok() ? parts_.store.Reinstate(name, effect.round, effect.newest) : models.status();
   if (!status.ok()) {
-    log::Error("a job's rounds could not be dropped", {{"job", name}, {"reason", status}});
+    log::Error("a job's best model could not be taken up again",
+               {{"job", name}, {"reason", status}});
     return;
   }
   for (const store::ModelRecord& model : *models) {
     if (model.round != effect.round) continue;
     parts_.shelf.Put(model, nullptr);
     Update(name, [&](Job& job) {
-      job.status.record.rounds_done = model.round;
       job.model = model.sha256;
       job.model_bytes = model.bytes;
     });
   }
-  log::Warn("rounds dropped",
-            {{"job", name}, {"back_to", effect.round}, {"reason", effect.reason}});
+  log::Warn("model dropped", {{"job", name}, {"back_to", effect.round}, {"reason", effect.reason}});
 }
 
 void Coordinator::Do(round::Progress& effect) {

@@ -1,8 +1,6 @@
 // Jobs: what operators ask for, and taking them up again after a restart.
 #include <google/protobuf/util/message_differencer.h>
 
-#include <limits>
-
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
 #include "common/failpoint/failpoint.h"
@@ -164,11 +162,7 @@ StatusOr<round::JobSubmitted> Coordinator::Submission(const std::string& name,
     job.in_core = true;
   }
   submission.state = state;
-  constexpr std::uint64_t kLastRound = std::numeric_limits<std::int64_t>::max();
-  const std::uint64_t next = submission.rounds_done + 1;
-  TUTTI_ASSIGN(submission.last_attempt, parts_.store.LastAttempt(name, next, next));
-  TUTTI_ASSIGN(submission.attempt_floor, parts_.store.LastAttempt(name, next + 1, kLastRound));
-  TUTTI_ASSIGN(submission.highest_attempt, parts_.store.LastAttempt(name, 0, kLastRound));
+  TUTTI_ASSIGN(submission.last_attempt, parts_.store.LastAttempt(name, submission.rounds_done + 1));
   TUTTI_ASSIGN(const std::vector<store::RoundRecord> rounds, parts_.store.Rounds(name));
   for (const store::RoundRecord& round : rounds) {
     if (round.accuracy >= 0) submission.losses[round.round] = round.loss;

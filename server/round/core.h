@@ -96,8 +96,7 @@ using CallId = std::uint64_t;  // of an open RPC in the shell
 // `last_attempt`: the highest attempt of round `rounds_done` + 1 the store knows (of
 // PersistSurvivors and RecordFailure); clients refuse an attempt they answered before, so numbering
 // goes on after a restart. 0: none. `state`: the store's. A job that is stopped or done there stays
-// so without a JobChanged; every other one waits for its turn. `highest_attempt`: of any round,
-// `attempt_floor`: of rounds after that one, which were dropped. `losses`: mean loss of each
+// so without a JobChanged; every other one waits for its turn. `losses`: mean loss of each
 // published round that was evaluated; `models`: the checkpoints of those rounds that are kept.
 struct JobSubmitted {
   JobSettings settings;
@@ -105,7 +104,6 @@ struct JobSubmitted {
   ModelRef model;
   JobState state = JobState::kWaiting;
   std::uint64_t last_attempt = 0;
-  std::uint64_t highest_attempt = 0, attempt_floor = 0;
   std::map<std::uint64_t, double> losses = {};
   std::map<std::uint64_t, ModelRef> models = {};
 };
@@ -275,10 +273,12 @@ struct EvaluationRecorded {
   protocol::EvaluationReport report;
   ClientId evaluator;
 };
-// The rounds after `round` are dropped: the job goes on from that checkpoint.
+// The checkpoint of `round` takes the place of that of `newest`, the last published round: the job
+// goes on from it, with the next round's number.
 struct RolledBack {
   JobId job;
   std::uint64_t round = 0;
+  std::uint64_t newest = 0;
   std::string reason;
 };
 struct Progress {

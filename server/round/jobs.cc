@@ -73,8 +73,6 @@ void Machine::On(const JobSubmitted& event) {
   job.rounds_done = event.rounds_done;
   job.model = event.model;
   job.attempt = event.last_attempt;
-  job.attempt_floor = event.attempt_floor;
-  job.highest_attempt = std::max(event.highest_attempt, event.last_attempt);
   job.trend = Trend(event.losses, event.models);
   order_.push_back(name);
   Job& stored = jobs_.insert_or_assign(name, std::move(job)).first->second;

@@ -102,10 +102,6 @@ struct Job {
   std::uint64_t rounds_done = 0;
   ModelRef model;
   std::uint64_t attempt = 0;  // the newest of round rounds_done + 1
-  // Clients answered the attempts of dropped rounds: those that follow have numbers above the
-  // floor.
-  std::uint64_t attempt_floor = 0;
-  std::uint64_t highest_attempt = 0;  // of any round
   std::uint32_t failures_in_row = 0;
   std::uint32_t failures_of_round = 0;
   std::uint32_t unspoiled_failures = 0;  // in a row, for other reasons than a spoiled sum
@@ -116,7 +112,6 @@ struct Job {
   // contradiction.
   std::map<std::uint64_t, std::map<ClientId, protocol::EvaluationReport>> evaluations;
   Trend trend;
-  std::uint32_t rollbacks = 0;          // since the last smaller loss
   std::optional<TrendVerdict> verdict;  // to be carried out once the sum at hand is published
 };
 
@@ -176,7 +171,7 @@ class Machine {
   // trend.cc: what the losses mean for the job
   void JudgeLoss(Job& job, std::uint64_t round);
   void CarryOut(Job& job);  // job.verdict
-  void RollBack(Job& job, std::uint64_t round, std::string reason);
+  void RollBack(Job& job, std::uint64_t round, const std::string& reason);
   void EndEarly(Job& job, std::string reason);
   void Interrupt(Job& job, const std::string& reason);  // a running attempt that is not published
 

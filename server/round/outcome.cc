@@ -57,8 +57,7 @@ void Machine::On(const Published& event) {
   Job& job = Running();
   job.rounds_done = attempt.round();
   job.model = event.model;
-  job.highest_attempt = std::max(job.highest_attempt, attempt.number());
-  job.attempt = job.attempt_floor;
+  job.attempt = 0;
   job.failures_in_row = 0;
   job.failures_of_round = 0;
   job.unspoiled_failures = 0;
@@ -89,7 +88,7 @@ void Machine::On(const Published& event) {
                   " clients in the sum", groups));
   phase_ = Idle{};
   RememberEvaluation(job);
-  if (job.verdict && job.state == JobState::kRunning) {
+  if (job.verdict && job.state == JobState::kRunning && job.rounds_done < job.settings.rounds) {
     CarryOut(job);
   } else if (job.rounds_done >= job.settings.rounds) {
     ChangeJob(job, JobState::kDone, "");

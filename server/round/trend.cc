@@ -9,10 +9,16 @@
 
 namespace tutti::round::internal {
 
+namespace {
+
+constexpr std::size_t kNewestModels = 2;  // the store keeps at least these
+
+}  // namespace
+
 void Trend::Offered(std::uint64_t round, const ModelRef& model) {
   models_[round] = model;
-  const std::uint64_t best = Best().value_or(0);
-  for (auto old = models_.begin(); models_.size() > kEvaluationsKept;) {
+  const std::uint64_t best = BestKept().value_or(0);
+  for (auto old = models_.begin(); models_.size() > kNewestModels + 1;) {
     old = old->first == best ? std::next(old) : models_.erase(old);
   }
 }
@@ -21,15 +27,18 @@ void Trend::Evaluated(std::uint64_t round, double loss) {
   losses_[round] = std::isfinite(loss) ? loss : std::numeric_limits<double>::infinity();
 }
 
-void Trend::DropAfter(std::uint64_t round) {
-  losses_.erase(losses_.upper_bound(round), losses_.end());
-  models_.erase(models_.upper_bound(round), models_.end());
-}
-
 std::optional<std::uint64_t> Trend::Best() const {
   const auto best = std::min_element(losses_.begin(), losses_.end(),
                                      [](auto& a, auto& b) { return a.second < b.second; });
   return best == losses_.end() ? std::nullopt : std::optional(best->first);
+}
+
+std::optional<std::uint64_t> Trend::BestKept() const {
+  std::optional<std::uint64_t> best;
+  for (const auto& [round, loss] : losses_) {
+    if (models_.contains(round) && (!best || loss < losses_.at(*best))) best = round;
+  }
+  return best;
 }
 
 std::optional<ModelRef> Trend::ModelOf(std::uint64_t round) const {
@@ -41,20 +50,20 @@ std::optional<TrendVerdict> Trend::Judge(std::uint64_t round, std::uint32_t pati
                                          double max_loss_increase) const {
   const std::optional<std::uint64_t> best = Best();
   if (!best) return std::nullopt;
-  const double least = losses_.at(*best);
   const auto now = losses_.find(round);
-  const bool worse =
-      now != losses_.end() && round > *best && now->second > least * (1 + max_loss_increase);
-  if (max_loss_increase > 0 && worse && ModelOf(*best)) {
-    return TrendVerdict{*best, Join("the loss of round ", round, " is ", now->second, ", round ",
-                                    *best, " had ", least, "; going back to that model")};
+  const std::optional<std::uint64_t> kept = BestKept();
+  if (max_loss_increase > 0 && kept && now != losses_.end() && round > std::max(*kept, dropped_) &&
+      now->second > losses_.at(*kept) * (1 + max_loss_increase)) {
+    return TrendVerdict{
+        *kept, Join("the loss of round ", round, " is ", now->second, ", round ", *kept, " had ",
+                    losses_.at(*kept), "; going back to that model")};
   }
   const auto since =
       static_cast<std::size_t>(std::distance(losses_.upper_bound(*best), losses_.end()));
   if (patience > 0 && since >= patience) {
     return TrendVerdict{
-        0, Join("ended early: ", since, " evaluations brought no smaller loss than the ", least,
-                " of round ", *best)};
+        0, Join("ended early: ", since, " evaluations brought no smaller loss than the ",
+                losses_.at(*best), " of round ", *best)};
   }
   return std::nullopt;
 }
@@ -67,9 +76,7 @@ void Machine::JudgeLoss(Job& job, std::uint64_t round) {
     examples += static_cast<double>(report.examples);
   }
   if (examples == 0) return;
-  const std::optional<std::uint64_t> best = job.trend.Best();
   job.trend.Evaluated(round, loss / examples);
-  if (job.trend.Best() != best) job.rollbacks = 0;
   if (job.state != JobState::kWaiting && job.state != JobState::kRunning) return;
   job.verdict = job.trend.Judge(round, job.settings.patience, job.settings.max_loss_increase);
   const bool publishing =
@@ -86,7 +93,6 @@ void Machine::CarryOut(Job& job) {
 
 void Machine::Interrupt(Job& job, const std::string& reason) {
   if (running_ != job.settings.name) return;
-  job.highest_attempt = std::max(job.highest_attempt, job.attempt);
   EndAttempt(reason);
   phase_ = Idle{};
 }
@@ -97,23 +103,13 @@ void Machine::EndEarly(Job& job, std::string reason) {
   ChangeJob(job, JobState::kDone, std::move(reason));
 }
 
-void Machine::RollBack(Job& job, std::uint64_t round, std::string reason) {
+// Rounds keep counting: clients refuse a number they answered before.
+void Machine::RollBack(Job& job, std::uint64_t round, const std::string& reason) {
   Interrupt(job, reason);
   Say(true, Join("job ", job.settings.name, ": ", reason));
   job.model = *job.trend.ModelOf(round);
-  job.rounds_done = round;
-  job.attempt_floor = job.highest_attempt = std::max(job.highest_attempt, job.attempt);
-  job.attempt = job.attempt_floor;
-  job.evaluation.reset();
-  job.trend.DropAfter(round);
-  job.evaluations.erase(job.evaluations.upper_bound(round), job.evaluations.end());
-  Emit(RolledBack{job.settings.name, round, reason});
-  if (++job.rollbacks >= job.settings.max_failures) {
-    reason = Join("the model was dropped ", job.rollbacks,
-                  " times without a smaller loss, the last time: ", reason);
-    if (running_ == job.settings.name) return GiveUp(job, std::move(reason));
-    return ChangeJob(job, JobState::kFailed, std::move(reason));
-  }
+  job.trend.Dropped(job.rounds_done);
+  Emit(RolledBack{job.settings.name, round, job.rounds_done, reason});
   if (running_ == job.settings.name) NextRound(now_);
 }
 

@@ -170,15 +170,13 @@ StatusOr<std::vector<RoundRecord>> SqliteStore::Rounds(const std::string& job) {
   return rounds;
 }
 
-StatusOr<std::uint64_t> SqliteStore::LastAttempt(const std::string& job, std::uint64_t first,
-                                                 std::uint64_t last_round) {
+StatusOr<std::uint64_t> SqliteStore::LastAttempt(const std::string& job, std::uint64_t round) {
   const std::lock_guard lock(mutex_);
   std::uint64_t last = 0;
   TUTTI_TRY(database_.Each(
-      "SELECT max(coalesce((SELECT max(attempt) FROM rounds WHERE job = ?1 AND round BETWEEN ?2 "
-      "AND ?3), 0), coalesce((SELECT max(attempt) FROM survivors WHERE job = ?1 AND round BETWEEN "
-      "?2 AND ?3), 0))",
-      [&](const Row& row) { last = row.Unsigned(0); }, job, first, last_round));
+      "SELECT max(coalesce((SELECT max(attempt) FROM rounds WHERE job = ?1 AND round = ?2), 0), "
+      "coalesce((SELECT max(attempt) FROM survivors WHERE job = ?1 AND round = ?2), 0))",
+      [&](const Row& row) { last = row.Unsigned(0); }, job, round));
   return last;
 }
 
@@ -220,10 +218,27 @@ StatusOr<std::vector<ModelRecord>> SqliteStore::ForgetOldModels(const std::strin
       TUTTI_TRY(
           database_.Run("DELETE FROM models WHERE job = ?1 AND round = ?2", job, model.round));
     }
-    return OkStatus();
+    // A file that serves another round stays.
+    return database_.Each(
+        "SELECT path FROM models WHERE job = ?1",
+        [&](const Row& row) {
+          std::erase_if(old, [&](const ModelRecord& model) { return model.path == row.Text(0); });
+        },
+        job);
   });
   TUTTI_TRY(forgotten);
   return old;
+}
+
+Status SqliteStore::Reinstate(const std::string& job, std::uint64_t round, std::uint64_t newest) {
+  const std::lock_guard lock(mutex_);
+  return database_.Run(
+      "UPDATE models SET (sha256, path, bytes) = (SELECT sha256, path, bytes FROM models WHERE job "
+      "= "
+      "?1 AND round = ?2) WHERE job = ?1 AND round = ?3 AND EXISTS (SELECT 1 FROM models WHERE job "
+      "= "
+      "?1 AND round = ?2)",
+      job, round, newest);
 }
 
 Status SqliteStore::RollBackTo(const std::string& job, std::uint64_t round,

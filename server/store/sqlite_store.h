@@ -39,13 +39,13 @@ class SqliteStore final : public Store {
   Status RecordEvaluation(const protocol::EvaluationReport& report,
                           const std::string& evaluator) override;
   StatusOr<std::vector<RoundRecord>> Rounds(const std::string& job) override;
-  StatusOr<std::uint64_t> LastAttempt(const std::string& job, std::uint64_t first,
-                                      std::uint64_t last) override;
+  StatusOr<std::uint64_t> LastAttempt(const std::string& job, std::uint64_t round) override;
   StatusOr<std::map<std::uint64_t, std::uint64_t>> ReleasedSums(const std::string& job) override;
 
   StatusOr<std::vector<ModelRecord>> Models(const std::string& job) override;
   StatusOr<std::vector<ModelRecord>> ForgetOldModels(const std::string& job,
                                                      std::size_t keep) override;
+  Status Reinstate(const std::string& job, std::uint64_t round, std::uint64_t newest) override;
   Status RollBackTo(const std::string& job, std::uint64_t round,
                     const std::string& reason) override;
 

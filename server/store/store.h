@@ -60,9 +60,8 @@ class Store {
                                   const std::string& evaluator) = 0;
   // Published rounds, oldest first.
   virtual StatusOr<std::vector<RoundRecord>> Rounds(const std::string& job) = 0;
-  // Largest attempt number any durable record of rounds `first` to `last` names; 0: none.
-  virtual StatusOr<std::uint64_t> LastAttempt(const std::string& job, std::uint64_t first,
-                                              std::uint64_t last) = 0;
+  // Largest attempt number any durable record of the round names; 0: none.
+  virtual StatusOr<std::uint64_t> LastAttempt(const std::string& job, std::uint64_t round) = 0;
   // How many sums were released whose smallest had that many clients: of all rounds that were ever
   // published, also of those that were dropped again.
   virtual StatusOr<std::map<std::uint64_t, std::uint64_t>> ReleasedSums(const std::string& job) = 0;
@@ -74,6 +73,8 @@ class Store {
   // evaluated loss; gives the forgotten ones, whose files may go.
   virtual StatusOr<std::vector<ModelRecord>> ForgetOldModels(const std::string& job,
                                                              std::size_t keep) = 0;
+  // The checkpoint of `round` takes the place of that of `newest` as well.
+  virtual Status Reinstate(const std::string& job, std::uint64_t round, std::uint64_t newest) = 0;
   // Forgets checkpoints and progress after `round`, for `reason`. The job goes on from there.
   virtual Status RollBackTo(const std::string& job, std::uint64_t round,
                             const std::string& reason) = 0;

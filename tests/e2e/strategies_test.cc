@@ -129,6 +129,32 @@ TEST_CASE("a server optimiser's state survives kill -9, and the steps are the pa
   }
 }
 
+TEST_CASE("a model that got much worse is dropped, and training goes on from the best one",
+          "[e2e]") {
+  World world;
+  world.StartServer();
+  world.StartTrainers(4);
+  world.Enrol("judge", {.role = "evaluator", .data_file = "test.csv"});
+  world.StartClient("judge");
+  world.AwaitAttached("judge");
+  // So that the judge keeps pace: its trainer is there already.
+  world.Submit("first", Plain({"rounds=1"}));
+  world.AwaitDone("first");
+  REQUIRE(WaitUntil([&] { return world.Job("first").rounds(0).accuracy() >= 0; }));
+  // The first rounds learn; the steps grow until they spoil the model, again and again.
+  world.Submit(
+      "worse",
+      Plain({"rounds=40", "training.learning_rate=0.5", "training.schedule=exponential",
+             "training.final_learning_rate=1000.0", "secure_aggregation.value_clip=100000.0",
+             "evaluation.max_loss_increase=2.0"}));
+  world.AwaitDone("worse");
+  const v1::JobReply reply = world.Job("worse");
+  REQUIRE(NumberedWithoutGap(reply, 40));
+  REQUIRE(ReadText(world.LogOf("server")).find("model dropped") != std::string::npos);
+  REQUIRE(world.LedgerVerifies("client-0"));
+  REQUIRE(world.ClientStatus("client-0").at("ledger_entries").get<int>() >= 41);
+}
+
 TEST_CASE("a job ends early, and its best model is the one that is kept", "[e2e]") {
   World world;
   world.StartServer({{"TUTTI_LIMITS__KEEP_MODELS", "2"}});

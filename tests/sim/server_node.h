@@ -90,7 +90,7 @@ class ServerNode final : public Coordinator {
   void Carry(const round::RecordFailure& effect);
   void Carry(const round::JobChanged& effect);
   void Carry(const round::EvaluationRecorded&) { ++store_.evaluations; }
-  void Carry(const round::RolledBack& effect) { store_.rounds_done = effect.round; }
+  void Carry(const round::RolledBack&) {}  // no world asks for it
   void Carry(const round::Progress&) {}
   void Carry(const round::Note& effect) { world_.Trace(Join("  server: ", effect.text)); }
 

@@ -156,7 +156,8 @@ std::string Stage::Show(const round::Effect& effect) {
                         " by ", e.evaluator, ": accuracy ", e.report.accuracy);
           },
           [&](const round::RolledBack& e) {
-            return Join("roll job ", e.job, " back to round ", e.round, ": ", e.reason);
+            return Join("put round ", e.round, " of job ", e.job, " in the place of ", e.newest,
+                        ": ", e.reason);
           },
           [&](const round::Progress& e) {
             return Join("progress job ", e.job, " round ", e.round, " ", round::PhaseName(e.phase),

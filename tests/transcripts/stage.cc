@@ -203,7 +203,6 @@ std::vector<std::string> Stage::SubmitJob(Words& words) {
       {"increase",
        [&](std::uint64_t percent) { job.max_loss_increase = static_cast<double>(percent) / 100; }},
       {"done", [&](std::uint64_t v) { event.rounds_done = v; }},
-      {"floor", [&](std::uint64_t v) { event.attempt_floor = v; }},
       {"attempt", [&](std::uint64_t v) { event.last_attempt = v; }},
       {"exclude", [&](std::uint64_t v) { job.exclude_offenders = v != 0; }},
       {"corrupt",

@@ -51,9 +51,13 @@ TEST_CASE("the best model is remembered however long ago it was", "[trend]") {
   REQUIRE(trend.Best() == 2);
   REQUIRE(trend.ModelOf(2)->sha256 == Model(2).sha256);
   REQUIRE_FALSE(trend.ModelOf(3));
-  trend.DropAfter(2);
-  trend.Evaluated(3, 0.5);
-  REQUIRE(trend.Best() == 3);
+  // What was dropped is not judged again; what follows is.
+  trend.Evaluated(40, 9);
+  REQUIRE(trend.Judge(40, 0, 0.5)->back_to == 2);
+  trend.Dropped(40);
+  REQUIRE_FALSE(trend.Judge(40, 0, 0.5));
+  trend.Evaluated(41, 9);
+  REQUIRE(trend.Judge(41, 0, 0.5)->back_to == 2);
   // Without its checkpoint there is nothing to go back to.
   REQUIRE_FALSE(Trend({{1, 1.0}, {2, 9.0}}, {}).Judge(2, 0, 0.5));
 }

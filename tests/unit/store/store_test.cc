@@ -214,17 +214,17 @@ TEST_CASE("attempts are remembered from survivor sets and failures", "[store]") 
   const test::TemporaryDirectory folder;
   auto store = Opened(folder / "db");
   AddJob(*store);
-  REQUIRE(*store->LastAttempt("j", 1, 1) == 0);
+  REQUIRE(*store->LastAttempt("j", 1) == 0);
   RoundRecord failed = Round(1, 2).round;
   failed.published = false;
   const std::vector<std::string> nobody;
   REQUIRE(store->RecordFailure(failed, nobody).ok());
-  REQUIRE(*store->LastAttempt("j", 1, 1) == 2);
+  REQUIRE(*store->LastAttempt("j", 1) == 2);
   REQUIRE(store
               ->RecordSurvivors(
                   {.session = Hash(3), .job = "j", .round = 1, .attempt = 5, .clients = {"a", "b"}})
               .ok());
-  REQUIRE(*store->LastAttempt("j", 1, 1) == 5);
+  REQUIRE(*store->LastAttempt("j", 1) == 5);
   REQUIRE(store->Rounds("j")->empty());
 }
 
@@ -245,8 +245,7 @@ TEST_CASE("old checkpoints are forgotten and a roll-back opens their rounds agai
   REQUIRE(store->Job("j")->rounds_done == 3);
   REQUIRE((*store->Models("j"))[0].round == 3);
   REQUIRE(store->Rounds("j")->size() == 3);
-  REQUIRE(*store->LastAttempt("j", 4, 4) == 1);
-  REQUIRE(*store->LastAttempt("j", 4, 99) == 1);
+  REQUIRE(*store->LastAttempt("j", 4) == 1);
   REQUIRE(store->Publish(Round(4, 2)).ok());
   REQUIRE(store->Rounds("j")->size() == 4);
   // Six sums were released: a dropped round told what it told.
@@ -272,6 +271,17 @@ TEST_CASE("the checkpoint with the smallest loss is kept however old it is", "[s
   const auto kept = store->Models("j");
   REQUIRE(kept->size() == 3);
   REQUIRE(kept->back().round == 2);
+  // It may take the newest one's place, and its file stays while any round needs it.
+  REQUIRE(store->Reinstate("j", 2, 5).ok());
+  REQUIRE((*store->Models("j"))[0].round == 5);
+  REQUIRE((*store->Models("j"))[0].sha256 == kept->back().sha256);
+  REQUIRE((*store->Models("j"))[0].path == kept->back().path);
+  REQUIRE(
+      store->RecordEvaluation({.job = "j", .round = 5, .examples = 10, .loss = 0.1}, "judge").ok());
+  const auto more = store->ForgetOldModels("j", 1);
+  for (const ModelRecord& model : *more) REQUIRE(model.path != kept->back().path);
+  REQUIRE(store->Reinstate("j", 99, 5).ok());  // there is none: nothing changes
+  REQUIRE((*store->Models("j"))[0].sha256 == kept->back().sha256);
 }
 
 TEST_CASE("activity never moves last seen back and keeps what is empty", "[store]") {
