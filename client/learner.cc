@@ -117,13 +117,17 @@ Attempted<std::string> Learner::ScriptFile(const v1::ModelSpec& model) {
 }
 
 Attempted<FetchedModel> Learner::Fetch(const ModelRef& model, const v1::TaskSpec& task,
-                                       const model::Layout& of_model, std::stop_token stop) {
+                                       std::stop_token stop) {
   const auto refuse = [](std::string code, std::string reason, Status detail) {
     return Attempted<FetchedModel>{
         std::nullopt,
         {.code = std::move(code), .reason = std::move(reason), .detail = std::move(detail)}};
   };
-  const model::Layout layout = strategy::CheckpointLayout(task, of_model);
+  Attempted<std::string> script = ScriptFile(task.model());
+  if (!script.value) return {std::nullopt, std::move(script.failure)};
+  StatusOr<model::Layout> of_model = model::LayoutOf(task.model());
+  if (!of_model.ok()) return refuse("POLICY", "the model cannot be built", of_model.status());
+  const model::Layout layout = strategy::CheckpointLayout(task, *of_model);
   const std::uint64_t least = layout.values * sizeof(float);
   const std::uint64_t most = least + 8 + model::kMaxSafetensorsHeader;
   if ((model.bytes < least || model.bytes > most) && Guard("model.announced")) {
@@ -141,23 +145,19 @@ Attempted<FetchedModel> Learner::Fetch(const ModelRef& model, const v1::TaskSpec
   StatusOr<std::optional<double>> clip_norm = privacy::ClipNormOf(*file);
   if (!clip_norm.ok())
     return refuse("MODEL_MISMATCH", "the model's clip norm is not usable", clip_norm.status());
-  return {FetchedModel{*std::move(weights), *clip_norm}, {}};
+  return {
+      FetchedModel{*std::move(script.value), *std::move(of_model), *std::move(weights), *clip_norm},
+      {}};
 }
 
 Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& offered,
                                      const secagg::RoundConfig& round, const policy::Plan& plan,
                                      std::stop_token stop) {
   const v1::TaskSpec task = strategy::TaskOfRound(offered, round.round);
-  Attempted<std::string> script = ScriptFile(task.model());
-  if (!script.value) return {std::nullopt, std::move(script.failure)};
-  const StatusOr<model::Layout> layout = model::LayoutOf(task.model());
-  if (!layout.ok()) {
-    return {std::nullopt,
-            {.code = "POLICY", .reason = "the model cannot be built", .detail = layout.status()}};
-  }
-  Attempted<FetchedModel> fetched = Fetch(model, task, *layout, stop);
+  Attempted<FetchedModel> fetched = Fetch(model, task, stop);
   if (!fetched.value) return {std::nullopt, std::move(fetched.failure)};
   Failpoint("client.model_fetched");
+  const model::Layout& layout = fetched.value->layout;
   const double clip_norm = ClipNormFor(task, fetched.value->clip_norm);
   if (const Status allowed = policy::CheckClip(policy_, clip_norm); !allowed.ok()) {
     return {
@@ -167,13 +167,13 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
   v1::TrainRequest request;
   *request.mutable_data() = data_;
   *request.mutable_model() = task.model();
-  request.set_script_file(*std::move(script.value));
+  request.set_script_file(fetched.value->script);
   update::LocalTask local = update::LocalTaskOf(task, plan, clip_norm);
   *request.mutable_training() = std::move(local.training);
   *request.mutable_privacy() = std::move(local.privacy);
   request.set_insecure_noise_seed(insecure_noise_seed_);
-  const update::StrategyState strategy(task, *layout, std::move(fetched.value->weights),
-                                       Recall(memory_, task, round.round, *layout));
+  const update::StrategyState strategy(task, layout, std::move(fetched.value->weights),
+                                       Recall(memory_, task, round.round, layout));
   StatusOr<trainer::Trained> trained =
       supervisor_.Train(std::move(request), strategy.weights(), stop, {}, strategy.extra());
   if (!trained.ok()) return {std::nullopt, TrainerFailure(trained.status(), "training")};
@@ -205,7 +205,7 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
   examples_[ShapeKey(task.model())] = trained->reply.examples();
   std::optional<ToKeep> keep;
   if (const strategy::Kept kept = strategy::KeptBy(task); kept != strategy::Kept::kNothing) {
-    keep = {task.job(), kept, update::KeptLayout(task, *layout),
+    keep = {task.job(), kept, update::KeptLayout(task, layout),
             strategy.Keep(task, result, trained->update, std::move(trained->extra))};
   }
   return {Prepared{.trained = std::move(trained->reply),
@@ -216,20 +216,13 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
 
 Attempted<v1::EvaluateReply> Learner::Evaluate(const ModelRef& model, const v1::TaskSpec& task,
                                                std::stop_token stop) {
-  Attempted<std::string> script = ScriptFile(task.model());
-  if (!script.value) return {std::nullopt, std::move(script.failure)};
-  const StatusOr<model::Layout> layout = model::LayoutOf(task.model());
-  if (!layout.ok()) {
-    return {std::nullopt,
-            {.code = "POLICY", .reason = "the model cannot be built", .detail = layout.status()}};
-  }
-  Attempted<FetchedModel> fetched = Fetch(model, task, *layout, stop);
+  Attempted<FetchedModel> fetched = Fetch(model, task, stop);
   if (!fetched.value) return {std::nullopt, std::move(fetched.failure)};
-  fetched.value->weights.resize(layout->values);  // without what a strategy adds
+  fetched.value->weights.resize(fetched.value->layout.values);  // without what a strategy adds
   v1::EvaluateRequest request;
   *request.mutable_data() = data_;
   *request.mutable_model() = task.model();
-  request.set_script_file(*std::move(script.value));
+  request.set_script_file(fetched.value->script);
   StatusOr<v1::EvaluateReply> reply =
       supervisor_.Evaluate(std::move(request), fetched.value->weights, stop);
   if (!reply.ok()) return {std::nullopt, TrainerFailure(reply.status(), "evaluation")};

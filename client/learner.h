@@ -32,7 +32,9 @@ struct ModelRef {
 };
 
 struct FetchedModel {
-  std::vector<float> weights;       // of strategy::CheckpointLayout
+  std::string script;          // its TorchScript file on this device; empty: it is made of layers
+  model::Layout layout;        // of the model alone
+  std::vector<float> weights;  // of strategy::CheckpointLayout
   std::optional<double> clip_norm;  // of jobs with adaptive clipping
 };
 
@@ -84,7 +86,7 @@ class Learner {
   // The file of a torchscript model on this device; empty for models made of layers.
   Attempted<std::string> ScriptFile(const v1::ModelSpec& model);
   Attempted<FetchedModel> Fetch(const ModelRef& model, const v1::TaskSpec& task,
-                                const model::Layout& layout, std::stop_token stop);
+                                std::stop_token stop);
 
   v1::DataConfig data_;
   v1::PolicyConfig policy_;
