@@ -141,6 +141,8 @@ StatusOr<v1::TrainerReply> Service::Dispatch(const v1::TrainerRequest& request, 
       TUTTI_ASSIGN(*reply.mutable_evaluated(), Evaluate(request.evaluate(), memory_fd, progress));
       return reply;
     }
+    case v1::TrainerRequest::kCount:
+      return Unimplemented("counting is not possible yet");
     case v1::TrainerRequest::ACTION_NOT_SET:
       break;
   }

@@ -24,6 +24,11 @@ v1::TaskSpec TaskOf(const v1::JobConfig& job, std::uint64_t values) {
   *task.mutable_secure_aggregation() = job.secure_aggregation();
   task.set_values(values);
   *task.mutable_robust() = job.robust();
+  task.set_kind(job.kind());
+  *task.mutable_fairness() = job.fairness();
+  *task.mutable_adversary() = job.adversary();
+  if (job.kind() == "evaluate") *task.mutable_measure() = job.measure();
+  *task.mutable_questions() = job.questions();
   return task;
 }
 

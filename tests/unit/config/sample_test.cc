@@ -44,6 +44,7 @@ Message RequireCompleteSample(const std::string& name) {
     const bool left_out =
         (key.rfind("model.layers[]", 0) == 0 && set.count("model.layers[].type") == 0) ||
         (key.rfind("model.parameters[]", 0) == 0 && set.count("model.parameters[].name") == 0) ||
+        (key.rfind("questions[]", 0) == 0 && set.count("questions[].column") == 0) ||
         (key.rfind("data.csv.columns[]", 0) == 0 && set.count("data.csv.columns[].name") == 0);
     missing += set.count(key) == 0 && !left_out ? key + " " : "";
   }
