@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "common/base/text.h"
+#include "common/crypto/hash.h"
 #include "common/ledger/ledger.h"
 #include "common/log/log.h"
 
@@ -19,6 +20,14 @@ protocol::LedgerHead HeadOf(const client_store::Ledger& ledger) {
   const Bytes hash = ledger.Head();
   std::copy(hash.begin(), hash.end(), head.hash.begin());
   return head;
+}
+
+// Stands for a round's counts in the ledger; `session` stands for its update.
+protocol::SessionHash CountsSession(const protocol::SessionHash& session) {
+  ByteWriter text;
+  text.Raw(AsBytes(std::string_view("tutti.ledger.v1/counts")));
+  text.Raw(session);
+  return crypto::Sha256(text.bytes());
 }
 
 struct BothEpsilons {
@@ -38,6 +47,7 @@ Cost CostOf(const policy::Plan& plan, const v1::TrainReply& trained) {
             .event = plan.event,
             .model_event = plan.model_event,
             .above_plan = false};
+  if (plan.counts_event) cost.counts = {*plan.counts_event, *plan.counts_model_event};
   if (!plan.setting.clips_examples()) return cost;
   // What the trainer says it did: with noise of its own, or without for noise in the sum.
   const bool noisy = plan.setting.noise_in_trainer();
@@ -112,42 +122,48 @@ StatusOr<policy::Plan> Books::Decide(const v1::TaskSpec& task, const secagg::Rou
   return policy::Decide(settings_.policy, task, round, {.examples = examples}, history);
 }
 
-Status Books::Charge(const protocol::SessionHash& session, const secagg::RoundConfig& round,
-                     const Cost& cost) {
-  if (!ledger_) return Unavailable("LEDGER: the privacy ledger cannot be written");
-  if (ledger_->HasSession(session)) return OkStatus();
+Status Books::CheckAbovePlan(const Cost& cost) const {
   client_store::SpentEvents spent =
       ledger_->Events(settings_.data_identity, cost.unit == "client" ? "client" : "example");
-  if (cost.with_privacy()) {
-    spent.coordinator.push_back(cost.event);
-    spent.models.push_back(cost.model_event);
+  if (cost.counts) {
+    spent.coordinator.push_back(cost.counts->event);
+    spent.models.push_back(cost.counts->model_event);
   }
+  spent.coordinator.push_back(cost.event);
+  spent.models.push_back(cost.model_event);
   TUTTI_ASSIGN(const BothEpsilons after, EpsilonsOf(spent, settings_.policy.delta()));
   const double counted =
       policy::CoordinatorIsTrusted(settings_.policy) ? after.models : after.coordinator;
-  if (cost.above_plan && !(counted <= settings_.policy.max_epsilon_total())) {
-    return ResourceExhausted(Join("BUDGET_EXHAUSTED: max_epsilon_total is ",
-                                  settings_.policy.max_epsilon_total(), " at delta ",
-                                  settings_.policy.delta(),
-                                  ", and training spent more than planned: ", RoundedUp(counted, 3),
-                                  " with this round; the update was thrown away, its owner "
-                                  "may raise max_epsilon_total in policy.toml"));
-  }
+  if (counted <= settings_.policy.max_epsilon_total()) return OkStatus();
+  return ResourceExhausted(Join(
+      "BUDGET_EXHAUSTED: max_epsilon_total is ", settings_.policy.max_epsilon_total(), " at delta ",
+      settings_.policy.delta(), ", and training spent more than planned: ", RoundedUp(counted, 3),
+      " with this round; the update was thrown away, its owner may raise max_epsilon_total in "
+      "policy.toml"));
+}
+
+Status Books::Append(const secagg::RoundConfig& round, const Release& release) {
   v1::LedgerEntry entry;
-  entry.set_time(clock_->Wall());
-  entry.set_data_identity(settings_.data_identity);
-  entry.set_unit(cost.unit);
-  entry.set_coordinator(settings_.coordinator);
-  entry.set_job(round.job);
-  entry.set_round(round.round);
-  entry.set_session(session.data(), session.size());
-  if (cost.with_privacy()) {
-    *entry.mutable_event() = ledger::ToMechanismEvent(cost.event);
-    if (cost.model_event != cost.event)
-      *entry.mutable_model_event() = ledger::ToMechanismEvent(cost.model_event);
+  client_store::SpentEvents spent =
+      ledger_->Events(settings_.data_identity, release.unit == "client" ? "client" : "example");
+  if (release.event != nullptr) {
+    spent.coordinator.push_back(*release.event);
+    spent.models.push_back(*release.model_event);
+    *entry.mutable_event() = ledger::ToMechanismEvent(*release.event);
+    if (*release.model_event != *release.event)
+      *entry.mutable_model_event() = ledger::ToMechanismEvent(*release.model_event);
   } else {
     entry.mutable_event()->set_mechanism(std::string(ledger::kNoMechanism));
   }
+  TUTTI_ASSIGN(const BothEpsilons after, EpsilonsOf(spent, settings_.policy.delta()));
+  entry.set_time(clock_->Wall());
+  entry.set_data_identity(settings_.data_identity);
+  entry.set_unit(release.unit);
+  entry.set_coordinator(settings_.coordinator);
+  entry.set_job(round.job);
+  entry.set_round(round.round);
+  entry.set_session(release.session.data(), release.session.size());
+  entry.set_beside_update(release.beside_update);
   entry.set_delta(settings_.policy.delta());
   entry.set_epsilon_after(after.coordinator);
   entry.set_epsilon_models_after(after.models);
@@ -159,6 +175,26 @@ Status Books::Charge(const protocol::SessionHash& session, const secagg::RoundCo
   }
   known_head_ = HeadOf(*ledger_);
   return OkStatus();
+}
+
+Status Books::Charge(const protocol::SessionHash& session, const secagg::RoundConfig& round,
+                     const Cost& cost) {
+  if (!ledger_) return Unavailable("LEDGER: the privacy ledger cannot be written");
+  if (ledger_->HasSession(session)) return OkStatus();
+  if (cost.above_plan && cost.with_privacy()) TUTTI_TRY(CheckAbovePlan(cost));
+  // First: a crash between the two leaves a session without its own record, which is charged again.
+  const protocol::SessionHash of_counts = CountsSession(session);
+  if (cost.counts && !ledger_->HasSession(of_counts)) {
+    TUTTI_TRY(Append(round, {.session = of_counts,
+                             .unit = cost.unit,
+                             .event = &cost.counts->event,
+                             .model_event = &cost.counts->model_event,
+                             .beside_update = true}));
+  }
+  return Append(round, {.session = session,
+                        .unit = cost.unit,
+                        .event = cost.with_privacy() ? &cost.event : nullptr,
+                        .model_event = &cost.model_event});
 }
 
 Status Books::Record(const session::RecordAnswer& answer) {

@@ -36,6 +36,11 @@ struct Cost {
   dp::Event event;        // against the coordinator
   dp::Event model_event;  // against whoever sees only the models
   bool above_plan = false;
+  // What is counted beside the update: a record of its own.
+  struct Counts {
+    dp::Event event, model_event;
+  };
+  std::optional<Counts> counts = {};
   bool with_privacy() const { return unit != "none"; }
 };
 Cost CostOf(const policy::Plan& plan, const v1::TrainReply& trained);
@@ -72,6 +77,17 @@ class Books {
  private:
   Books(BooksSettings settings, const Clock& clock)
       : settings_(std::move(settings)), clock_(&clock) {}
+  // One record of the ledger.
+  struct Release {
+    protocol::SessionHash session{};
+    std::string unit;
+    const dp::Event* event = nullptr;        // none: without privacy
+    const dp::Event* model_event = nullptr;  // beside `event`
+    bool beside_update = false;              // counts; the update has a record of its own
+  };
+  Status Append(const secagg::RoundConfig& round, const Release& release);
+  // For a cost that the policy did not see in advance.
+  Status CheckAbovePlan(const Cost& cost) const;
   Status OpenLedger();
   Status NeedLedger();
   std::string NewestUnit() const;  // of the last round with privacy on this data

@@ -5,6 +5,7 @@
 #include "common/base/text.h"
 #include "common/failpoint/failpoint.h"
 #include "common/log/log.h"
+#include "common/measure/metadata.h"
 #include "common/model/architecture.h"
 #include "common/model/safetensors.h"
 #include "common/privacy/clip_norm.h"
@@ -21,6 +22,22 @@ Failure TrainerFailure(const Status& status, std::string_view task) {
   return {.code = "TRAINER_FAILED",
           .reason =
               Join(task, " failed on the device (", CodeName(status.code()), "); its log says why"),
+          .detail = status};
+}
+
+// Its text may hold a count of this device.
+Failure EncodingFailure(const Status& status) {
+  if (status.code() == StatusCode::kOutOfRange) {
+    return {.code = "UPDATE_NOT_FINITE",
+            .reason =
+                "training diverged: the update holds NaN or infinity; lower "
+                "training.learning_rate",
+            .detail = status};
+  }
+  return {.code = "ENCODING_FAILED",
+          .reason = status.code() == StatusCode::kFailedPrecondition
+                        ? "what was counted does not fit; the device's log says more"
+                        : TextOf(status),
           .detail = status};
 }
 
@@ -75,7 +92,13 @@ Learner::Learner(const v1::ClientConfig& config, const v1::PolicyConfig& policy,
       supervisor_(config.trainer()),
       scripts_(config.trainer().torchscript_directory()) {}
 
-Attempted<std::uint64_t> Learner::CountExamples(const v1::ModelSpec& model, std::stop_token stop) {
+Attempted<std::uint64_t> Learner::CountExamples(const v1::TaskSpec& task, std::stop_token stop) {
+  const v1::ModelSpec& model = task.model();
+  if (measure::KindOf(task) == measure::Kind::kAnalyse) {
+    Attempted<v1::CountReply> counted = Count(task, {}, std::move(stop));
+    if (!counted.value) return {std::nullopt, std::move(counted.failure)};
+    return {counted.value->examples(), {}};
+  }
   const std::string key = ShapeKey(model);
   if (const auto known = examples_.find(key); known != examples_.end()) return {known->second, {}};
   v1::DescribeRequest request;
@@ -145,8 +168,46 @@ Attempted<FetchedModel> Learner::Fetch(const ModelRef& model, const v1::TaskSpec
   StatusOr<std::optional<double>> clip_norm = privacy::ClipNormOf(*file);
   if (!clip_norm.ok())
     return refuse("MODEL_MISMATCH", "the model's clip norm is not usable", clip_norm.status());
+  StatusOr<std::vector<double>> tilts = measure::TiltsOf(task, *file);
+  if (!tilts.ok())
+    return refuse("MODEL_MISMATCH", "the model's tilts are not usable", tilts.status());
+  return {FetchedModel{*std::move(script.value), *std::move(of_model), *std::move(weights),
+                       *clip_norm, *std::move(tilts)},
+          {}};
+}
+
+Attempted<v1::CountReply> Learner::Count(const v1::TaskSpec& task, const FetchedModel& model,
+                                         std::stop_token stop) {
+  v1::CountRequest request;
+  *request.mutable_data() = data_;
+  *request.mutable_task() = task;
+  request.set_script_file(model.script);
+  StatusOr<v1::CountReply> reply =
+      supervisor_.Count(std::move(request), model.weights, std::move(stop));
+  if (!reply.ok()) return {std::nullopt, TrainerFailure(reply.status(), "counting")};
+  return {*std::move(reply), {}};
+}
+
+Attempted<Prepared> Learner::PrepareCounts(const ModelRef& model, const v1::TaskSpec& task,
+                                           const secagg::RoundConfig& round,
+                                           const policy::Plan& plan, std::stop_token stop) {
+  Attempted<FetchedModel> fetched{FetchedModel{}, {}};
+  if (measure::KindOf(task) == measure::Kind::kEvaluate) fetched = Fetch(model, task, stop);
+  if (!fetched.value) return {std::nullopt, std::move(fetched.failure)};
+  const Attempted<v1::CountReply> counted = Count(task, *fetched.value, std::move(stop));
+  if (!counted.value) return {std::nullopt, counted.failure};
+  update::Trained trained;
+  trained.examples = counted.value->examples();
+  const std::vector<std::uint64_t> counts(counted.value->counts().begin(),
+                                          counted.value->counts().end());
+  trained.counts = counts;
+  StatusOr<update::Encoded> encoded = update::Encode(round, task, plan, 0, trained, rng_);
+  if (!encoded.ok()) return {std::nullopt, EncodingFailure(encoded.status())};
+  v1::TrainReply summary;
+  summary.set_examples(counted.value->examples());
+  summary.set_seconds(counted.value->seconds());
   return {
-      FetchedModel{*std::move(script.value), *std::move(of_model), *std::move(weights), *clip_norm},
+      Prepared{.trained = std::move(summary), .encoded = std::move(encoded->vector), .keep = {}},
       {}};
 }
 
@@ -154,6 +215,7 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
                                      const secagg::RoundConfig& round, const policy::Plan& plan,
                                      std::stop_token stop) {
   const v1::TaskSpec task = strategy::TaskOfRound(offered, round.round);
+  if (!plan.setting.update) return PrepareCounts(model, task, round, plan, std::move(stop));
   Attempted<FetchedModel> fetched = Fetch(model, task, stop);
   if (!fetched.value) return {std::nullopt, std::move(fetched.failure)};
   Failpoint("client.model_fetched");
@@ -172,6 +234,8 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
   *request.mutable_training() = std::move(local.training);
   *request.mutable_privacy() = std::move(local.privacy);
   request.set_insecure_noise_seed(insecure_noise_seed_);
+  if (plan.counts) *request.mutable_fairness() = task.fairness();
+  request.mutable_tilts()->Add(fetched.value->tilts.begin(), fetched.value->tilts.end());
   const update::StrategyState strategy(task, layout, std::move(fetched.value->weights),
                                        Recall(memory_, task, round.round, layout));
   StatusOr<trainer::Trained> trained =
@@ -182,25 +246,14 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
   std::vector<float> common = strategy.Common(trained->update);
   const strategy::LocalResult result =
       strategy.Local(common, trained->reply.steps(), trained->reply.initial_loss());
+  const std::vector<std::uint64_t> counts(trained->reply.counts().begin(),
+                                          trained->reply.counts().end());
   StatusOr<update::Encoded> encoded =
       update::Encode(round, task, plan, clip_norm,
                      {common, result, trained->reply.examples(), trained->reply.norms_counted(),
-                      trained->reply.norms_below()},
+                      trained->reply.norms_below(), counts},
                      rng_);
-  if (encoded.status().code() == StatusCode::kOutOfRange) {
-    return {
-        std::nullopt,
-        {.code = "UPDATE_NOT_FINITE",
-         .reason =
-             "training diverged: the update holds NaN or infinity; lower training.learning_rate",
-         .detail = encoded.status()}};
-  }
-  if (!encoded.ok()) {
-    return {std::nullopt,
-            {.code = "ENCODING_FAILED",
-             .reason = TextOf(encoded.status()),
-             .detail = encoded.status()}};
-  }
+  if (!encoded.ok()) return {std::nullopt, EncodingFailure(encoded.status())};
   WarnOfEncoding(*encoded, trained->update.size(), task.robust().max_update_norm());
   examples_[ShapeKey(task.model())] = trained->reply.examples();
   std::optional<ToKeep> keep;

@@ -36,6 +36,7 @@ struct FetchedModel {
   model::Layout layout;        // of the model alone
   std::vector<float> weights;  // of strategy::CheckpointLayout
   std::optional<double> clip_norm;  // of jobs with adaptive clipping
+  std::vector<double> tilts;        // of jobs with [fairness]; empty in the first round
 };
 
 // What a strategy keeps for the next round, to be saved once this one is published with this device
@@ -72,8 +73,9 @@ class Learner {
   Learner(const v1::ClientConfig& config, const v1::PolicyConfig& policy, client_rpc::Link& link,
           SecureRng& rng, const client_store::JobMemory& memory);
 
-  // Examples this client has for models of this input shape; asked of the trainer once.
-  Attempted<std::uint64_t> CountExamples(const v1::ModelSpec& model, std::stop_token stop);
+  // Examples this client has for the task: for models of its input shape, or rows its questions are
+  // about. Asked of the trainer once.
+  Attempted<std::uint64_t> CountExamples(const v1::TaskSpec& task, std::stop_token stop);
   Attempted<Prepared> Prepare(const ModelRef& model, const v1::TaskSpec& task,
                               const secagg::RoundConfig& round, const policy::Plan& plan,
                               std::stop_token stop);
@@ -85,6 +87,12 @@ class Learner {
  private:
   // The file of a torchscript model on this device; empty for models made of layers.
   Attempted<std::string> ScriptFile(const v1::ModelSpec& model);
+  // What the trainer counts for a job that does not train. `weights`: of its model, or empty.
+  Attempted<v1::CountReply> Count(const v1::TaskSpec& task, const FetchedModel& model,
+                                  std::stop_token stop);
+  Attempted<Prepared> PrepareCounts(const ModelRef& model, const v1::TaskSpec& task,
+                                    const secagg::RoundConfig& round, const policy::Plan& plan,
+                                    std::stop_token stop);
   Attempted<FetchedModel> Fetch(const ModelRef& model, const v1::TaskSpec& task,
                                 std::stop_token stop);
 

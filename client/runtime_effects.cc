@@ -93,9 +93,9 @@ void Runtime::State::Carry(session::Decide& effect) {
   }
   // Reading the data may take a while: the work thread does it and the decision follows here.
   const bool taken = work_queue.TryPush(
-      [this, hash = round->session, model = round->task.model(), stop = round->stop.get_token()] {
+      [this, hash = round->session, task = round->task, stop = round->stop.get_token()] {
         if (stop.stop_requested()) return;
-        Attempted<std::uint64_t> examples = learner.CountExamples(model, stop);
+        Attempted<std::uint64_t> examples = learner.CountExamples(task, stop);
         Post([this, hash, examples = std::move(examples)] {
           if (!InRound(hash)) return;
           if (examples.value) return DecideWith(hash, *examples.value);

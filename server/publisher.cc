@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "common/base/text.h"
+#include "common/config/round_template.h"
 #include "common/crypto/hash.h"
 #include "common/crypto/random.h"
 #include "common/failpoint/failpoint.h"
@@ -34,7 +35,7 @@ store::RoundRecord RecordOf(const round::RoundReport& report, const v1::JobConfi
   }
   record.declined = static_cast<std::uint32_t>(report.declined.size());
   record.privacy_unit = job.privacy().unit();
-  const StatusOr<privacy::Setting> setting = privacy::SettingOf(job.privacy());
+  const StatusOr<privacy::Setting> setting = privacy::SettingOf(config::TaskOf(job, 0));
   if (setting.ok() && setting->with_privacy()) {
     record.mechanism = privacy::MechanismName(*setting);
     record.accountant = "rdp";
@@ -231,12 +232,11 @@ Status Publisher::FillRealised(const PublishOrder& order, store::RoundRecord& ro
     smallest = smallest == 0 ? clients : std::min(smallest, clients);
   }
   round.smallest_sum = static_cast<std::uint32_t>(smallest);
-  if (!order.job->terms) return OkStatus();
+  if (!RealisedIsKnown(*order.job)) return OkStatus();
   std::map<std::uint64_t, std::uint64_t> counts;
   TUTTI_ASSIGN(counts, store_.ReleasedSums(order.job->config.name()));
   ++counts[smallest];
-  TUTTI_ASSIGN(const RealisedEpsilon realised,
-               RealisedOf(*order.job->terms, order.job->config.privacy().delta(), counts));
+  TUTTI_ASSIGN(const RealisedEpsilon realised, RealisedOf(*order.job, counts));
   round.realised_epsilon = realised.coordinator;
   round.realised_epsilon_models = realised.models;
   return OkStatus();

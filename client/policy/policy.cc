@@ -78,12 +78,53 @@ Status PlanSum(const v1::TaskSpec& task, const secagg::RoundConfig& round, const
   return OkStatus();
 }
 
+Status PlanUpdate(const v1::PolicyConfig& policy, const v1::TaskSpec& task,
+                  const secagg::RoundConfig& round, const DataFacts& data, const History& history,
+                  Plan& plan) {
+  TUTTI_ASSIGN(const model::TrainingPlan training,
+               TrainingOfRound(policy, task, plan.setting.clips_examples(), data.examples));
+  plan.steps = training.steps;
+  if (!plan.with_privacy()) return OkStatus();
+  return plan.setting.noise_in_trainer() ? PlanSteps(task, training, plan)
+                                         : PlanSum(task, round, history, plan);
+}
+
+// What clients count: beside the update a release of its own, otherwise all that is released.
+Status PlanCounts(const v1::TaskSpec& task, const secagg::RoundConfig& round, Plan& plan) {
+  StatusOr<std::optional<privacy::CountTerms>> terms = privacy::CountTermsOf(task, round);
+  if (!terms.ok()) {
+    if (!Guard("policy.count_noise")) return OkStatus();
+    return Forbidden("the job's counts do not work out: " + TextOf(terms.status()));
+  }
+  plan.counts = *std::move(terms);
+  if (!plan.counts || !plan.with_privacy()) return OkStatus();
+  const std::uint64_t fewest = plan.counts->fewest_clients;
+  const dp::Event event = CountEvent(*plan.counts, privacy::Observer::kCoordinator, fewest);
+  const dp::Event model_event = CountEvent(*plan.counts, privacy::Observer::kModels, fewest);
+  if (!plan.setting.update) {
+    plan.noise_multiplier = plan.counts->noise_multiplier;
+    plan.event = event;
+    plan.model_event = model_event;
+  } else {
+    plan.counts_event = event;
+    plan.counts_model_event = model_event;
+  }
+  return OkStatus();
+}
+
+Status CheckMultiplier(const v1::PolicyConfig& policy, std::string_view key,
+                       double noise_multiplier) {
+  const bool enough = noise_multiplier >= policy.min_noise_multiplier() && noise_multiplier > 0 &&
+                      std::isfinite(noise_multiplier);
+  if (enough || !Guard("policy.noise")) return OkStatus();
+  return Forbidden(Join(key, " would be ", noise_multiplier, ", min_noise_multiplier is ",
+                        policy.min_noise_multiplier()));
+}
+
 Status CheckNoise(const v1::PolicyConfig& policy, const Plan& plan, const DataFacts& data) {
-  const bool enough = plan.noise_multiplier >= policy.min_noise_multiplier() &&
-                      plan.noise_multiplier > 0 && std::isfinite(plan.noise_multiplier);
-  if (!enough && Guard("policy.noise")) {
-    return Forbidden(Join("noise_multiplier would be ", plan.noise_multiplier,
-                          ", min_noise_multiplier is ", policy.min_noise_multiplier()));
+  TUTTI_TRY(CheckMultiplier(policy, "noise_multiplier", plan.noise_multiplier));
+  if (plan.counts_event) {
+    TUTTI_TRY(CheckMultiplier(policy, "counts_noise_multiplier", plan.counts->noise_multiplier));
   }
   // With delta at 1/examples, publishing one example outright would count as private.
   if (!(policy.delta() * static_cast<double>(data.examples) < 1) && Guard("policy.delta")) {
@@ -93,20 +134,31 @@ Status CheckNoise(const v1::PolicyConfig& policy, const Plan& plan, const DataFa
   return OkStatus();
 }
 
-StatusOr<Epsilons> EpsilonsOf(std::span<const dp::Event> history, const dp::Event& event,
+// `round`: what this round releases.
+StatusOr<Epsilons> EpsilonsOf(std::span<const dp::Event> history, std::span<const dp::Event> round,
                               double delta) {
   dp::Accountant spent;
   for (const dp::Event& one : history) TUTTI_TRY(spent.Add(one));
   TUTTI_ASSIGN(const dp::SpentBudget before, spent.Spent(delta));
-  TUTTI_ASSIGN(const dp::SpentBudget after, spent.SpentWith(event, delta));
-  TUTTI_ASSIGN(const dp::SpentBudget alone, dp::SpentEpsilon({&event, 1}, delta));
+  for (const dp::Event& one : round) TUTTI_TRY(spent.Add(one));
+  TUTTI_ASSIGN(const dp::SpentBudget after, spent.Spent(delta));
+  TUTTI_ASSIGN(const dp::SpentBudget alone, dp::SpentEpsilon(round, delta));
   return Epsilons{before.epsilon, after.epsilon, alone.epsilon};
+}
+
+std::vector<dp::Event> Both(const dp::Event& event, const std::optional<dp::Event>& counts) {
+  std::vector<dp::Event> events = {event};
+  if (counts) events.push_back(*counts);
+  return events;
 }
 
 // Fills the epsilons of `plan`.
 Status Count(const History& history, Plan& plan) {
-  TUTTI_ASSIGN(plan.coordinator, EpsilonsOf(history.events, plan.event, plan.delta));
-  TUTTI_ASSIGN(plan.models, EpsilonsOf(history.model_events, plan.model_event, plan.delta));
+  TUTTI_ASSIGN(plan.coordinator,
+               EpsilonsOf(history.events, Both(plan.event, plan.counts_event), plan.delta));
+  TUTTI_ASSIGN(plan.models,
+               EpsilonsOf(history.model_events, Both(plan.model_event, plan.counts_model_event),
+                          plan.delta));
   return OkStatus();
 }
 
@@ -115,6 +167,10 @@ Status Shrink(const v1::PolicyConfig& policy, const History& history, Plan& plan
   dp::Accountant spent;
   for (const dp::Event& one : history.events) TUTTI_TRY(spent.Add(one));
   dp::Accountant nothing;
+  if (plan.counts_event) {  // they do not get fewer
+    TUTTI_TRY(spent.Add(*plan.counts_event));
+    TUTTI_TRY(nothing.Add(*plan.counts_event));
+  }
   TUTTI_ASSIGN(const std::uint64_t in_total,
                spent.MaxSteps(plan.event, {policy.max_epsilon_total(), plan.delta}));
   TUTTI_ASSIGN(const std::uint64_t in_round,
@@ -162,7 +218,8 @@ Status Screen(const v1::PolicyConfig& policy, const v1::TaskSpec& task,
   TUTTI_TRY(CheckCohort(policy, round));
   TUTTI_TRY(CheckQuota(policy, rounds_last_day));
   TUTTI_ASSIGN(const privacy::Setting setting, SettingAllowed(policy, task));
-  return setting.with_privacy() ? CheckClip(policy, task.privacy().clip_norm()) : OkStatus();
+  const bool clips = setting.with_privacy() && setting.update;
+  return clips ? CheckClip(policy, task.privacy().clip_norm()) : OkStatus();
 }
 
 StatusOr<Plan> Decide(const v1::PolicyConfig& policy, const v1::TaskSpec& task,
@@ -173,14 +230,9 @@ StatusOr<Plan> Decide(const v1::PolicyConfig& policy, const v1::TaskSpec& task,
   Plan plan;
   plan.delta = policy.delta();
   TUTTI_ASSIGN(plan.setting, SettingAllowed(policy, task));
-  TUTTI_ASSIGN(const model::TrainingPlan training,
-               TrainingOfRound(policy, task, plan.setting.clips_examples(), data.examples));
-  plan.steps = training.steps;
-  if (plan.with_privacy()) {
-    TUTTI_TRY(plan.setting.noise_in_trainer() ? PlanSteps(task, training, plan)
-                                              : PlanSum(task, round, history, plan));
-    TUTTI_TRY(CheckNoise(policy, plan, data));
-  }
+  if (plan.setting.update) TUTTI_TRY(PlanUpdate(policy, task, round, data, history, plan));
+  TUTTI_TRY(PlanCounts(task, round, plan));
+  if (plan.with_privacy()) TUTTI_TRY(CheckNoise(policy, plan, data));
   TUTTI_TRY(ChargeAgainst(policy, history, plan));
   return plan;
 }

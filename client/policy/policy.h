@@ -11,6 +11,7 @@
 
 #include "common/base/status.h"
 #include "common/dp/accountant.h"
+#include "common/privacy/counts.h"
 #include "common/privacy/setting.h"
 #include "common/privacy/terms.h"
 #include "common/secagg/config.h"
@@ -50,7 +51,12 @@ struct Plan {
   dp::Event event;                      // the debit; steps = 0 without privacy
   dp::Event model_event;                // the same against whoever sees only the models
   std::optional<privacy::Terms> terms;  // settings with in_ring()
-  double delta = 0;                     // the policy's; every epsilon here is at it
+  // What is counted beside the update, or, in jobs that do not train, instead of it.
+  std::optional<privacy::CountTerms> counts;
+  // The debit for counts beside an update. Without an update they are `event`.
+  std::optional<dp::Event> counts_event;
+  std::optional<dp::Event> counts_model_event;
+  double delta = 0;  // the policy's; every epsilon here is at it
   Epsilons coordinator;
   Epsilons models;
 

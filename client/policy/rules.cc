@@ -6,6 +6,7 @@
 #include "client/policy/policy.h"
 #include "common/base/guard.h"
 #include "common/base/text.h"
+#include "common/measure/counts.h"
 #include "common/model/architecture.h"
 #include "common/privacy/personal.h"
 #include "common/strategy/schedule.h"
@@ -101,6 +102,7 @@ Status CheckModel(const v1::PolicyConfig& policy, const v1::TaskSpec& task) {
         Join("the job's architecture \"", Escaped(architecture, 64), "\" is not in architectures"));
   }
   TUTTI_TRY(CheckScript(policy, task.model()));
+  if (measure::KindOf(task) == measure::Kind::kAnalyse) return OkStatus();  // there is no model
   if ((task.values() == 0 || task.values() > policy.max_model_values()) &&
       Guard("policy.max_model_values")) {
     return Forbidden(Join("the job's model has ", task.values(), " values, max_model_values is ",
@@ -136,6 +138,21 @@ Status CheckStrategy(const v1::TaskSpec& task) {
   return Mismatch(std::string(MessageOf(status)));
 }
 
+// Lanes beyond those of the sum of weights are counts that the task names, with the noise it
+// promises.
+Status CheckCounts(const v1::TaskSpec& task, const secagg::RoundConfig& round) {
+  const StatusOr<measure::CountLayout> counts = measure::LayoutOf(task);
+  if (!counts.ok()) {
+    if (!Guard("policy.counts")) return OkStatus();
+    return Mismatch("the task's counts: " + std::string(MessageOf(counts.status())));
+  }
+  if (round.extra_lanes != 1 + counts->lanes() && Guard("policy.metrics_with_privacy")) {
+    return Mismatch(Join("the round has ", round.extra_lanes, " extra lanes, its task 1 and ",
+                         counts->lanes(), " counts"));
+  }
+  return OkStatus();
+}
+
 Status CheckRoundMatchesTask(const v1::TaskSpec& task, const secagg::RoundConfig& round) {
   const v1::SecureAggregationSpec& wanted = task.secure_aggregation();
   if (round.job != task.job() && Guard("policy.same_job")) {
@@ -150,7 +167,7 @@ Status CheckRoundMatchesTask(const v1::TaskSpec& task, const secagg::RoundConfig
     TUTTI_TRY(Same("level", LevelName(round.level), Escaped(wanted.level(), 32)));
   TUTTI_TRY(CheckStrategy(task));
   // With noise in the sum the device works out range and padding itself (privacy::TermsOf).
-  const StatusOr<privacy::Setting> setting = privacy::SettingOf(task.privacy());
+  const StatusOr<privacy::Setting> setting = privacy::SettingOf(task);
   const bool plain = !setting.ok() || !setting->in_ring();
   if (plain && Guard("policy.same_values"))
     TUTTI_TRY(Same("values", round.values, strategy::SumShapeOf(task).total()));
@@ -175,13 +192,8 @@ Status CheckRoundMatchesTask(const v1::TaskSpec& task, const secagg::RoundConfig
           "weighting = \"examples\" with privacy on would reveal how many examples a device has, "
           "without noise");
     }
-    if (round.extra_lanes != 1 && Guard("policy.metrics_with_privacy")) {
-      return Mismatch(Join("the round has ", round.extra_lanes,
-                           " extra lanes; with privacy on only 1 is allowed, for metrics of "
-                           "private data carry no noise"));
-    }
   }
-  return OkStatus();
+  return CheckCounts(task, round);
 }
 
 Status CheckCohort(const v1::PolicyConfig& policy, const secagg::RoundConfig& round) {
@@ -230,7 +242,7 @@ StatusOr<privacy::Setting> SettingAllowed(const v1::PolicyConfig& policy,
   if (task.privacy().unit().empty() && Guard("policy.privacy_unit")) {
     return Mismatch("the task has no privacy.unit, expected none, example or client");
   }
-  StatusOr<privacy::Setting> setting = privacy::SettingOf(task.privacy());
+  StatusOr<privacy::Setting> setting = privacy::SettingOf(task);
   if (!setting.ok()) return Mismatch("the task's " + std::string(MessageOf(setting.status())));
   if (!setting->with_privacy()) {
     if (policy.allow_without_privacy() || !Guard("policy.allow_without_privacy")) return setting;
@@ -264,7 +276,9 @@ StatusOr<model::TrainingPlan> TrainingOfRound(const v1::PolicyConfig& policy,
 
 Status CheckPreparation(const v1::TaskSpec& task, const std::vector<std::string>& statistics) {
   const std::string& unit = task.privacy().unit();
-  const bool covered = statistics.empty() || unit == "none" || unit == "client";
+  // Questions are about the cells as they are, before any preparation.
+  const bool covered = statistics.empty() || unit == "none" || unit == "client" ||
+                       measure::KindOf(task) == measure::Kind::kAnalyse;
   if (covered || !Guard("policy.preparation")) return OkStatus();
   return Forbidden(
       "the job protects single examples (privacy.unit = \"example\"), and this device fills in or "

@@ -306,7 +306,7 @@ std::uint64_t Ledger::RoundsOfJob(std::string_view data_identity, std::string_vi
   return static_cast<std::uint64_t>(std::count_if(
       state_->entries.begin(), state_->entries.end(), [&](const v1::LedgerEntry& entry) {
         return entry.data_identity() == data_identity && entry.coordinator() == coordinator &&
-               entry.job() == job;
+               entry.job() == job && !entry.beside_update();
       }));
 }
 
@@ -332,7 +332,7 @@ const std::vector<v1::LedgerEntry>& Ledger::Entries() const { return state_->ent
 std::uint64_t Ledger::RoundsSince(WallSeconds since) const {
   std::uint64_t count = 0;
   for (const v1::LedgerEntry& entry : state_->entries) {
-    if (entry.time() >= since) ++count;
+    if (entry.time() >= since && !entry.beside_update()) ++count;
   }
   return count;
 }

@@ -346,6 +346,22 @@ StatusOr<v1::EvaluateReply> Supervisor::Evaluate(v1::EvaluateRequest request,
   return std::move(*reply.mutable_evaluated());
 }
 
+StatusOr<v1::CountReply> Supervisor::Count(v1::CountRequest request, std::span<const float> weights,
+                                           std::stop_token stop) {
+  TUTTI_ASSIGN(SharedValues memory, SharedValues::Create(std::max<std::size_t>(weights.size(), 1)));
+  memory.Write(0, weights);
+  v1::TrainerRequest message;
+  request.set_values(weights.size());
+  *message.mutable_count() = std::move(request);
+  TUTTI_ASSIGN(v1::TrainerReply reply,
+               state_->Run(std::move(message), memory.fd(), std::move(stop), {}));
+  if (!reply.has_counted()) {
+    return state_->Killed(
+        Unavailable("the trainer answered count with something else; it was killed"));
+  }
+  return std::move(*reply.mutable_counted());
+}
+
 std::optional<Milliseconds> Supervisor::IdleLeft() const {
   if (!state_->child) return std::nullopt;
   const auto end = state_->idle_since + Seconds(state_->config.idle_seconds());

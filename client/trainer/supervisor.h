@@ -51,6 +51,9 @@ class Supervisor {
                           std::span<const float> extra = {});
   StatusOr<v1::EvaluateReply> Evaluate(v1::EvaluateRequest request, std::span<const float> weights,
                                        std::stop_token stop);
+  // `weights`: of request.task's model; empty for jobs that have none.
+  StatusOr<v1::CountReply> Count(v1::CountRequest request, std::span<const float> weights,
+                                 std::stop_token stop);
 
   // How long the running child may stay idle from now; nullopt when none runs. Call EndIfIdle then.
   std::optional<Milliseconds> IdleLeft() const;

@@ -64,9 +64,11 @@ StatusOr<Encoded> EncodeWithoutNoise(const secagg::RoundConfig& round, const v1:
                  .clip_limit = round.value_clip};
 }
 
-StatusOr<Encoded> Encode(const secagg::RoundConfig& round, const v1::TaskSpec& task,
-                         const policy::Plan& plan, double clip_norm, const Trained& trained,
-                         SecureRng& rng) {
+namespace {
+
+StatusOr<Encoded> EncodeTrained(const secagg::RoundConfig& round, const v1::TaskSpec& task,
+                                const policy::Plan& plan, double clip_norm, const Trained& trained,
+                                SecureRng& rng) {
   if (!model::AllFinite(trained.update) && Guard("model.update")) {
     return OutOfRange("the update is not finite");
   }
@@ -76,6 +78,23 @@ StatusOr<Encoded> Encode(const secagg::RoundConfig& round, const v1::TaskSpec& t
   TUTTI_ASSIGN(const std::vector<float> vector, strategy::MakeSumVector(task, trained.local));
   TUTTI_ASSIGN(Encoded encoded, EncodeWithoutNoise(round, task, vector, trained.examples, rng));
   encoded.scaled_down = scaled_down;
+  return encoded;
+}
+
+}  // namespace
+
+StatusOr<Encoded> Encode(const secagg::RoundConfig& round, const v1::TaskSpec& task,
+                         const policy::Plan& plan, double clip_norm, const Trained& trained,
+                         SecureRng& rng) {
+  static constexpr float kNoUpdate = 0;  // a ring has at least one value
+  TUTTI_ASSIGN(Encoded encoded,
+               plan.setting.update
+                   ? EncodeTrained(round, task, plan, clip_norm, trained, rng)
+                   : EncodeWithoutNoise(round, task, {&kNoUpdate, 1}, trained.examples, rng));
+  if (!plan.counts) return encoded;
+  TUTTI_ASSIGN(const std::vector<std::uint32_t> counts,
+               privacy::NoisyCounts(*plan.counts, round, trained.counts, rng));
+  std::copy(counts.begin(), counts.end(), encoded.vector.extras().begin() + 1);
   return encoded;
 }
 

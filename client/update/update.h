@@ -27,11 +27,13 @@ LocalTask LocalTaskOf(const v1::TaskSpec& task, const policy::Plan& plan, double
 
 // What the trainer made.
 struct Trained {
-  std::span<float> update;      // of the task's values; scaled down in place where the task says so
-  strategy::LocalResult local;  // of the same update (StrategyState::Local)
-  std::uint64_t examples = 0;   // it was trained on
+  std::span<float> update =
+      {};  // of the task's values; scaled down in place where the task says so
+  strategy::LocalResult local = {};  // of the same update (StrategyState::Local)
+  std::uint64_t examples = 0;        // it was trained on
   std::uint64_t norms_counted = 0;  // of single examples' gradients, and those of at most clip norm
   std::uint64_t norms_below = 0;
+  std::span<const std::uint64_t> counts = {};  // of plan.counts
 };
 struct Encoded {
   secagg::RingVector vector;         // not yet masked
@@ -40,7 +42,8 @@ struct Encoded {
   double clip_limit = 0;
 };
 // `task` is that of the round (strategy::TaskOfRound). OutOfRange when a value of the update is not
-// finite; other errors as strategy::MakeSumVector, secagg::EncodeUpdate and privacy::MakeVector.
+// finite; other errors as strategy::MakeSumVector, secagg::EncodeUpdate, privacy::MakeVector and
+// privacy::NoisyCounts. Jobs that do not train have no update: `trained` holds counts alone.
 StatusOr<Encoded> Encode(const secagg::RoundConfig& round, const v1::TaskSpec& task,
                          const policy::Plan& plan, double clip_norm, const Trained& trained,
                          SecureRng& rng);

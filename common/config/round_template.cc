@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/measure/counts.h"
+#include "common/privacy/counts.h"
 #include "common/privacy/terms.h"
 #include "common/strategy/sum_vector.h"
 
@@ -34,11 +36,14 @@ v1::TaskSpec TaskOf(const v1::JobConfig& job, std::uint64_t values) {
 
 StatusOr<secagg::RoundConfig> RoundTemplate(const v1::JobConfig& job, std::uint64_t values) {
   const v1::SecureAggregationSpec& spec = job.secure_aggregation();
+  const v1::TaskSpec task = TaskOf(job, values);
   secagg::RoundConfig round;
   round.level =
       spec.level() == "curious" ? secagg::ThreatLevel::kCurious : secagg::ThreatLevel::kMalicious;
   round.job = job.name();
-  round.values = strategy::SumShapeOf(TaskOf(job, values)).total();
+  round.values = strategy::SumShapeOf(task).total();
+  TUTTI_ASSIGN(const measure::CountLayout counts, measure::LayoutOf(task));
+  round.extra_lanes = static_cast<std::uint32_t>(1 + counts.lanes());
   round.value_bits = spec.value_bits();
   round.value_clip = spec.value_clip();
   round.weight_bits = spec.weighting() == "examples" ? kExampleWeightBits : 0;
@@ -51,9 +56,10 @@ StatusOr<secagg::RoundConfig> RoundTemplate(const v1::JobConfig& job, std::uint6
   round.dropout_fraction = spec.dropout_fraction();
   round.privacy_bits = spec.privacy_bits();
   round.liveness_bits = spec.liveness_bits();
-  TUTTI_ASSIGN(const privacy::Setting setting, privacy::SettingOf(job.privacy()));
+  TUTTI_TRY(privacy::CountTermsOf(task, round).status());
+  TUTTI_ASSIGN(const privacy::Setting setting, privacy::SettingOf(task));
   if (!setting.in_ring()) return round;
-  return privacy::FitRing(TaskOf(job, values), std::move(round));
+  return privacy::FitRing(task, std::move(round));
 }
 
 }  // namespace tutti::config

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/text.h"
+#include "common/measure/counts.h"
 
 namespace tutti::privacy {
 namespace {
@@ -43,6 +44,12 @@ StatusOr<Setting> SettingOf(const v1::PrivacySpec& privacy) {
   return setting;
 }
 
+StatusOr<Setting> SettingOf(const v1::TaskSpec& task) {
+  TUTTI_ASSIGN(Setting setting, SettingOf(task.privacy()));
+  setting.update = measure::KindOf(task) == measure::Kind::kTrain;
+  return setting;
+}
+
 std::string NameOf(Unit unit) {
   for (const auto& [name, value] : kUnits) {
     if (value == unit) return std::string(name);
@@ -52,6 +59,10 @@ std::string NameOf(Unit unit) {
 
 std::string MechanismName(const Setting& setting) {
   if (!setting.with_privacy()) return "none";
+  if (!setting.update) {
+    const bool local = setting.noise == NoiseSource::kLocal;
+    return local ? "counts/local-discrete-gaussian" : "counts/distributed-discrete-gaussian";
+  }
   if (setting.noise_in_trainer()) return "dp-sgd/poisson/gaussian";
   std::string name = setting.unit == Unit::kExample ? "dp-sgd/poisson/" : "client/";
   if (setting.noise == NoiseSource::kCentral) return name + "central-gaussian";

@@ -22,12 +22,6 @@ constexpr double kRoundingBeta = 0.60653065971263342;  // e^-1/2, as the authors
 
 bool Adaptive(const v1::PrivacySpec& privacy) { return privacy.target_quantile() > 0; }
 
-// Chance might put all of them into one group.
-std::uint64_t ColludersOf(const secagg::RoundConfig& round) {
-  const double clients = static_cast<double>(round.max_cohort) * round.groups;
-  return static_cast<std::uint64_t>(std::floor(round.corrupt_fraction * clients + 1e-9));
-}
-
 // Norms that are counted in a round when everybody is there.
 double ExpectedCount(const v1::TaskSpec& task, const secagg::RoundConfig& round,
                      const Setting& setting) {
@@ -50,7 +44,7 @@ Status CheckOneStep(const v1::TrainingSpec& training) {
 StatusOr<Terms> Frame(const v1::TaskSpec& task, const secagg::RoundConfig& round) {
   const v1::PrivacySpec& privacy = task.privacy();
   Terms terms;
-  TUTTI_ASSIGN(terms.setting, SettingOf(privacy));
+  TUTTI_ASSIGN(terms.setting, SettingOf(task));
   TUTTI_CHECK(terms.setting.in_ring());
   if (terms.setting.unit == Unit::kExample) {
     TUTTI_TRY(CheckOneStep(task.training()));
@@ -66,14 +60,7 @@ StatusOr<Terms> Frame(const v1::TaskSpec& task, const secagg::RoundConfig& round
   terms.fewest_clients = round.min_survivors;
   terms.colluders =
       terms.setting.noise == NoiseSource::kDistributed ? ColludersOf(round) : std::uint64_t{0};
-  if (terms.fewest_clients <= terms.colluders) {
-    return InvalidArgument(
-        Join("a sum of ", terms.fewest_clients, " clients may be opened, and up to ",
-             terms.colluders, " of them may work together (corrupt_fraction ",
-             round.corrupt_fraction, " of ", round.max_cohort,
-             "), so nobody's noise can be counted on; raise cohort.min_clients, or lower "
-             "secure_aggregation.corrupt_fraction"));
-  }
+  if (terms.fewest_clients <= terms.colluders) return NobodysNoise(round, terms.colluders);
   terms.rounds = task.rounds();
   terms.planned_rounds = privacy.planned_rounds() > 0 ? privacy.planned_rounds() : task.rounds();
   terms.step = secagg::GridStep(round);
@@ -272,6 +259,20 @@ dp::Event EventOf(const Terms& terms, Observer observer, std::uint64_t clients) 
 double UnitScale(const v1::TaskSpec& task, double clip_norm) {
   if (task.privacy().unit() == "client") return clip_norm;
   return clip_norm * task.training().learning_rate() / task.training().batch_size();
+}
+
+std::uint64_t ColludersOf(const secagg::RoundConfig& round) {
+  const double clients = static_cast<double>(round.max_cohort) * round.groups;
+  return static_cast<std::uint64_t>(std::floor(round.corrupt_fraction * clients + 1e-9));
+}
+
+Status NobodysNoise(const secagg::RoundConfig& round, std::uint64_t colluders) {
+  return InvalidArgument(
+      Join("a sum of ", round.min_survivors, " clients may be opened, and up to ", colluders,
+           " of them may work together (corrupt_fraction ", round.corrupt_fraction, " of ",
+           round.max_cohort,
+           "), so nobody's noise can be counted on; raise cohort.min_clients, or lower "
+           "secure_aggregation.corrupt_fraction"));
 }
 
 ByteArray<32> RotationSeed(const secagg::RoundConfig& round) {

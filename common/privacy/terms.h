@@ -70,6 +70,11 @@ dp::Event EventOf(const Terms& terms, Observer observer, std::uint64_t clients);
 // update = scale * vector: the clip norm; for examples times learning rate / batch size.
 double UnitScale(const v1::TaskSpec& task, double clip_norm);
 
+// Clients of an attempt that may work together; chance might put all of them into one group.
+std::uint64_t ColludersOf(const secagg::RoundConfig& round);
+// What to say when they are all that a sum may consist of.
+Status NobodysNoise(const secagg::RoundConfig& round, std::uint64_t colluders);
+
 // Public, the same for all clients of an attempt.
 ByteArray<32> RotationSeed(const secagg::RoundConfig& round);
 

@@ -17,7 +17,7 @@ enum class ThreatLevel : std::uint8_t { kCurious = 0, kMalicious = 1 };
 inline constexpr std::uint32_t kProtocolVersion = 1;
 inline constexpr std::uint32_t kMaxCohort = 10000;
 inline constexpr std::uint64_t kMaxValues = std::uint64_t{1} << 30;
-inline constexpr std::uint32_t kMaxExtraLanes = 64;
+inline constexpr std::uint32_t kMaxExtraLanes = 65536;
 inline constexpr std::uint32_t kMaxGroups = 100;
 
 struct RoundConfig {

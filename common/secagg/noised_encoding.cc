@@ -21,11 +21,9 @@ constexpr std::size_t kBlock = 4096;
 constexpr int kTries = 32;  // each fits with probability 1 - e^-1/2 = 0.39 or more
 
 Status CheckNoise(const RoundConfig& config, const IntegerNoise& noise) {
-  if (config.weight_bits != 0 || config.extra_lanes != 1) {
-    return InvalidArgument(
-        Join("noised values have weight 1 and no metrics; the round has "
-             "weight_bits = ",
-             config.weight_bits, " and extra_lanes = ", config.extra_lanes, ", expected 0 and 1"));
+  if (config.weight_bits != 0) {
+    return InvalidArgument(Join("noised values have weight 1; the round has weight_bits = ",
+                                config.weight_bits, ", expected 0"));
   }
   if (!(noise.clip_limit > 0 && noise.clip_limit <= config.value_clip)) {
     return InvalidArgument(Join("clip limit of the signal is ", noise.clip_limit,

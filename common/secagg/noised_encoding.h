@@ -34,13 +34,13 @@ struct IntegerNoise {
 // config.value_clip / (2^(value_bits - 1) - 1).
 double GridStep(const RoundConfig& config);
 
-// As EncodeUpdate with weight 1 and without metrics; `config` has weight_bits = 0 and extra_lanes =
-// 1. Values are clamped, rounded to whole grid steps at random without bias, and drawn again, up to
-// 32 times, while their exact length is above l2_bound; then they are rounded towards zero. Noise
-// is added last and never clamped: single values may leave the range of value_bits and even wrap
-// around the ring, their sum does not (noised_range.h). `clipped_values` counts the clamped ones.
-// InvalidArgument: also when even rounding towards zero is longer than l2_bound (the update was not
-// clipped to the length that the bound was made for), or the noise is out of the samplers' range.
+// As EncodeUpdate with weight 1 and metrics of 0; `config` has weight_bits = 0. Values are clamped,
+// rounded to whole grid steps at random without bias, and drawn again, up to 32 times, while their
+// exact length is above l2_bound; then they are rounded towards zero. Noise is added last and never
+// clamped: single values may leave the range of value_bits and even wrap around the ring, their sum
+// does not (noised_range.h). `clipped_values` counts the clamped ones. InvalidArgument: also when
+// even rounding towards zero is longer than l2_bound (the update was not clipped to the length that
+// the bound was made for), or the noise is out of the samplers' range.
 StatusOr<EncodedUpdate> EncodeNoised(const RoundConfig& config, std::span<const float> values,
                                      const IntegerNoise& noise, SecureRng& rng);
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "common/base/text.h"
+#include "common/measure/counts.h"
 
 namespace tutti::strategy {
 namespace {
@@ -191,6 +192,7 @@ Status CheckStrategy(const v1::TaskSpec& task) {
 }
 
 SumShape SumShapeOf(const v1::TaskSpec& task) {
+  if (measure::KindOf(task) != measure::Kind::kTrain) return {.update = 1};
   const Correction correction = CorrectionOf(task.training());
   SumShape shape{.update = task.values()};
   if (correction == Correction::kScaffold) shape.control = task.values();

@@ -3,9 +3,10 @@
 //   update           task.values: trained minus received weights, scaled as the strategy says
 //   control change   scaffold: task.values more
 //   scalar           nova, q-FFL: one more, by which the mean is scaled
-// Jobs whose noise is in the sum have a vector of their own (common/privacy/terms.h).
-// Thread safety: pure functions. Sources: FedNova, Wang et al. 2020 (arXiv:2007.07481); SCAFFOLD,
-// Karimireddy et al. 2020 (arXiv:1910.06378, option II); q-FedAvg, Li et al. 2020
+// Jobs whose noise is in the sum have a vector of their own (common/privacy/terms.h). Jobs that do
+// not train send a single 0, for the ring has no empty payload; what they count is in the lanes
+// beside. Thread safety: pure functions. Sources: FedNova, Wang et al. 2020 (arXiv:2007.07481);
+// SCAFFOLD, Karimireddy et al. 2020 (arXiv:1910.06378, option II); q-FedAvg, Li et al. 2020
 // (arXiv:1905.10497, algorithm 2).
 #pragma once
 

@@ -50,7 +50,10 @@ StatusOr<PreparedJob> PrepareJob(const v1::JobConfig& config) {
   TUTTI_TRY(config::CheckJob(config));
   PreparedJob job;
   job.config = config;
-  TUTTI_ASSIGN(job.layout, model::LayoutOf(config.model()));
+  const bool has_model = config.kind() != "analyse";
+  if (has_model) {
+    TUTTI_ASSIGN(job.layout, model::LayoutOf(config.model()));
+  }
   const std::uint64_t values = ValuesIn(job.layout, model::Section::kCommon);
   job.task = config::TaskOf(config, values);
   const v1::TaskSpec& task = job.task;
@@ -65,7 +68,8 @@ StatusOr<PreparedJob> PrepareJob(const v1::JobConfig& config) {
                                 protocol::kMaxTaskBytes, " are possible; use fewer layers"));
   }
   TUTTI_ASSIGN(settings.config, config::RoundTemplate(config, values));
-  TUTTI_ASSIGN(job.setting, privacy::SettingOf(config.privacy()));
+  TUTTI_ASSIGN(job.setting, privacy::SettingOf(task));
+  TUTTI_ASSIGN(job.counts, privacy::CountTermsOf(task, settings.config));
   if (job.setting.in_ring()) {
     TUTTI_ASSIGN(job.terms, privacy::TermsOf(task, settings.config));
   }
@@ -73,7 +77,7 @@ StatusOr<PreparedJob> PrepareJob(const v1::JobConfig& config) {
   settings.groups_needed = aggregate::GroupsNeeded(job.rule);
   settings.exclude_offenders = config.robust().exclude_offenders();
   settings.over_selection = config.cohort().over_selection();
-  settings.evaluate_every = config.evaluation().every();
+  settings.evaluate_every = job.setting.update ? config.evaluation().every() : 0;
   settings.patience = config.evaluation().patience();
   settings.max_loss_increase = config.evaluation().max_loss_increase();
   const v1::DeadlineSpec& deadlines = config.deadlines();

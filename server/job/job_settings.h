@@ -4,6 +4,7 @@
 
 #include "common/base/status.h"
 #include "common/model/layout.h"
+#include "common/privacy/counts.h"
 #include "common/privacy/setting.h"
 #include "common/privacy/terms.h"
 #include "server/aggregate/combine.h"
@@ -16,10 +17,11 @@ namespace tutti::server {
 struct PreparedJob {
   v1::JobConfig config;
   v1::TaskSpec task;
-  std::string identity;  // tells it from an earlier job of the same name: when it was submitted
-  privacy::Setting setting;
-  std::optional<privacy::Terms> terms;  // settings with in_ring()
-  model::Layout layout;                 // of the model
+  std::string identity;      // tells it from an earlier job of the same name: when it was submitted
+  privacy::Setting setting;  // of the task
+  std::optional<privacy::Terms> terms;        // settings with in_ring()
+  std::optional<privacy::CountTerms> counts;  // of jobs whose clients count
+  model::Layout layout;                       // of the model
   model::Layout checkpoint;  // of what clients are sent: the model, and what its strategy needs
   round::JobSettings settings;
   aggregate::CombinationRule rule;  // from the groups' means to one update

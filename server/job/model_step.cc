@@ -78,8 +78,13 @@ StatusOr<GroupResult> OpenSum(const PreparedJob& job, const secagg::RoundConfig&
                               double clip_norm, const NoiseSources& noise) {
   TUTTI_ASSIGN(secagg::DecodedSum decoded, secagg::DecodeSum(config, sum, survivors));
   TUTTI_TRY(CheckNorm(config, survivors, decoded, job.config.robust().max_update_norm()));
-  GroupResult result{{std::move(decoded.mean), decoded.weight_sum}, 0};
-  if (!job.terms) {
+  GroupResult result{{std::move(decoded.mean), decoded.weight_sum}};
+  if (job.counts) {
+    TUTTI_ASSIGN(result.counts, privacy::OpenCounts(*job.counts, decoded.metrics, survivors));
+  }
+  if (!job.setting.update) {
+    result.mean.values.clear();
+  } else if (!job.terms) {
     TUTTI_ASSIGN(strategy::OpenedMean parts,
                  strategy::OpenSumVector(strategy::TaskOfRound(job.task, config.round),
                                          std::move(result.mean.values)));

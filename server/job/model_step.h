@@ -23,11 +23,13 @@ struct NoiseSources {
   const Secret32* tree_key = nullptr;  // of jobs with noise = "tree" (sum_privacy.h)
 };
 
-// One group's mean update (for scaffold with the control change behind it), and the share of norms
-// below the clip norm (adaptive clipping).
+// One group's mean update (for scaffold with the control change behind it; nothing in jobs that do
+// not train), the share of norms below the clip norm (adaptive clipping), and the sums of what
+// clients count.
 struct GroupResult {
   aggregate::GroupMean mean;
   double share_below = 0;
+  std::vector<std::int64_t> counts = {};
 };
 
 // The clip norm clients were to use with this checkpoint.

@@ -5,6 +5,7 @@
 
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
+#include "common/measure/metadata.h"
 #include "common/model/safetensors.h"
 #include "common/privacy/clip_norm.h"
 #include "common/strategy/sum_vector.h"
@@ -72,6 +73,29 @@ void AddControl(std::span<const float> change, const RoundMemory& memory,
   for (std::size_t i = 0; i < change.size(); ++i) control[i] += share * change[i];
 }
 
+// The sums over all groups of clients, and what follows from them for the next round.
+Status AddCounts(const PreparedJob& job, const RoundMemory& memory,
+                 std::span<const GroupResult> results, model::Metadata& metadata) {
+  measure::OpenedCounts opened{.counts = std::vector<std::int64_t>(job.counts->layout.lanes()),
+                               .clients = memory.clients,
+                               .noise_multiplier = job.counts->NoiseIn(memory.clients)};
+  for (const GroupResult& result : results) {
+    TUTTI_CHECK(result.counts.size() == opened.counts.size());
+    for (std::size_t i = 0; i < result.counts.size(); ++i) opened.counts[i] += result.counts[i];
+  }
+  measure::SetCounts(opened, metadata);
+  return OkStatus();
+}
+
+// Of a job that does not train.
+StatusOr<NextModel> SameModel(const PreparedJob& job, BytesView checkpoint,
+                              const model::Metadata& metadata) {
+  TUTTI_ASSIGN(const std::vector<float> weights,
+               model::ReadSafetensors(checkpoint, job.checkpoint));
+  return NextModel{.checkpoint = model::WriteSafetensors(job.checkpoint, weights, metadata),
+                   .optimiser_state = {}};
+}
+
 }  // namespace
 
 bool HasOptimiserState(const v1::JobConfig& job) {
@@ -90,6 +114,9 @@ BytesView StateOf(BytesView checkpoint, BytesView state) {
 
 StatusOr<NextModel> MakeNextModel(const PreparedJob& job, BytesView checkpoint,
                                   const RoundMemory& memory, std::vector<GroupResult> results) {
+  model::Metadata metadata = {{"job", job.config.name()}, {"round", std::to_string(memory.round)}};
+  if (job.counts) TUTTI_TRY(AddCounts(job, memory, results, metadata));
+  if (!job.setting.update) return SameModel(job, checkpoint, metadata);
   std::vector<aggregate::GroupMean> means;
   double share_below = 0;
   for (GroupResult& result : results) {
@@ -113,7 +140,6 @@ StatusOr<NextModel> MakeNextModel(const PreparedJob& job, BytesView checkpoint,
   std::vector<float> next(all.begin(), all.end());
   const std::span<float> moved = std::span<float>(next).first(job.layout.values);
   NextModel made;
-  model::Metadata metadata = {{"job", job.config.name()}, {"round", std::to_string(memory.round)}};
   if (HasOptimiserState(job.config)) {
     TUTTI_ASSIGN(made.optimiser_state,
                  StepAdaptively(job, weights, update, memory.optimiser_state, moved));

@@ -15,7 +15,7 @@ namespace tutti::server {
 // What the next model rests on beside the round's results and the current one.
 struct RoundMemory {
   std::uint64_t round = 0;
-  std::uint64_t clients = 0;       // in the sums
+  std::uint64_t clients = 0;       // in the sums of the results
   std::uint64_t population = 0;    // scaffold: trainers that might take part, at least `clients`
   BytesView before = {};           // momentum: the checkpoint before the current one; may be empty
   BytesView optimiser_state = {};  // NextModel::optimiser_state of the round before; may be empty

@@ -82,23 +82,32 @@ StatusOr<Secret32> TreeKey(const std::string& path, const std::string& job,
   return key;
 }
 
-StatusOr<RealisedEpsilon> RealisedOf(const privacy::Terms& terms, double delta,
+bool RealisedIsKnown(const PreparedJob& job) {
+  return job.terms || (!job.setting.update && job.setting.with_privacy());
+}
+
+StatusOr<RealisedEpsilon> RealisedOf(const PreparedJob& job,
                                      const std::map<std::uint64_t, std::uint64_t>& rounds) {
   dp::Accountant coordinator;
   dp::Accountant models;
-  const bool tree = terms.setting.noise == privacy::NoiseSource::kTree;
+  using privacy::Observer;
+  const auto add = [&](const auto& event_of, std::uint64_t steps) -> Status {
+    TUTTI_TRY(coordinator.Add(dp::WithSteps(event_of(Observer::kCoordinator), steps)));
+    return models.Add(dp::WithSteps(event_of(Observer::kModels), steps));
+  };
+  const bool tree = job.terms && job.terms->setting.noise == privacy::NoiseSource::kTree;
   for (const auto& [clients, count] : rounds) {
-    using privacy::Observer;
-    dp::Event seen = EventOf(terms, Observer::kCoordinator, clients);
-    dp::Event published = EventOf(terms, Observer::kModels, clients);
-    if (!tree) {
-      seen = dp::WithSteps(std::move(seen), count);
-      published = dp::WithSteps(std::move(published), count);
+    const std::uint64_t in_sum = clients;
+    if (job.terms) {
+      TUTTI_TRY(
+          add([&](Observer who) { return EventOf(*job.terms, who, in_sum); }, tree ? 1 : count));
     }
-    TUTTI_TRY(coordinator.Add(seen));
-    TUTTI_TRY(models.Add(published));
+    if (job.counts) {
+      TUTTI_TRY(add([&](Observer who) { return CountEvent(*job.counts, who, in_sum); }, count));
+    }
     if (tree) break;  // one release, whatever the rounds
   }
+  const double delta = job.config.privacy().delta();
   TUTTI_ASSIGN(const dp::SpentBudget spent, coordinator.Spent(delta));
   TUTTI_ASSIGN(const dp::SpentBudget seen, models.Spent(delta));
   return RealisedEpsilon{spent.epsilon, seen.epsilon};

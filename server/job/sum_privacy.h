@@ -13,7 +13,7 @@
 #include "common/base/rng.h"
 #include "common/base/secret.h"
 #include "common/base/status.h"
-#include "common/privacy/terms.h"
+#include "server/job/job_settings.h"
 
 namespace tutti::server {
 
@@ -50,8 +50,10 @@ struct RealisedEpsilon {
   double coordinator = 0;
   double models = 0;
 };
+// Not where the trainers add the noise to updates: how often they did only the devices know.
+bool RealisedIsKnown(const PreparedJob& job);
 // `rounds`: how many rounds were published whose smallest sum had that many clients.
-StatusOr<RealisedEpsilon> RealisedOf(const privacy::Terms& terms, double delta,
+StatusOr<RealisedEpsilon> RealisedOf(const PreparedJob& job,
                                      const std::map<std::uint64_t, std::uint64_t>& rounds);
 
 }  // namespace tutti::server

@@ -42,8 +42,12 @@ StatusOr<Contribution> Contribute(const Scene& scene, const Course& course,
   const update::StrategyState strategy(task, scene.job.layout, {values.begin(), values.end()},
                                        std::move(kept));
   const Assignment assignment{scene.population.rows(client),
-                              malicious && profile.kind() == "label_flip", local.training,
-                              local.privacy, strategy.extra()};
+                              malicious && profile.kind() == "label_flip",
+                              local.training,
+                              local.privacy,
+                              strategy.extra(),
+                              plan.counts ? &task.fairness() : nullptr,
+                              course.tilts()};
   TUTTI_ASSIGN(Learnt learnt, learner.Train(assignment, strategy.weights(), rng));
   if (malicious) {
     Attack(profile, rng, learnt.update);
@@ -51,10 +55,11 @@ StatusOr<Contribution> Contribute(const Scene& scene, const Course& course,
   }
   std::vector<float> common = strategy.Common(learnt.update);
   const strategy::LocalResult result = strategy.Local(common, learnt.steps, learnt.initial_loss);
-  TUTTI_ASSIGN(update::Encoded encoded, update::Encode(config, task, plan, course.clip_norm(),
-                                                       {common, result, assignment.rows.size(),
-                                                        learnt.norms_counted, learnt.norms_below},
-                                                       rng));
+  TUTTI_ASSIGN(update::Encoded encoded,
+               update::Encode(config, task, plan, course.clip_norm(),
+                              {common, result, assignment.rows.size(), learnt.norms_counted,
+                               learnt.norms_below, learnt.counts},
+                              rng));
   return Contribution{std::move(encoded.vector),
                       strategy.Keep(task, result, learnt.update, std::move(learnt.extra)),
                       learnt.loss, learnt.seconds, encoded.clipped_values};

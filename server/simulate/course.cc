@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/crypto/hash.h"
+#include "common/measure/metadata.h"
 #include "common/model/safetensors.h"
 #include "server/simulate/chance.h"
 
@@ -17,6 +18,7 @@ StatusOr<Course> Course::Start(const server::PreparedJob& job, BytesView warm_st
 
 Status Course::Take(Bytes model) {
   TUTTI_ASSIGN(clip_norm_, server::ClipNormFor(*job_, model));
+  TUTTI_ASSIGN(tilts_, measure::TiltsOf(job_->task, model));
   before_ = std::exchange(model_, std::move(model));
   TUTTI_ASSIGN(values_, model::ViewSafetensors(model_, job_->checkpoint));
   sha256_ = crypto::Sha256(model_);

@@ -25,7 +25,8 @@ class Course {
   std::span<const float> weights() const { return values_.first(job_->layout.values); }
   // With what the job's strategy adds behind them (strategy::CheckpointLayout).
   std::span<const float> values() const { return values_; }
-  double clip_norm() const { return clip_norm_; }  // of the next round
+  double clip_norm() const { return clip_norm_; }              // of the next round
+  const std::vector<double>& tilts() const { return tilts_; }  // of the next round, or none
 
   // One group's sum, opened with noise that follows from `seed` where the coordinator adds some.
   StatusOr<server::GroupResult> Open(const secagg::RoundConfig& config,
@@ -48,6 +49,7 @@ class Course {
   Bytes optimiser_state_;
   Digest sha256_{};
   double clip_norm_ = 0;
+  std::vector<double> tilts_;
 };
 
 }  // namespace tutti::simulate

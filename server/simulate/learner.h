@@ -18,7 +18,9 @@ struct Assignment {
   bool reversed_labels = false;         // label y is taken for classes - 1 - y, target t for -t
   const v1::TrainingSpec& training;
   const v1::PrivacySpec& privacy;
-  std::span<const float> extra = {};  // update::StrategyState::extra
+  std::span<const float> extra = {};           // update::StrategyState::extra
+  const v1::FairnessSpec* fairness = nullptr;  // of jobs that look at groups
+  std::span<const double> tilts = {};          // as TrainRequest.tilts
 };
 struct Learnt {
   std::vector<float> update;
@@ -27,8 +29,9 @@ struct Learnt {
   double initial_loss = 0;          // as learn::LocalTraining
   std::uint64_t norms_counted = 0;  // as learn::TrainResult
   std::uint64_t norms_below = 0;
-  double loss = 0;     // mean over the examples seen
-  double seconds = 0;  // training itself took
+  std::vector<std::uint64_t> counts = {};  // as TrainReply.counts
+  double loss = 0;                         // mean over the examples seen
+  double seconds = 0;                      // training itself took
 };
 struct Score {
   std::uint64_t examples = 0;

@@ -97,6 +97,23 @@ TEST_CASE("a debit is on disk when it returns, once for a session, and is found 
   REQUIRE((*entries)[0].job() == "job");
 }
 
+TEST_CASE("counts beside an update have a record of their own, and are no round more", "[client]") {
+  const TestFolder folder;
+  const FixedClock clock;
+  auto books = Books::Open(Settings(folder.path(), 100), clock);
+  Cost cost{.unit = "example", .event = kEvent, .model_event = kEvent};
+  const dp::Event counts = dp::SubsampledGaussian{1, 4, 1};
+  cost.counts = {counts, counts};
+  REQUIRE(books->Charge(Session(1), Round(1), cost).ok());
+  REQUIRE(books->Charge(Session(1), Round(1), cost).ok());
+  const auto entries = client_store::ReadLedger(folder.path());
+  REQUIRE(entries->size() == 2);
+  REQUIRE((*entries)[0].beside_update());
+  REQUIRE_FALSE((*entries)[1].beside_update());
+  const std::vector<dp::Event> all = {kEvent, counts};
+  REQUIRE(books->Budget().epsilon_spent == Approx(dp::SpentEpsilon(all, 1e-5)->epsilon));
+}
+
 TEST_CASE("an edited ledger stops the client until its owner accepts the reset", "[client]") {
   const TestFolder folder;
   const FixedClock clock;

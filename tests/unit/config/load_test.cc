@@ -123,7 +123,7 @@ TEST_CASE("a word that is not one of the allowed gets the nearest", "[config]") 
   REQUIRE(JobProblems("\"logistic\"", "\"logistik\"") ==
           Lines{"job.toml:5:16: model.architecture: found \"logistik\", expected one of "
                 "\"logistic\", \"linear\", \"mlp\", \"lenet5\", \"resnet\", \"cnn1d\", \"gru\", "
-                "\"text_bag\", \"transformer\", \"layers\", \"torchscript\"; did you mean "
+                "\"text_bag\", \"transformer\", \"kmeans\", \"layers\", \"torchscript\"; did you mean "
                 "'logistic'?"});
 }
 

@@ -1,3 +1,4 @@
+#include "common/dp/accountant.h"
 #include "tests/unit/policy/case.h"
 
 namespace tutti::policy {
@@ -125,10 +126,66 @@ TEST_CASE("weights and metrics of private data are not summed with privacy on", 
   RequireRefused([](Case& c) { c.round.extra_lanes = 2; }, "CONFIG_MISMATCH", "extra lanes");
   RequireAllowed([&](Case& c) {
     weighted(c);
-    c.round.extra_lanes = 3;
     c.task.mutable_privacy()->set_unit("none");
     c.policy.set_allow_without_privacy(true);
   });
+}
+
+void LookAtGroups(Case& c) {
+  c.task.mutable_model()->set_classes(10);
+  c.task.mutable_fairness()->set_attribute("sex");
+  c.task.mutable_fairness()->add_groups("female");
+  c.task.mutable_fairness()->add_groups("male");
+  c.task.mutable_privacy()->set_counts_noise_multiplier(2);
+  c.round.extra_lanes = 9;
+}
+
+TEST_CASE("a round has the counts of its task and no others", "[policy]") {
+  RequireAllowed(LookAtGroups);
+  for (const std::uint32_t lanes : {1U, 8U, 10U}) {
+    RequireRefused(
+        [&](Case& c) {
+          LookAtGroups(c);
+          c.round.extra_lanes = lanes;
+        },
+        "CONFIG_MISMATCH", "extra lanes");
+  }
+  RequireRefused(
+      [](Case& c) {
+        LookAtGroups(c);
+        c.task.mutable_fairness()->set_positive_class(10);
+      },
+      "CONFIG_MISMATCH", "positive_class");
+}
+
+TEST_CASE("counts are charged beside the update, and never go without noise", "[policy]") {
+  const Plan plan = RequireAllowed(LookAtGroups);
+  REQUIRE(plan.counts_event.has_value());
+  const Plan alone = RequireAllowed([](Case&) {});
+  REQUIRE(plan.coordinator.round > alone.coordinator.round);
+  REQUIRE(plan.coordinator.round <
+          alone.coordinator.round + dp::SpentEpsilon({&*plan.counts_event, 1}, 1e-5)->epsilon);
+  RequireRefused(
+      [](Case& c) {
+        LookAtGroups(c);
+        c.task.mutable_privacy()->set_counts_noise_multiplier(0);
+      },
+      "POLICY", "counts_noise_multiplier");
+  RequireRefused(
+      [](Case& c) {
+        LookAtGroups(c);
+        c.policy.set_min_noise_multiplier(1.1);
+        c.task.mutable_privacy()->set_counts_noise_multiplier(1);
+      },
+      "POLICY", "counts_noise_multiplier would be 1");
+  // The steps get fewer so that both fit.
+  const Plan shrunk = RequireAllowed([](Case& c) {
+    LookAtGroups(c);
+    c.task.mutable_privacy()->set_counts_noise_multiplier(8);
+    c.policy.set_max_epsilon_total(1.5);
+  });
+  REQUIRE(shrunk.steps < shrunk.steps_asked);
+  REQUIRE(shrunk.coordinator.after <= 1.5);
 }
 
 TEST_CASE("noise and clip stay inside the owner's limits", "[policy]") {

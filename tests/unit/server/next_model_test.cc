@@ -3,6 +3,8 @@
 
 #include <cmath>
 
+#include "common/crypto/random.h"
+#include "common/measure/metadata.h"
 #include "common/model/safetensors.h"
 #include "tests/catch.h"
 #include "tests/unit/server/fixture.h"
@@ -97,6 +99,41 @@ TEST_CASE("the control variate moves by the share of clients that were there", "
   mean.pop_back();
   REQUIRE(MakeNextModel(job, first, step, One(mean)).status().code() ==
           StatusCode::kInvalidArgument);
+}
+
+// The sum of three clients that count 1, 2 and 3 in every lane.
+secagg::RingVector SumOfCounts(const PreparedJob& job, const secagg::RoundConfig& round) {
+  secagg::RingVector sum(round.layout());
+  sum.extras()[0] = 3;
+  for (std::uint32_t& lane : sum.extras().subspan(1)) lane = 6;
+  REQUIRE(job.counts->layout.lanes() + 1 == sum.extras().size());
+  return sum;
+}
+
+TEST_CASE("sums of counts are in the next checkpoint, with what they are sums of", "[server]") {
+  const PreparedJob job = Job([](v1::JobConfig& config) {
+    config.mutable_fairness()->set_attribute("sex");
+    config.mutable_fairness()->add_groups("a");
+    config.mutable_fairness()->add_groups("b");
+    config.mutable_privacy()->set_counts_noise_multiplier(2);
+  });
+  secagg::RoundConfig round = job.settings.config;
+  round.round = 1;
+  crypto::SystemRng rng;
+  secagg::RingVector sum = SumOfCounts(job, round);
+  auto opened = OpenSum(job, round, sum, 3, 1, {rng, nullptr});
+  REQUIRE(opened.ok());
+  const auto next = MakeNextModel(job, *FirstCheckpoint(job, {}), {.round = 1, .clients = 3},
+                                  {*std::move(opened)});
+  REQUIRE(next.ok());
+  const auto counts = measure::CountsOf(job.counts->layout, next->checkpoint);
+  REQUIRE(counts.ok());
+  REQUIRE((*counts)->counts == std::vector<std::int64_t>(8, 6));
+  REQUIRE((*counts)->clients == 3);
+  REQUIRE((*counts)->noise_multiplier == Approx(2 * std::sqrt(3.0)));
+  // Noise of stddev 2 a client cannot make this of three counts.
+  sum.extras()[5] = static_cast<std::uint32_t>(-60);
+  REQUIRE(OpenSum(job, round, sum, 3, 1, {rng, nullptr}).status().code() == StatusCode::kDataLoss);
 }
 
 }  // namespace

@@ -68,6 +68,31 @@ TEST_CASE("a longer update is scaled down to the task's bound before it is encod
   REQUIRE(update[1] > 0.3999F);
 }
 
+TEST_CASE("counts go beside the update, or alone", "[update]") {
+  crypto::SystemRng rng;
+  secagg::RoundConfig round = Round(0);
+  round.extra_lanes = 3;
+  round.max_cohort = 4;
+  policy::Plan plan;
+  plan.counts.emplace();
+  plan.counts->layout.families = {{"x", {2}, 1}};
+  const std::vector<std::uint64_t> counts = {5, 70000};
+  std::vector<float> update{0.5F, 0.25F, 0};
+  Trained trained{update, {.update = update, .steps = 1}, 10, 0, 0, counts};
+  const auto both = Encode(round, Weighted("uniform"), plan, 1, trained, rng);
+  INFO(both.status());
+  REQUIRE(both.ok());
+  REQUIRE(both->vector.extras()[0] == 1);
+  REQUIRE(both->vector.extras()[2] == 70000);
+  plan.setting.update = false;
+  round.values = 1;
+  const auto alone = Encode(round, Weighted("uniform"), plan, 1, {.counts = counts}, rng);
+  REQUIRE(alone.ok());
+  REQUIRE(alone->vector.count() == 4);
+  REQUIRE(alone->vector.extras()[1] == 5);
+  REQUIRE_FALSE(Encode(round, Weighted("uniform"), plan, 1, {}, rng).ok());
+}
+
 TEST_CASE("the trainer is asked for privacy of examples only, with the plan's steps and noise",
           "[update]") {
   v1::TaskSpec task;
