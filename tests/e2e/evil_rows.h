@@ -62,6 +62,8 @@ inline constexpr Row kRows[] = {
     {"open", "weights-with-privacy", "CONFIG_MISMATCH", "how many examples",
      "policy.weights_with_privacy"},
     {"open", "per-example-losses", "CONFIG_MISMATCH", "extra lanes", "policy.metrics_with_privacy"},
+    {"open", "counts-without-noise", "POLICY", "counts_noise_multiplier", "policy.count_noise"},
+    {"open", "group-of-one", "CONFIG_MISMATCH", "fairness.groups", "policy.counts"},
     {"open", "round-beyond-the-job", "CONFIG_MISMATCH", "the job has rounds",
      "policy.round_of_job"},
     {"open", "groups-of-round", "CONFIG_MISMATCH", "groups", "policy.same_groups"},
