@@ -34,6 +34,9 @@ Count operator+(Count a, Count b);  // of independent noise
 // shares of 0 and 1 are not taken for certain. Noise: to first order.
 Estimate ShareOf(Count part, Count rest);
 
+// The same of counts of a part and of the whole, each with noise of its own.
+Estimate ShareOfAll(Count part, Count all);
+
 // a - b of independent estimates; the sampling part as Newcombe 1998, method 10, with the wider
 // sides.
 Estimate Difference(const Estimate& a, const Estimate& b);

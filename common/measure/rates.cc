@@ -8,18 +8,6 @@
 namespace tutti::measure {
 namespace {
 
-constexpr std::size_t kCells = 4;  // of one group
-
-GroupRates RatesOfGroup(const Count (&cells)[kCells]) {
-  const Count &true_negative = cells[0], &false_positive = cells[1];
-  const Count &false_negative = cells[2], &true_positive = cells[3];
-  return {.examples = true_negative + false_positive + false_negative + true_positive,
-          .selection = ShareOf(true_positive + false_positive, true_negative + false_negative),
-          .tpr = ShareOf(true_positive, false_negative),
-          .fpr = ShareOf(false_positive, true_negative),
-          .accuracy = ShareOf(true_positive + true_negative, false_positive + false_negative)};
-}
-
 using RateOf = Estimate GroupRates::*;
 
 // Widens `gap` by the pairs of groups that differ in one rate.
@@ -43,17 +31,28 @@ void Compare(std::span<const GroupRates> rates, RateOf rate, double z, Gap& gap)
 
 }  // namespace
 
+GroupRates RatesOfGroup(const Count (&outcomes)[2][2]) {
+  const Count &true_negative = outcomes[0][0], &false_positive = outcomes[0][1];
+  const Count &false_negative = outcomes[1][0], &true_positive = outcomes[1][1];
+  return {.examples = true_negative + false_positive + false_negative + true_positive,
+          .selection = ShareOf(true_positive + false_positive, true_negative + false_negative),
+          .tpr = ShareOf(true_positive, false_negative),
+          .fpr = ShareOf(false_positive, true_negative),
+          .accuracy = ShareOf(true_positive + true_negative, false_positive + false_negative)};
+}
+
 StatusOr<std::vector<GroupRates>> RatesOf(std::span<const std::int64_t> outcomes,
                                           std::span<const double> noise_stddevs) {
+  constexpr std::size_t kCells = 4;  // of one group
   if (outcomes.size() % kCells != 0 || noise_stddevs.size() != outcomes.size()) {
     return InvalidArgument(Join("found ", outcomes.size(), " outcomes and ", noise_stddevs.size(),
                                 " standard deviations, expected 4 of each for every group"));
   }
   std::vector<GroupRates> rates;
   for (std::size_t first = 0; first < outcomes.size(); first += kCells) {
-    Count cells[kCells];
+    Count cells[2][2];
     for (std::size_t i = 0; i < kCells; ++i) {
-      cells[i] = {static_cast<double>(outcomes[first + i]), noise_stddevs[first + i]};
+      cells[i / 2][i % 2] = {static_cast<double>(outcomes[first + i]), noise_stddevs[first + i]};
     }
     rates.push_back(RatesOfGroup(cells));
   }

@@ -30,6 +30,9 @@ StatusOr<std::vector<GroupRates>> RatesOf(std::span<const std::int64_t> outcomes
 StatusOr<std::vector<GroupRates>> RatesOf(std::span<const std::int64_t> outcomes,
                                           double noise_stddev);
 
+// The same of one group, {label, prediction}.
+GroupRates RatesOfGroup(const Count (&outcomes)[2][2]);
+
 enum class Criterion { kDemographicParity, kEqualOpportunity, kEqualisedOdds };
 // Of the words of fairness.criterion. InvalidArgument: unknown.
 StatusOr<Criterion> CriterionOf(std::string_view word);
