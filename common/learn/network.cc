@@ -282,4 +282,16 @@ StatusOr<BatchScore> Network::Score(const Batch& batch) {
   });
 }
 
+StatusOr<std::vector<float>> Network::Outputs(const Batch& batch) {
+  return Guarded([&]() -> StatusOr<std::vector<float>> {
+    const c10::NoGradGuard no_grad;
+    TUTTI_ASSIGN(const at::Tensor inputs, state_->Inputs(batch));
+    at::Tensor outputs = state_->Forward(inputs, /*training=*/false);
+    if (!NeedsTargets(state_->loss)) outputs = outputs.log_softmax(1);
+    outputs = outputs.contiguous();
+    const std::span<float> values = Values(outputs);
+    return std::vector<float>(values.begin(), values.end());
+  });
+}
+
 }  // namespace tutti::learn

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "common/base/status.h"
 #include "common/learn/loss.h"
@@ -68,6 +69,10 @@ class Network {
                                           std::span<float> sum);
 
   StatusOr<BatchScore> Score(const Batch& batch);
+
+  // Logarithms of the probability of each class, row major {examples, classes}; of a loss that
+  // NeedsTargets the predicted numbers.
+  StatusOr<std::vector<float>> Outputs(const Batch& batch);
 
  private:
   struct State;

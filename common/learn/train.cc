@@ -71,6 +71,8 @@ Status CheckTokens(const model::Architecture& architecture, const DataView& data
                               "; raise the vocabulary, or prepare the text with the job's"));
 }
 
+}  // namespace
+
 Status CheckData(const model::Architecture& architecture, const DataView& data,
                  std::size_t weights) {
   std::uint64_t width = 1;
@@ -92,6 +94,8 @@ Status CheckData(const model::Architecture& architecture, const DataView& data,
   TUTTI_TRY(CheckLabels(architecture, data));
   return CheckTokens(architecture, data);
 }
+
+namespace {
 
 // What neither the plan nor the optimiser checks.
 Status CheckSpecs(const v1::TrainingSpec& training, const v1::PrivacySpec& privacy) {
@@ -385,7 +389,7 @@ StatusOr<EvaluateResult> Evaluate(Network& network, const DataView& data,
   const auto count = static_cast<double>(examples);
   return EvaluateResult{.examples = examples,
                         .loss = total.loss_sum / count,
-                        .accuracy = static_cast<double>(total.correct) / count,
+                        .accuracy = number ? -1 : static_cast<double>(total.correct) / count,
                         .mean_absolute_error = total.absolute_error_sum / count};
 }
 
