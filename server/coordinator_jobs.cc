@@ -165,7 +165,7 @@ StatusOr<round::JobSubmitted> Coordinator::Submission(const std::string& name,
   TUTTI_ASSIGN(submission.last_attempt, parts_.store.LastAttempt(name, submission.rounds_done + 1));
   TUTTI_ASSIGN(const std::vector<store::RoundRecord> rounds, parts_.store.Rounds(name));
   for (const store::RoundRecord& round : rounds) {
-    if (round.accuracy >= 0) submission.losses[round.round] = round.loss;
+    if (round.loss >= 0) submission.losses[round.round] = round.loss;
   }
   TUTTI_ASSIGN(const std::vector<store::ModelRecord> models, parts_.store.Models(name));
   for (const store::ModelRecord& model : models) {

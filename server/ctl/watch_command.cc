@@ -41,7 +41,7 @@ int ShowEnd(const std::string& name, Connection& connection, Console& console) {
   const v1::JobInfo& job = reply.job();
   const std::string shown = Escaped(job.name(), 64);
   if (job.state() == "done") {
-    console.out << "job " << shown << " is done: test accuracy " << Percent(job.accuracy());
+    console.out << "job " << shown << " is done: " << ScoreText(NewestEvaluated(reply.rounds()));
     if (job.max_epsilon() > 0) {
       console.out << ", largest epsilon of any client "
                   << EpsilonsText(job.max_epsilon(), job.max_epsilon_models());

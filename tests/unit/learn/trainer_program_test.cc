@@ -150,7 +150,7 @@ TEST_CASE("the trainer program predicts a number when data and job both say so",
   INFO(score.status());
   REQUIRE(score.ok());
   REQUIRE(score->loss() < 0.05);  // the variance is 0.25
-  REQUIRE(score->accuracy() == 0);
+  REQUIRE(score->accuracy() == -1);
 
   request.mutable_data()->set_target("class");
   REQUIRE(MessageOf(supervisor.Train(request, std::vector<float>(3), {}).status())
