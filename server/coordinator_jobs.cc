@@ -199,6 +199,12 @@ StatusOr<rpc::JobStatus> Coordinator::SubmitJob(const v1::JobConfig& submitted,
   std::optional<model::Reuse> reuse;
   if (!warm_start.empty()) {
     TUTTI_ASSIGN(reuse, model::PlanReuse(config.model(), prepared.layout, warm_start));
+    if (config.kind() == "evaluate" && !reuse->seeded.empty()) {
+      return InvalidArgument(
+          Join("warm_start: the file lacks parameters of the model, and a job that evaluates "
+               "cannot draw them; ",
+               model::TextOf(*reuse), "; name a file of this model"));
+    }
   }
   store::ModelRecord model;
   model.job = name;
