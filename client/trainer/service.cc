@@ -254,6 +254,7 @@ StatusOr<v1::TrainReply> Service::Train(const v1::TrainRequest& request, int mem
   if (!augmenter.IsIdle()) {
     hooks.change = [&](std::span<float> image) { augmenter.Apply(rng, image); };
   }
+  hooks.adversary = request.adversary();
   const auto received = block.values().first(layout.values);
   std::vector<float> weights(received.begin(), received.end());
   TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(request.model()));

@@ -34,6 +34,9 @@ struct BatchScore {
   double absolute_error_sum = 0;  // of predicted numbers
 };
 
+// How a model in a script is run: as torch.nn.Module.train and eval. Others know no difference.
+enum class Mode { kTraining, kAnswering };
+
 class Network {
  public:
   // Weights start at zero. `script_file`: where the TorchScript file of an architecture that is one
@@ -73,6 +76,10 @@ class Network {
   // Logarithms of the probability of each class, row major {examples, classes}; of a loss that
   // NeedsTargets the predicted numbers.
   StatusOr<std::vector<float>> Outputs(const Batch& batch);
+
+  // The gradient of each example's loss by its features, in their place. FailedPrecondition when
+  // the loss does not depend on them by anything that has a gradient.
+  StatusOr<std::vector<float>> FeatureGradients(const Batch& batch, Mode mode);
 
  private:
   struct State;

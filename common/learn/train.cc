@@ -8,6 +8,7 @@
 
 #include "common/base/text.h"
 #include "common/crypto/random.h"
+#include "common/learn/adversary.h"
 #include "common/learn/network.h"
 #include "common/learn/optimiser.h"
 #include "common/learn/sampling.h"
@@ -162,6 +163,7 @@ class Gathered {
     }
   }
   Batch batch() const { return {.features = features_, .labels = labels_, .targets = targets_}; }
+  std::span<float> features() { return features_; }
 
  private:
   std::vector<float> features_;
@@ -179,12 +181,13 @@ struct Totals {
 class Trainer {
  public:
   Trainer(Network& network, const DataView& data, model::TrainingPlan plan,
-          std::optional<noise::NoisePlan> privacy, SecureRng& rng, const Progress& progress,
-          const TrainHooks& hooks)
+          std::optional<noise::NoisePlan> privacy, std::optional<Adversary> adversary,
+          SecureRng& rng, const Progress& progress, const TrainHooks& hooks)
       : network_(network),
         data_(data),
         plan_(plan),
         privacy_(privacy),
+        adversary_(adversary),
         rng_(rng),
         progress_(progress),
         hooks_(hooks) {}
@@ -226,8 +229,11 @@ class Trainer {
  private:
   Status AddExamples(std::span<const std::uint32_t> rows, std::span<float> gradient) {
     for (std::size_t start = 0; start < rows.size(); start += kPartExamples) {
-      const Gathered part(data_, rows.subspan(start, std::min(kPartExamples, rows.size() - start)),
-                          hooks_.change);
+      Gathered part(data_, rows.subspan(start, std::min(kPartExamples, rows.size() - start)),
+                    hooks_.change);
+      if (adversary_) {
+        TUTTI_TRY(adversary_->ChangeShare(network_, part.batch(), part.features(), rng_));
+      }
       TUTTI_ASSIGN(const BatchLoss loss,
                    privacy_
                        ? network_.AddClippedGradients(part.batch(), privacy_->inner_clip, gradient)
@@ -270,6 +276,7 @@ class Trainer {
   const DataView& data_;
   model::TrainingPlan plan_;
   std::optional<noise::NoisePlan> privacy_;
+  std::optional<Adversary> adversary_;
   SecureRng& rng_;
   const Progress& progress_;
   const TrainHooks& hooks_;
@@ -310,6 +317,8 @@ StatusOr<TrainResult> Train(Network& network, const v1::TrainingSpec& training,
     TUTTI_ASSIGN(noise_plan,
                  noise::PlanNoise(privacy.clip_norm(), privacy.noise_multiplier(), trained_values));
   }
+  TUTTI_ASSIGN(const std::optional<Adversary> adversary,
+               Adversary::CreateIfAny(hooks.adversary, architecture));
   TUTTI_ASSIGN(Optimiser optimiser, Optimiser::Create(training, trained_values));
 
   std::string method = "plain";
@@ -319,7 +328,7 @@ StatusOr<TrainResult> Train(Network& network, const v1::TrainingSpec& training,
   const TrainedTerms terms(layout, hooks.terms, weights);
   TrainHooks added = hooks;
   added.terms = terms.view();
-  Trainer trainer(network, data, plan, noise_plan, rng, progress, added);
+  Trainer trainer(network, data, plan, noise_plan, adversary, rng, progress, added);
   WeightAverage average(training.average_decay(), network.weights());
   TUTTI_TRY(trainer.Run(optimiser, training.batch_size(), average));
   if (!model::AllFinite(average.values())) {

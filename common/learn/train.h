@@ -65,6 +65,7 @@ struct TrainHooks {
   StepTerms terms = {};
   RowChange change = {};
   StepSeen seen = {};
+  v1::AdversarySpec adversary = {};  // after `change`; against the weights of the step
 };
 
 // `weights` holds the received weights and afterwards the update (trained minus received; 0 where
@@ -74,7 +75,7 @@ struct TrainHooks {
 // `weights` is as received. InvalidArgument: specs, shapes, labels, targets or tokens do not fit.
 // FailedPrecondition: no examples, or training diverged. `script_file`, and the errors of a model
 // in such a file: Network::Create. training.proximal is not read: `hooks.terms` says what pulls
-// where.
+// where. Adversary's errors when `hooks` has one.
 StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& training,
                             const v1::PrivacySpec& privacy, const DataView& data,
                             std::span<float> weights, SecureRng& rng, const Progress& progress,
