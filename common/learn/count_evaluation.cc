@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "common/base/text.h"
+#include "common/learn/adversary.h"
 #include "common/measure/groups.h"
 #include "common/measure/tally.h"
 
@@ -60,11 +62,9 @@ StatusOr<std::vector<std::uint64_t>> CountEvaluation(Network& network, const v1:
                                                      std::span<const std::uint32_t> groups,
                                                      std::span<const float> weights, SecureRng& rng,
                                                      const Progress& progress) {
-  static_cast<void>(rng);
   TUTTI_ASSIGN(measure::EvaluationTally tally, measure::EvaluationTally::Create(task));
-  if (tally.shape().robust) {
-    return Unimplemented("adversary.kind is set, and robust accuracy is not possible yet");
-  }
+  TUTTI_ASSIGN(const std::optional<Adversary> adversary,
+               Adversary::CreateIfAny(task.adversary(), network.architecture()));
   TUTTI_TRY(CheckData(network.architecture(), data, weights.size()));
   TUTTI_TRY(CheckGroups(task, groups.size(), data.size()));
   const std::size_t examples = data.size();
@@ -76,9 +76,16 @@ StatusOr<std::vector<std::uint64_t>> CountEvaluation(Network& network, const v1:
   const std::uint64_t parts = (examples + kPartExamples - 1) / kPartExamples;
   for (std::size_t start = 0; start < examples; start += kPartExamples) {
     const std::size_t count = std::min(kPartExamples, examples - start);
-    const Batch batch = PartOf(data, start, count);
+    Batch batch = PartOf(data, start, count);
     TUTTI_ASSIGN(const std::vector<float> outputs, NumbersOf(network, batch));
     CountPart(batch, outputs, groups.empty() ? groups : groups.subspan(start, count), tally);
+    if (adversary) {
+      TUTTI_ASSIGN(const std::vector<float> changed,
+                   adversary->Changed(network, batch, Mode::kAnswering, rng));
+      batch.features = changed;
+      TUTTI_ASSIGN(const BatchScore score, network.Score(batch));
+      tally.AddRobust(count, score.correct);
+    }
     progress(start / kPartExamples + 1, parts);
   }
   return tally.Counts();

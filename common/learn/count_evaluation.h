@@ -16,7 +16,8 @@ namespace tutti::learn {
 
 // `groups`: for each example its place among fairness.groups, their number when it is of none;
 // empty without [fairness]. `weights` in layout order. FailedPrecondition: no examples, or the
-// model answers something that is no number. InvalidArgument: task, data or weights do not fit.
+// model answers something that is no number. InvalidArgument: task, data or weights do not fit, or
+// the task's adversary cannot work on this model (adversary.h). `rng` draws the adversary's starts.
 StatusOr<std::vector<std::uint64_t>> CountEvaluation(Network& network, const v1::TaskSpec& task,
                                                      const DataView& data,
                                                      std::span<const std::uint32_t> groups,

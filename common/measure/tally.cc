@@ -61,10 +61,10 @@ void EvaluationTally::Add(std::uint32_t label, std::span<const float> log_probab
   AddFine(LanesOf(kLoss), 0, loss * kLossUnits);
 }
 
-void EvaluationTally::AddRobust(bool correct) {
+void EvaluationTally::AddRobust(std::uint64_t examples, std::uint64_t correct) {
   const std::span<std::uint64_t> lanes = LanesOf(kRobust);
-  ++lanes[0];
-  lanes[1] += correct ? 1 : 0;
+  lanes[0] += examples;
+  lanes[1] += correct;
 }
 
 void EvaluationTally::AddNumber(double predicted, double target) {

@@ -22,8 +22,8 @@ class EvaluationTally {
   // first of the largest.
   void Add(std::uint32_t label, std::span<const float> log_probabilities, std::uint32_t group);
 
-  // Whether the example was still predicted right against the adversary.
-  void AddRobust(bool correct);
+  // How many of so many examples were still predicted right against the adversary.
+  void AddRobust(std::uint64_t examples, std::uint64_t correct);
 
   // An example of a model that predicts numbers; not NaN.
   void AddNumber(double predicted, double target);

@@ -10,6 +10,7 @@
 
 #include "client/trainer/service.h"
 #include "client/trainer/shared_values.h"
+#include "common/learn/adversary.h"
 #include "common/measure/evaluation_figures.h"
 #include "common/measure/groups.h"
 #include "common/model/architecture.h"
@@ -96,6 +97,24 @@ TEST_CASE("counts agree with what Evaluate says of the same model", "[count]") {
   const auto figures = measure::ClassEvaluationOf(task, {.counts = sums});
   REQUIRE(figures->all.confusion.accuracy.value == score->accuracy);
   REQUIRE(figures->loss.value == Approx(score->loss).epsilon(1e-4));
+}
+
+TEST_CASE("accuracy against an adversary is counted beside the accuracy", "[count]") {
+  v1::TaskSpec task = Task(3);
+  task.mutable_adversary()->set_kind("fgsm");
+  task.mutable_adversary()->set_radius(0.3);
+  const Points points(700);
+  Network network = NetworkOf(task);
+  auto rng = SeededRng(1);
+  const auto counts = CountEvaluation(network, task, points.view(), {}, kWeights, rng, kQuiet);
+  INFO(counts.status());
+  REQUIRE(counts.ok());
+  const auto robust =
+      RobustAccuracy(network, points.view(), kWeights, task.adversary(), rng, kQuiet);
+  const std::vector<std::int64_t> sums(counts->begin(), counts->end());
+  const auto figures = measure::ClassEvaluationOf(task, {.counts = sums});
+  REQUIRE(figures->robust_accuracy->value == Approx(robust->accuracy));
+  REQUIRE(figures->robust_accuracy->value < figures->all.confusion.accuracy.value - 0.05);
 }
 
 TEST_CASE("predicted numbers are counted by their errors", "[count]") {

@@ -32,7 +32,7 @@ Made Make(const v1::TaskSpec& task) {
                                     static_cast<float>(std::log(p))};
       const bool predicted = p > 0.5;
       tally->Add(label, logs, group);
-      tally->AddRobust(p > 0.7);
+      tally->AddRobust(1, p > 0.7 ? 1 : 0);
       made.right += predicted == (label == 1) ? 1 : 0;
       made.loss -= static_cast<double>(logs[label]);
       made.robust += p > 0.7 ? 1 : 0;

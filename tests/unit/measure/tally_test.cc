@@ -49,7 +49,7 @@ std::vector<std::uint64_t> CountsOf(const v1::TaskSpec& task,
       continue;
     }
     tally->Add(example.label, example.log_probabilities, example.group);
-    if (tally->shape().robust) tally->AddRobust(example.robust);
+    if (tally->shape().robust) tally->AddRobust(1, example.robust ? 1 : 0);
   }
   return tally->Counts();
 }
