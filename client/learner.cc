@@ -233,6 +233,7 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
   update::LocalTask local = update::LocalTaskOf(task, plan, clip_norm);
   *request.mutable_training() = std::move(local.training);
   *request.mutable_privacy() = std::move(local.privacy);
+  *request.mutable_adversary() = task.adversary();
   request.set_insecure_noise_seed(insecure_noise_seed_);
   if (plan.counts) *request.mutable_fairness() = task.fairness();
   request.mutable_tilts()->Add(fetched.value->tilts.begin(), fetched.value->tilts.end());

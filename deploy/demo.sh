@@ -68,6 +68,8 @@ job_key() { sed -n "s/^$1 = \"\{0,1\}\([^\" ]*\).*/\1/p" <<<"$effective" | head 
 job_name=$(job_key name)
 private=yes
 [[ $(job_key unit) == none ]] && private=no
+trains=yes
+[[ $(job_key kind) == train ]] || { trains=no kill=no; }
 clients=$(job_key size)
 min_cohort=$((clients < 6 ? 3 : 5))
 
@@ -241,6 +243,14 @@ if [[ $private == yes ]]; then
   "$bin/tutti" job show "$job_name" | grep -E '^(protected|mechanism|trust)' | sed 's/^/   /'
 else
   say "   this job adds no noise, so nothing is charged and nothing bounds what the model tells about one image"
+fi
+
+if [[ $trains == no ]]; then
+title "6. What the clients counted, all together"
+"$bin/tutti" job report "$job_name" --json >"$state/report.json"
+"$bin/tutti" job report "$job_name"
+say "   every figure, and the counts: $shown/report.json"
+exit 0
 fi
 
 title "6. The model"

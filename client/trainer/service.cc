@@ -14,10 +14,13 @@
 #include <vector>
 
 #include "client/data/augment.h"
+#include "client/data/group_codes.h"
 #include "common/base/bytes.h"
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
+#include "common/learn/count_evaluation.h"
 #include "common/learn/local.h"
+#include "common/measure/groups.h"
 #include "common/model/architecture.h"
 #include "common/model/features.h"
 
@@ -141,8 +144,10 @@ StatusOr<v1::TrainerReply> Service::Dispatch(const v1::TrainerRequest& request, 
       TUTTI_ASSIGN(*reply.mutable_evaluated(), Evaluate(request.evaluate(), memory_fd, progress));
       return reply;
     }
-    case v1::TrainerRequest::kCount:
-      return Unimplemented("counting is not possible yet");
+    case v1::TrainerRequest::kCount: {
+      TUTTI_ASSIGN(*reply.mutable_counted(), Count(request.count(), memory_fd, progress));
+      return reply;
+    }
     case v1::TrainerRequest::ACTION_NOT_SET:
       break;
   }
@@ -249,6 +254,7 @@ StatusOr<v1::TrainReply> Service::Train(const v1::TrainRequest& request, int mem
   if (!augmenter.IsIdle()) {
     hooks.change = [&](std::span<float> image) { augmenter.Apply(rng, image); };
   }
+  hooks.adversary = request.adversary();
   const auto received = block.values().first(layout.values);
   std::vector<float> weights(received.begin(), received.end());
   TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(request.model()));
@@ -292,6 +298,40 @@ StatusOr<v1::EvaluateReply> Service::Evaluate(const v1::EvaluateRequest& request
   reply.set_examples(result.examples);
   reply.set_loss(result.loss);
   reply.set_accuracy(result.accuracy);
+  reply.set_seconds(stopwatch.Seconds());
+  return reply;
+}
+
+StatusOr<v1::CountReply> Service::Count(const v1::CountRequest& request, int memory_fd,
+                                        const ProgressSink& progress) {
+  const Stopwatch stopwatch;
+  const v1::TaskSpec& task = request.task();
+  if (measure::KindOf(task) != measure::Kind::kEvaluate) {
+    return Unimplemented(Join("kind is \"", Escaped(task.kind(), 40),
+                              "\", expected \"evaluate\": nothing else is counted yet"));
+  }
+  TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(task.model()));
+  if (request.values() != architecture.layout.values) {
+    return InvalidArgument(Join("the request states ", request.values(), " values, the model has ",
+                                architecture.layout.values));
+  }
+  TUTTI_ASSIGN(MappedValues block, MappedValues::Map(memory_fd, request.values()));
+  TUTTI_ASSIGN(const data::Dataset* const all, DataOf(request.data(), task.model()));
+  std::vector<std::uint32_t> groups;
+  if (measure::HasGroups(task)) {
+    TUTTI_ASSIGN(groups, data::GroupCodes(*all, task.fairness()));
+    groups.erase(groups.begin(),
+                 groups.begin() + static_cast<std::ptrdiff_t>(all->first_measured()));
+  }
+  TUTTI_ASSIGN(const learn::DataView data,
+               InputsOf(request.data(), task.model(), Use::kMeasuring, progress));
+  TUTTI_ASSIGN(learn::Network network, learn::Network::Create(architecture, request.script_file()));
+  TUTTI_ASSIGN(const std::vector<std::uint64_t> counts,
+               learn::CountEvaluation(network, task, data, groups, block.values(), rng_,
+                                      Throttle(progress)));
+  v1::CountReply reply;
+  reply.mutable_counts()->Assign(counts.begin(), counts.end());
+  reply.set_examples(data.size());
   reply.set_seconds(stopwatch.Seconds());
   return reply;
 }

@@ -6,6 +6,7 @@
 #include "common/config/round_template.h"
 #include "common/config/rules.h"
 #include "common/config/validate.h"
+#include "common/config/validate_evaluate.h"
 #include "common/config/validate_model.h"
 #include "common/model/architecture.h"
 #include "common/privacy/setting.h"
@@ -184,7 +185,7 @@ void CheckEvaluation(const v1::JobConfig& job, Rules& rules) {
 void CheckRounds(const v1::JobConfig& job, Rules& rules) {
   const auto layout = model::LayoutOf(job.model());
   if (!layout.ok() || !rules.Sound({"name", "model", "training", "privacy", "secure_aggregation",
-                                    "cohort", "robust"})) {
+                                    "cohort", "robust", "measure", "fairness", "adversary"})) {
     return;  // reported already, or known only when the job is submitted
   }
   StatusOr<secagg::RoundConfig> fitted =
@@ -228,8 +229,11 @@ void Validate(const v1::JobConfig& config, LoadResult& result) {
                              "letter or digit"));
   }
   CheckModel(config, rules);
-  CheckTraining(config.training(), rules);
-  CheckStrategy(config, rules);
+  if (config.kind() != "evaluate") {
+    CheckTraining(config.training(), rules);
+    CheckStrategy(config, rules);
+  }
+  CheckEvaluate(config, rules);
   CheckEvaluation(config, rules);
   CheckPrivacy(config, rules);
   CheckPrivacyKind(config, rules);

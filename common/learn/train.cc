@@ -8,6 +8,7 @@
 
 #include "common/base/text.h"
 #include "common/crypto/random.h"
+#include "common/learn/adversary.h"
 #include "common/learn/network.h"
 #include "common/learn/optimiser.h"
 #include "common/learn/sampling.h"
@@ -71,6 +72,8 @@ Status CheckTokens(const model::Architecture& architecture, const DataView& data
                               "; raise the vocabulary, or prepare the text with the job's"));
 }
 
+}  // namespace
+
 Status CheckData(const model::Architecture& architecture, const DataView& data,
                  std::size_t weights) {
   std::uint64_t width = 1;
@@ -92,6 +95,8 @@ Status CheckData(const model::Architecture& architecture, const DataView& data,
   TUTTI_TRY(CheckLabels(architecture, data));
   return CheckTokens(architecture, data);
 }
+
+namespace {
 
 // What neither the plan nor the optimiser checks.
 Status CheckSpecs(const v1::TrainingSpec& training, const v1::PrivacySpec& privacy) {
@@ -158,6 +163,7 @@ class Gathered {
     }
   }
   Batch batch() const { return {.features = features_, .labels = labels_, .targets = targets_}; }
+  std::span<float> features() { return features_; }
 
  private:
   std::vector<float> features_;
@@ -175,12 +181,13 @@ struct Totals {
 class Trainer {
  public:
   Trainer(Network& network, const DataView& data, model::TrainingPlan plan,
-          std::optional<noise::NoisePlan> privacy, SecureRng& rng, const Progress& progress,
-          const TrainHooks& hooks)
+          std::optional<noise::NoisePlan> privacy, std::optional<Adversary> adversary,
+          SecureRng& rng, const Progress& progress, const TrainHooks& hooks)
       : network_(network),
         data_(data),
         plan_(plan),
         privacy_(privacy),
+        adversary_(adversary),
         rng_(rng),
         progress_(progress),
         hooks_(hooks) {}
@@ -222,8 +229,11 @@ class Trainer {
  private:
   Status AddExamples(std::span<const std::uint32_t> rows, std::span<float> gradient) {
     for (std::size_t start = 0; start < rows.size(); start += kPartExamples) {
-      const Gathered part(data_, rows.subspan(start, std::min(kPartExamples, rows.size() - start)),
-                          hooks_.change);
+      Gathered part(data_, rows.subspan(start, std::min(kPartExamples, rows.size() - start)),
+                    hooks_.change);
+      if (adversary_) {
+        TUTTI_TRY(adversary_->ChangeShare(network_, part.batch(), part.features(), rng_));
+      }
       TUTTI_ASSIGN(const BatchLoss loss,
                    privacy_
                        ? network_.AddClippedGradients(part.batch(), privacy_->inner_clip, gradient)
@@ -266,6 +276,7 @@ class Trainer {
   const DataView& data_;
   model::TrainingPlan plan_;
   std::optional<noise::NoisePlan> privacy_;
+  std::optional<Adversary> adversary_;
   SecureRng& rng_;
   const Progress& progress_;
   const TrainHooks& hooks_;
@@ -306,6 +317,8 @@ StatusOr<TrainResult> Train(Network& network, const v1::TrainingSpec& training,
     TUTTI_ASSIGN(noise_plan,
                  noise::PlanNoise(privacy.clip_norm(), privacy.noise_multiplier(), trained_values));
   }
+  TUTTI_ASSIGN(const std::optional<Adversary> adversary,
+               Adversary::CreateIfAny(hooks.adversary, architecture));
   TUTTI_ASSIGN(Optimiser optimiser, Optimiser::Create(training, trained_values));
 
   std::string method = "plain";
@@ -315,7 +328,7 @@ StatusOr<TrainResult> Train(Network& network, const v1::TrainingSpec& training,
   const TrainedTerms terms(layout, hooks.terms, weights);
   TrainHooks added = hooks;
   added.terms = terms.view();
-  Trainer trainer(network, data, plan, noise_plan, rng, progress, added);
+  Trainer trainer(network, data, plan, noise_plan, adversary, rng, progress, added);
   WeightAverage average(training.average_decay(), network.weights());
   TUTTI_TRY(trainer.Run(optimiser, training.batch_size(), average));
   if (!model::AllFinite(average.values())) {
@@ -385,7 +398,7 @@ StatusOr<EvaluateResult> Evaluate(Network& network, const DataView& data,
   const auto count = static_cast<double>(examples);
   return EvaluateResult{.examples = examples,
                         .loss = total.loss_sum / count,
-                        .accuracy = static_cast<double>(total.correct) / count,
+                        .accuracy = number ? -1 : static_cast<double>(total.correct) / count,
                         .mean_absolute_error = total.absolute_error_sum / count};
 }
 

@@ -190,10 +190,12 @@ class CommandLine {
   }
 
   void Jobs() {
-    CLI::App* group = Group("job", "List, show, watch, stop and resume jobs.");
+    CLI::App* group =
+        Group("job", "List, show, watch, stop and resume jobs; report what they counted.");
     Json(Add(*group, "list", Command::kJobList, "List all jobs.", "  tutti job list"));
     CLI::App* show = Add(*group, "show", Command::kJobShow, "Show one job and its rounds.",
                          "  tutti job show fashion-mnist");
+    Report(*group);
     CLI::App* stop = Add(*group, "stop", Command::kJobStop,
                          "Stop a job. The running round is given up; published rounds stay.",
                          "  tutti job stop fashion-mnist");
@@ -210,6 +212,29 @@ class CommandLine {
     for (CLI::App* sub : {show, stop, resume}) {
       Json(sub);
     }
+  }
+
+  void Report(CLI::App& group) {
+    CLI::App* report = Add(
+        group, "report", Command::kJobReport,
+        "Show what the clients of a job counted, as figures: of a job with kind = \"evaluate\" how "
+        "good\n"
+        "the model is, class by class, client by client and group by group; of a job that trains "
+        "with\n"
+        "[fairness] how it treats the groups. Nothing but sums over all clients is known here.\n"
+        "Behind each figure stands how far it may be off (95 % of the time no further): because "
+        "the\n"
+        "examples are a sample, and because of privacy noise. A star says that it is mostly "
+        "noise.",
+        "  tutti run evaluate.toml --set warm_start=model.safetensors --watch\n"
+        "  tutti job report evaluate\n"
+        "  tutti job report evaluate --json               all figures, and the counts themselves\n"
+        "  tutti job report credit --round 3              of an earlier round\n"
+        "See docs/measuring.md.");
+    Name(report, "the job's name");
+    report->add_option("--round", arguments_.round, "the round; default: the newest")
+        ->check(CLI::PositiveNumber);
+    Json(report);
   }
 
   void Clients() {

@@ -15,6 +15,7 @@ enum class Command {
   kRun,
   kJobList,
   kJobShow,
+  kJobReport,
   kJobStop,
   kJobResume,
   kJobWatch,
@@ -65,7 +66,7 @@ struct Arguments {
   bool watch = false;
   bool check_config = false;
   bool print_config = false;
-  std::string round;   // model export: a number, "best", or empty: the newest
+  std::string round;   // job report, model export: a number, or empty: the newest; or "best"
   std::string output;  // model export
   bool force = false;  // model export: replace the files
   PrivacyArguments privacy{};

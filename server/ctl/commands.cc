@@ -24,6 +24,8 @@ ConnectedCommand CommandOf(Command command) {
       return ListJobs;
     case Command::kJobShow:
       return ShowJob;
+    case Command::kJobReport:
+      return ReportJob;
     case Command::kJobStop:
       return StopJob;
     case Command::kJobResume:

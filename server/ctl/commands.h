@@ -50,6 +50,8 @@ int ListJobs(const Arguments& arguments, Connection& connection, Console& consol
 int ShowJob(const Arguments& arguments, Connection& connection, Console& console);
 int StopJob(const Arguments& arguments, Connection& connection, Console& console);
 int ResumeJob(const Arguments& arguments, Connection& connection, Console& console);
+// The figures of a job's counts (docs/measuring.md).
+int ReportJob(const Arguments& arguments, Connection& connection, Console& console);
 int WatchJob(const std::string& name, Connection& connection, Console& console);
 int ListModels(const Arguments& arguments, Connection& connection, Console& console);
 int ExportModel(const Arguments& arguments, Connection& connection, Console& console);

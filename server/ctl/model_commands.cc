@@ -5,10 +5,10 @@
 
 #include "common/base/bytes.h"
 #include "common/base/text.h"
-#include "common/crypto/hash.h"
 #include "server/ctl/commands.h"
 #include "server/ctl/format.h"
 #include "server/ctl/json.h"
+#include "server/ctl/model_stream.h"
 
 namespace tutti::ctl {
 namespace {
@@ -36,7 +36,7 @@ class PartialFile {
     }
   }
 
-  void Write(const std::string& bytes) {
+  void Write(std::string_view bytes) {
     file_.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   }
 
@@ -66,11 +66,6 @@ class PartialFile {
   bool kept_ = false;
 };
 
-struct Received {
-  v1::ModelInfo model;
-  std::string manifest;
-};
-
 // The round --round asks for; 0: the newest.
 StatusOr<std::uint64_t> RoundOf(const Arguments& arguments, Connection& connection) {
   if (arguments.round.empty()) return 0;
@@ -91,8 +86,7 @@ StatusOr<std::uint64_t> RoundOf(const Arguments& arguments, Connection& connecti
   TUTTI_TRY(Explain(connection.admin->GetJob(&context, request, &reply), connection.where));
   const v1::RoundInfo* best = nullptr;
   for (const v1::RoundInfo& round : reply.rounds()) {
-    const bool evaluated = round.accuracy() >= 0;
-    if (evaluated && (best == nullptr || round.loss() < best->loss())) best = &round;
+    if (IsEvaluated(round) && (best == nullptr || round.loss() < best->loss())) best = &round;
   }
   if (best != nullptr) return best->round();
   return FailedPrecondition(Join("no round of job ", Escaped(arguments.name),
@@ -100,40 +94,13 @@ StatusOr<std::uint64_t> RoundOf(const Arguments& arguments, Connection& connecti
                                  "\"evaluator\", or leave --round away for the newest"));
 }
 
-// Streams the model into the file, and holds it against the coordinator's own SHA-256 and length.
-StatusOr<Received> Receive(const Arguments& arguments, Connection& connection, PartialFile& file) {
-  v1::ExportModelRequest request;
-  request.set_job(arguments.name);
+StatusOr<StreamedModel> Receive(const Arguments& arguments, Connection& connection,
+                                PartialFile& file) {
   TUTTI_ASSIGN(const std::uint64_t round, RoundOf(arguments, connection));
-  request.set_round(round);
-  grpc::ClientContext context;
-  SetDeadline(context, kExportSeconds);
-  const auto stream = connection.admin->ExportModel(&context, request);
-  Received received;
-  crypto::Sha256Stream hash;
-  std::uint64_t bytes = 0;
-  bool first = true;
-  for (v1::ExportChunk chunk; stream->Read(&chunk); first = false) {
-    if (first) {
-      received = {.model = chunk.model(), .manifest = chunk.manifest_json()};
-    }
-    bytes += chunk.data().size();
-    hash.Update(AsBytes(chunk.data()));
-    file.Write(chunk.data());
-    if (Status written = file.Check(); !written.ok()) {
-      context.TryCancel();
-      return written;
-    }
-  }
-  TUTTI_TRY(Explain(stream->Finish(), connection.where));
-  const Digest digest = hash.Finish();
-  if (bytes != received.model.bytes() || AsText(digest) != received.model.sha256()) {
-    return DataLoss(Join("received ", bytes, " bytes with SHA-256 ", ToHex(digest), ", expected ",
-                         received.model.bytes(), " bytes with ",
-                         ToHex(AsBytes(received.model.sha256())),
-                         "; nothing was written, try again"));
-  }
-  return received;
+  return StreamModel(arguments.name, round, connection, [&](std::string_view part) {
+    file.Write(part);
+    return file.Check();
+  });
 }
 
 Status CheckFree(const std::string& path, bool force) {
@@ -152,7 +119,7 @@ StatusOr<v1::ModelInfo> Export(const Arguments& arguments, Connection& connectio
   TUTTI_TRY(CheckFree(manifest_path, arguments.force));
   PartialFile model(arguments.output);
   TUTTI_TRY(model.Check());
-  TUTTI_ASSIGN(Received received, Receive(arguments, connection, model));
+  TUTTI_ASSIGN(StreamedModel received, Receive(arguments, connection, model));
   PartialFile manifest(manifest_path);
   manifest.Write(received.manifest);
   if (!received.manifest.ends_with('\n')) {

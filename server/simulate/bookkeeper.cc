@@ -136,7 +136,7 @@ Status Bookkeeper::Measure(RoundReport& report) {
   }
   if (examples > 0) {
     report.test_loss = loss / examples;
-    report.test_accuracy = correct / examples;
+    if (correct >= 0) report.test_accuracy = correct / examples;  // else it predicts numbers
   }
   return OkStatus();
 }

@@ -35,8 +35,8 @@ struct Learnt {
 };
 struct Score {
   std::uint64_t examples = 0;
-  double loss = 0;  // mean over the examples
-  double accuracy = 0;
+  double loss = 0;      // mean over the examples
+  double accuracy = 0;  // share of the examples; -1: a model that predicts numbers
 };
 
 class Learner {

@@ -21,7 +21,7 @@ constexpr const char* kRoundsSql =
     "SELECT r.round, attempt, session, reason, invited, survivors, declined, seconds, bytes_up, "
     "bytes_down, max_epsilon, delta, privacy_unit, mechanism, accountant, model_sha256, "
     "sum_sha256, "
-    "finished_at, refusals, failures, coalesce(e.accuracy, -1), coalesce(e.loss, 0), r.groups, "
+    "finished_at, refusals, failures, coalesce(e.accuracy, -1), coalesce(e.loss, -1), r.groups, "
     "groups_left_out, max_epsilon_models, realised_epsilon, realised_epsilon_models, smallest_sum "
     "FROM rounds r LEFT JOIN (SELECT round, sum(accuracy * examples) / sum(examples) AS accuracy, "
     "sum(loss * examples) / sum(examples) AS loss FROM evaluations WHERE job = ?1 AND examples > 0 "

@@ -69,6 +69,8 @@ TEST_CASE("every strategy's job runs to the end and learns", "[e2e]") {
            {"nova", Plain({"training.correction=nova", "training.local_steps=0",
                            "training.local_epochs=2"})},
            {"fair", Plain({"training.fairness_power=1.0"})},
+           {"hardened", Plain({"adversary.kind=pgd", "adversary.radius=0.1", "adversary.steps=3"})},
+           {"hardened-private", {"rounds=3", "adversary.kind=fgsm", "adversary.radius=0.1"}},
            {"ditto", Plain({"training.correction=ditto", "training.proximal=0.1"})},
            {"cosine", Plain({"training.schedule=cosine", "training.final_learning_rate=0.05"})},
        }) {

@@ -90,7 +90,21 @@ TEST_CASE("a round has one line", "[simulate]") {
   round.groups_left_out = 1;
   round.test_accuracy.reset();
   REQUIRE(RoundLine(round, 3) ==
+          "round 1 of 3: 8 of 10 in (2 malicious), 3 of 4 groups, test loss 0.5000, 12.5 s, clock "
+          "0:12\n");
+  round.test_loss.reset();
+  REQUIRE(RoundLine(round, 3) ==
           "round 1 of 3: 8 of 10 in (2 malicious), 3 of 4 groups, 12.5 s, clock 0:12\n");
+}
+
+TEST_CASE("models that predict numbers are shown by their loss alone", "[simulate]") {
+  Report report = TwoRounds();
+  for (RoundReport& round : report.rounds) round.test_accuracy.reset();
+  REQUIRE(Summary(Private(), report).find("loss 0.5000 after round 1") != std::string::npos);
+  REQUIRE(Summary(Private(), report).find("accuracy") == std::string::npos);
+  REQUIRE(ToSvg("concrete", report).find("accuracy") == std::string::npos);
+  REQUIRE(ToSvg("classes", TwoRounds()).find("Test accuracy") != std::string::npos);
+  REQUIRE(nlohmann::json::parse(ToJson(Private(), report))["rounds"][0]["test_accuracy"].is_null());
 }
 
 TEST_CASE("a picture is well-formed whatever was measured", "[simulate]") {

@@ -210,6 +210,22 @@ TEST_CASE("evaluations are averaged over evaluators by their examples", "[store]
   REQUIRE((*store->Models("j"))[0].accuracy == Approx(0.8));
 }
 
+TEST_CASE("a model that predicts numbers is evaluated by its loss, without an accuracy",
+          "[store]") {
+  const test::TemporaryDirectory folder;
+  auto store = Opened(folder / "db");
+  AddJob(*store);
+  REQUIRE(store->Publish(Round(1, 1)).ok());
+  REQUIRE((*store->Rounds("j"))[0].loss < 0);  // nobody evaluated it
+  REQUIRE(store
+              ->RecordEvaluation(
+                  {.job = "j", .round = 1, .examples = 100, .loss = 61.25, .accuracy = -1}, "e1")
+              .ok());
+  REQUIRE((*store->Rounds("j"))[0].loss == Approx(61.25));
+  REQUIRE((*store->Rounds("j"))[0].accuracy == -1);
+  REQUIRE(store->Job("j")->accuracy == -1);
+}
+
 TEST_CASE("attempts are remembered from survivor sets and failures", "[store]") {
   const test::TemporaryDirectory folder;
   auto store = Opened(folder / "db");
