@@ -7,8 +7,8 @@
 #include "common/config/round_template.h"
 #include "common/config/validate.h"
 #include "common/measure/answers.h"
+#include "common/measure/metadata.h"
 #include "common/measure/question_tally.h"
-#include "server/ctl/analysis_report.h"
 #include "tests/catch.h"
 #include "tests/e2e/weights.h"
 #include "tests/e2e/world.h"
@@ -120,6 +120,9 @@ TEST_CASE("without privacy the answers are those of the pooled table, exactly", 
     REQUIRE(answers[question].mean.value == alone[question].mean.value);
     REQUIRE(answers[question].variance.value == alone[question].variance.value);
   }
+  const Json figures = world.TuttiJson({"job", "report", "survey"}).at("figures");
+  REQUIRE(figures.at(0).at("mean").at("value") == alone[0].mean.value);
+  REQUIRE(figures.at(4).at("stddev").at("value") == alone[4].stddev.value);
   // By plain loops.
   constexpr double kRows = kTrainingRows;
   double mean = 0, square = 0;
@@ -189,14 +192,13 @@ TEST_CASE("the answers prepare every client's table alike", "[e2e]") {
   World world;
   world.StartServer();
   world.StartTrainers(3);
-  const v1::TaskSpec task = RunSurvey(world, "survey", "unit = \"none\"");
+  RunSurvey(world, "survey", "unit = \"none\"");
   world.AwaitDone("survey");
-  const measure::OpenedCounts opened = Published(world, "survey");
-  const auto section = ctl::AnalysisToml(task, opened, "label");
-  REQUIRE(section.ok());
-  INFO(*section);
+  const Ran report = world.Tutti({"job", "report", "survey", "--toml", "--label", "label"});
+  INFO(report.error << report.out);
+  REQUIRE(report.exit_code == 0);
   // The job asked for two words of three; the owner adds the third.
-  std::string prepared = *section;
+  std::string prepared = report.out;
   const std::size_t at = prepared.find("[\"0\", \"1\"]");
   REQUIRE(at != prepared.npos);
   prepared.replace(at, 10, "[\"0\", \"1\", \"2\"]");
