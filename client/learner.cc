@@ -25,6 +25,21 @@ Failure TrainerFailure(const Status& status, std::string_view task) {
           .detail = status};
 }
 
+// Of reading the owner's data: while it stays as it is, nothing changes by asking again.
+Failure DataFailure(Failure failure) {
+  if (failure.detail.code() != StatusCode::kUnavailable) failure.code = "DATA";
+  return failure;
+}
+
+Attempted<std::uint64_t> IfEnough(std::uint64_t examples, std::uint64_t least) {
+  if (examples >= least) return {examples, {}};
+  return {
+      std::nullopt,
+      {.code = "DATA",
+       .reason = "fewer examples than data.min_examples",
+       .detail = FailedPrecondition(Join(examples, " examples, data.min_examples is ", least))}};
+}
+
 // Its text may hold a count of this device.
 Failure EncodingFailure(const Status& status) {
   if (status.code() == StatusCode::kOutOfRange) {
@@ -96,8 +111,8 @@ Attempted<std::uint64_t> Learner::CountExamples(const v1::TaskSpec& task, std::s
   const v1::ModelSpec& model = task.model();
   if (measure::KindOf(task) == measure::Kind::kAnalyse) {
     Attempted<v1::CountReply> counted = Count(task, {}, std::move(stop));
-    if (!counted.value) return {std::nullopt, std::move(counted.failure)};
-    return {counted.value->examples(), {}};
+    if (!counted.value) return {std::nullopt, DataFailure(std::move(counted.failure))};
+    return IfEnough(counted.value->examples(), data_.min_examples());
   }
   const std::string key = ShapeKey(model);
   if (const auto known = examples_.find(key); known != examples_.end()) return {known->second, {}};
@@ -107,21 +122,13 @@ Attempted<std::uint64_t> Learner::CountExamples(const v1::TaskSpec& task, std::s
   const StatusOr<v1::DescribeReply> described =
       supervisor_.Describe(std::move(request), std::move(stop));
   if (!described.ok()) {
-    Failure failure = TrainerFailure(described.status(), "reading the data");
-    if (described.status().code() != StatusCode::kUnavailable) failure.code = "DATA";
-    return {std::nullopt, std::move(failure)};
+    return {std::nullopt, DataFailure(TrainerFailure(described.status(), "reading the data"))};
   }
   for (const std::string& warning : described->warnings())
     log::Warn("trainer_warning", {{"text", warning}});
   log::Info("data_described", {{"examples", described->examples()}, {"blas", described->blas()}});
-  if (described->examples() < data_.min_examples()) {
-    return {
-        std::nullopt,
-        {.code = "DATA",
-         .reason = "fewer examples than data.min_examples",
-         .detail = FailedPrecondition(Join(
-             described->examples(), " examples, data.min_examples is ", data_.min_examples()))}};
-  }
+  Attempted<std::uint64_t> enough = IfEnough(described->examples(), data_.min_examples());
+  if (!enough.value) return enough;
   examples_[key] = described->examples();
   return {described->examples(), {}};
 }

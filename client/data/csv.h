@@ -41,6 +41,9 @@ class CsvReader {
   std::uint64_t bytes_read_ = 0;
 };
 
+// InvalidArgument when `config` names no table, or no delimiter there can be.
+Status CheckTable(const v1::DataConfig& config);
+
 // `config` with every number set, `width` (0: whatever the columns make) and the model's classes as
 // Load computed them.
 StatusOr<Dataset> LoadCsv(const v1::DataConfig& config, std::size_t width, std::uint32_t classes);

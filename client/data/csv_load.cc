@@ -219,16 +219,6 @@ StatusOr<Dataset> Pass::Finish() {
   return data;
 }
 
-Status CheckSchema(const v1::DataConfig& config) {
-  const v1::CsvSchema& schema = config.csv();
-  if (config.file().empty()) return InvalidArgument("data.format is csv: data.file must be set");
-  if (schema.delimiter().size() != 1 || schema.delimiter() == "\"" || schema.delimiter() == "\n") {
-    return InvalidArgument(Join("data.csv.delimiter is \"", Escaped(schema.delimiter()),
-                                "\", expected one character"));
-  }
-  return OkStatus();
-}
-
 StatusOr<std::vector<std::size_t>> RowsOfSlice(const v1::SliceConfig& slice, const Pass& whole,
                                                std::uint32_t classes,
                                                std::vector<std::string>& cells) {
@@ -240,8 +230,18 @@ StatusOr<std::vector<std::size_t>> RowsOfSlice(const v1::SliceConfig& slice, con
 
 }  // namespace
 
+Status CheckTable(const v1::DataConfig& config) {
+  const v1::CsvSchema& schema = config.csv();
+  if (config.file().empty()) return InvalidArgument("data.format is csv: data.file must be set");
+  if (schema.delimiter().size() != 1 || schema.delimiter() == "\"" || schema.delimiter() == "\n") {
+    return InvalidArgument(Join("data.csv.delimiter is \"", Escaped(schema.delimiter()),
+                                "\", expected one character"));
+  }
+  return OkStatus();
+}
+
 StatusOr<Dataset> LoadCsv(const v1::DataConfig& config, std::size_t width, std::uint32_t classes) {
-  TUTTI_TRY(CheckSchema(config));
+  TUTTI_TRY(CheckTable(config));
   Pass whole(config, width, classes);
   const bool all = config.slice().kind().empty() || config.slice().kind() == "all";
   // A slice needs all labels before it knows its rows: the table is read twice instead of held in

@@ -93,6 +93,7 @@ Status CheckScript(const v1::PolicyConfig& policy, const v1::ModelSpec& model) {
 }
 
 Status CheckModel(const v1::PolicyConfig& policy, const v1::TaskSpec& task) {
+  if (measure::KindOf(task) == measure::Kind::kAnalyse) return OkStatus();  // there is no model
   const std::string& architecture = task.model().architecture();
   const auto& allowed = policy.architectures();
   if (!allowed.empty() &&
@@ -102,7 +103,6 @@ Status CheckModel(const v1::PolicyConfig& policy, const v1::TaskSpec& task) {
         Join("the job's architecture \"", Escaped(architecture, 64), "\" is not in architectures"));
   }
   TUTTI_TRY(CheckScript(policy, task.model()));
-  if (measure::KindOf(task) == measure::Kind::kAnalyse) return OkStatus();  // there is no model
   if ((task.values() == 0 || task.values() > policy.max_model_values()) &&
       Guard("policy.max_model_values")) {
     return Forbidden(Join("the job's model has ", task.values(), " values, max_model_values is ",

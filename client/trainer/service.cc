@@ -15,11 +15,13 @@
 
 #include "client/data/augment.h"
 #include "client/data/group_codes.h"
+#include "client/trainer/count_questions.h"
 #include "common/base/bytes.h"
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
 #include "common/learn/count_evaluation.h"
 #include "common/learn/local.h"
+#include "common/measure/counts.h"
 #include "common/measure/groups.h"
 #include "common/model/architecture.h"
 #include "common/model/features.h"
@@ -145,6 +147,10 @@ StatusOr<v1::TrainerReply> Service::Dispatch(const v1::TrainerRequest& request, 
       return reply;
     }
     case v1::TrainerRequest::kCount: {
+      if (measure::KindOf(request.count().task()) == measure::Kind::kAnalyse) {
+        TUTTI_ASSIGN(*reply.mutable_counted(), CountForQuestions(request.count()));
+        return reply;
+      }
       TUTTI_ASSIGN(*reply.mutable_counted(), Count(request.count(), memory_fd, progress));
       return reply;
     }

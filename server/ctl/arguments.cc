@@ -221,7 +221,8 @@ class CommandLine {
         "good\n"
         "the model is, class by class, client by client and group by group; of a job that trains "
         "with\n"
-        "[fairness] how it treats the groups. Nothing but sums over all clients is known here.\n"
+        "[fairness] how it treats the groups; of a job with kind = \"analyse\" the answers to its\n"
+        "questions. Nothing but sums over all clients is known here.\n"
         "Behind each figure stands how far it may be off (95 % of the time no further): because "
         "the\n"
         "examples are a sample, and because of privacy noise. A star says that it is mostly "
@@ -230,11 +231,24 @@ class CommandLine {
         "  tutti job report evaluate\n"
         "  tutti job report evaluate --json               all figures, and the counts themselves\n"
         "  tutti job report credit --round 3              of an earlier round\n"
-        "See docs/measuring.md.");
+        "  tutti job report analyse-credit --toml --label Status\n"
+        "                                                 [data.csv] for every client's "
+        "client.toml\n"
+        "See docs/measuring.md and docs/analysing.md.");
     Name(report, "the job's name");
     report->add_option("--round", arguments_.round, "the round; default: the newest")
         ->check(CLI::PositiveNumber);
     Json(report);
+    CLI::Option* toml =
+        report
+            ->add_flag("--toml", arguments_.toml,
+                       "kind = \"analyse\": print the section [data.csv] that prepares every "
+                       "client's table by these answers")
+            ->excludes("--json");
+    report
+        ->add_option("--label", arguments_.label,
+                     "with --toml: the column with the class or number that is to be learned")
+        ->needs(toml);
   }
 
   void Clients() {

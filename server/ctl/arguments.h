@@ -66,6 +66,8 @@ struct Arguments {
   bool watch = false;
   bool check_config = false;
   bool print_config = false;
+  bool toml = false;   // job report
+  std::string label;   // job report --toml: a column; may be empty
   std::string round;   // job report, model export: a number, or empty: the newest; or "best"
   std::string output;  // model export
   bool force = false;  // model export: replace the files

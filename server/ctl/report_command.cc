@@ -4,6 +4,7 @@
 #include "common/base/text.h"
 #include "common/config/round_template.h"
 #include "common/measure/metadata.h"
+#include "server/ctl/analysis_report.h"
 #include "server/ctl/commands.h"
 #include "server/ctl/evaluation_report.h"
 #include "server/ctl/format.h"
@@ -94,13 +95,23 @@ std::string Protected(const Counted& counted) {
   return text;
 }
 
+std::string Subject(const Counted& counted) {
+  const std::uint64_t round = counted.round.round();
+  switch (measure::KindOf(counted.task)) {
+    case measure::Kind::kTrain:
+      return Join("the model of round ", round - 1, ", with which round ", round, " began");
+    case measure::Kind::kEvaluate:
+      return "the model of warm_start";
+    case measure::Kind::kAnalyse:
+      break;
+  }
+  return "the clients' tables";
+}
+
 std::string Heading(const Counted& counted) {
-  const bool trains = measure::KindOf(counted.task) == measure::Kind::kTrain;
   const std::uint64_t round = counted.round.round();
   return Pairs({{"job", Join(counted.task.job(), ", round ", round, " of ", counted.rounds)},
-                {"counted of", trains ? Join("the model of round ", round - 1,
-                                             ", with which round ", round, " began")
-                                      : "the model of warm_start"},
+                {"counted of", Subject(counted)},
                 {"in the sum", Join(counted.opened.clients, " clients")},
                 {"protected", Protected(counted)}}) +
          "\n";
@@ -115,7 +126,7 @@ StatusOr<std::string> Text(const Counted& counted) {
     case measure::Kind::kAnalyse:
       break;
   }
-  return Unimplemented("a report of kind = \"analyse\" is not possible yet");
+  return AnalysisText(counted.task, counted.opened);
 }
 
 StatusOr<nlohmann::ordered_json> Json(const Counted& counted) {
@@ -127,11 +138,20 @@ StatusOr<nlohmann::ordered_json> Json(const Counted& counted) {
     case measure::Kind::kAnalyse:
       break;
   }
-  return Unimplemented("a report of kind = \"analyse\" is not possible yet");
+  return AnalysisJson(counted.task, counted.opened);
 }
 
 StatusOr<std::string> Printed(const Arguments& arguments, Connection& connection) {
   TUTTI_ASSIGN(const Counted counted, CountedOf(arguments, connection));
+  if (arguments.toml) {
+    if (measure::KindOf(counted.task) == measure::Kind::kAnalyse) {
+      return AnalysisToml(counted.task, counted.opened, arguments.label);
+    }
+    return InvalidArgument(
+        Join("--toml prints how tables are prepared, which jobs with kind = "
+             "\"analyse\" tell; job ",
+             counted.task.job(), " is of another kind"));
+  }
   if (!arguments.json) {
     TUTTI_ASSIGN(const std::string text, Text(counted));
     return Heading(counted) + text;

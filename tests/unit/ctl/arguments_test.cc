@@ -32,6 +32,7 @@ TEST_CASE("every command is recognised", "[ctl]") {
   REQUIRE(Good({"job", "stop", "a"}).command == Command::kJobStop);
   REQUIRE(Good({"job", "report", "a"}).command == Command::kJobReport);
   REQUIRE(Good({"job", "report", "a", "--round", "3", "--json"}).round == "3");
+  REQUIRE(Good({"job", "report", "a", "--toml", "--label", "y"}).label == "y");
   REQUIRE(Good({"job", "resume", "a"}).command == Command::kJobResume);
   REQUIRE(Good({"job", "watch", "a"}).command == Command::kJobWatch);
   REQUIRE(Good({"clients"}).command == Command::kClientsList);
@@ -99,6 +100,8 @@ TEST_CASE("mistakes end with the usage code and say what to do", "[ctl]") {
   REQUIRE(Wrong({"job", "shwo", "a"}).find("did you mean 'tutti job show'?") != std::string::npos);
   REQUIRE_FALSE(Wrong({"job", "report"}).empty());
   REQUIRE_FALSE(Wrong({"job", "report", "a", "--round", "best"}).empty());
+  REQUIRE_FALSE(Wrong({"job", "report", "a", "--toml", "--json"}).empty());
+  REQUIRE_FALSE(Wrong({"job", "report", "a", "--label", "y"}).empty());
   REQUIRE_FALSE(Wrong({"run"}).empty());
   REQUIRE_FALSE(Wrong({"model", "export", "a"}).empty());
   REQUIRE_FALSE(Wrong({"model", "export", "a", "-o", "b", "--round", "0"}).empty());
