@@ -79,6 +79,11 @@ void WarnOfEncoding(const update::Encoded& encoded, std::size_t values, double m
   }
 }
 
+StatusOr<strategy::MixtureGrowth> GrowthOf(BytesView checkpoint) {
+  TUTTI_ASSIGN(const model::Metadata metadata, model::SafetensorsMetadata(checkpoint));
+  return strategy::MixtureGrowthOf(metadata);
+}
+
 // In the first round of a job nothing of an earlier one of that name counts. A memory that cannot
 // be read counts as none.
 std::vector<float> Recall(const client_store::JobMemory& memory, const v1::TaskSpec& task,
@@ -178,8 +183,12 @@ Attempted<FetchedModel> Learner::Fetch(const ModelRef& model, const v1::TaskSpec
   StatusOr<std::vector<double>> tilts = measure::TiltsOf(task, *file);
   if (!tilts.ok())
     return refuse("MODEL_MISMATCH", "the model's tilts are not usable", tilts.status());
+  const StatusOr<strategy::MixtureGrowth> growth = GrowthOf(*file);
+  if (!growth.ok())
+    return refuse("MODEL_MISMATCH", "the model's mixture of clients is not usable",
+                  growth.status());
   return {FetchedModel{*std::move(script.value), *std::move(of_model), *std::move(weights),
-                       *clip_norm, *std::move(tilts)},
+                       *clip_norm, *std::move(tilts), *growth},
           {}};
 }
 
@@ -245,7 +254,8 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
   if (plan.counts) *request.mutable_fairness() = task.fairness();
   request.mutable_tilts()->Add(fetched.value->tilts.begin(), fetched.value->tilts.end());
   const update::StrategyState strategy(task, layout, std::move(fetched.value->weights),
-                                       Recall(memory_, task, round.round, layout));
+                                       Recall(memory_, task, round.round, layout),
+                                       {round.round, fetched.value->growth});
   StatusOr<trainer::Trained> trained =
       supervisor_.Train(std::move(request), strategy.weights(), stop, {}, strategy.extra());
   if (!trained.ok()) return {std::nullopt, TrainerFailure(trained.status(), "training")};

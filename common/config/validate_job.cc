@@ -43,10 +43,12 @@ void CheckStrategy(const v1::JobConfig& job, Rules& rules) {
     rules.Add({"training.schedule", "training.final_learning_rate"},
               std::string(MessageOf(status)));
   }
-  if (const Status status = strategy::CheckStrategy(TaskOf(job, 0)); !status.ok()) {
-    rules.Add(
-        {"training.correction", "training.fairness_power", "training.proximal", "privacy.unit"},
-        std::string(MessageOf(status)));
+  const v1::TaskSpec task = TaskOf(job, 0);
+  if (const Status status = strategy::CheckStrategy(task); !status.ok()) {
+    const bool agnostic = job.training().agnostic_rate() > 0;
+    rules.Add({agnostic ? "training.agnostic_rate" : "training.correction", "training.correction",
+               "training.fairness_power", "training.proximal", "privacy.unit"},
+              std::string(MessageOf(status)));
   }
   const v1::ServerOptimiserSpec& server = job.server();
   const bool adaptive = !server.optimiser().empty() && server.optimiser() != "fedavg";

@@ -89,6 +89,7 @@ StatusOr<GroupResult> OpenSum(const PreparedJob& job, const secagg::RoundConfig&
                  strategy::OpenSumVector(strategy::TaskOfRound(job.task, config.round),
                                          std::move(result.mean.values)));
     result.mean.values = std::move(parts.update);
+    result.mean_weight = parts.mean_weight;
     result.mean.values.insert(result.mean.values.end(), parts.control_change.begin(),
                               parts.control_change.end());
   } else {

@@ -40,7 +40,7 @@ StatusOr<Contribution> Contribute(const Scene& scene, const Course& course,
   const update::LocalTask local = update::LocalTaskOf(task, plan, course.clip_norm());
   const std::span<const float> values = course.values();
   const update::StrategyState strategy(task, scene.job.layout, {values.begin(), values.end()},
-                                       std::move(kept));
+                                       std::move(kept), {config.round, course.growth()});
   const Assignment assignment{scene.population.rows(client),
                               malicious && profile.kind() == "label_flip",
                               local.training,

@@ -19,6 +19,8 @@ StatusOr<Course> Course::Start(const server::PreparedJob& job, BytesView warm_st
 Status Course::Take(Bytes model) {
   TUTTI_ASSIGN(clip_norm_, server::ClipNormFor(*job_, model));
   TUTTI_ASSIGN(tilts_, measure::TiltsOf(job_->task, model));
+  TUTTI_ASSIGN(const model::Metadata metadata, model::SafetensorsMetadata(model));
+  TUTTI_ASSIGN(growth_, strategy::MixtureGrowthOf(metadata));
   before_ = std::exchange(model_, std::move(model));
   TUTTI_ASSIGN(values_, model::ViewSafetensors(model_, job_->checkpoint));
   sha256_ = crypto::Sha256(model_);

@@ -71,6 +71,7 @@ TEST_CASE("every strategy's job runs to the end and learns", "[e2e]") {
            {"fair", Plain({"training.fairness_power=1.0"})},
            {"hardened", Plain({"adversary.kind=pgd", "adversary.radius=0.1", "adversary.steps=3"})},
            {"hardened-private", {"rounds=3", "adversary.kind=fgsm", "adversary.radius=0.1"}},
+           {"agnostic", Plain({"training.agnostic_rate=0.1"})},
            {"ditto", Plain({"training.correction=ditto", "training.proximal=0.1"})},
            {"cosine", Plain({"training.schedule=cosine", "training.final_learning_rate=0.05"})},
        }) {
@@ -86,6 +87,7 @@ TEST_CASE("every strategy's job runs to the end and learns", "[e2e]") {
   namespace fs = std::filesystem;
   REQUIRE(fs::exists(world.ClientState("client-0") + "/jobs/scaffold.control.safetensors"));
   REQUIRE(fs::exists(world.ClientState("client-3") + "/jobs/ditto.personal.safetensors"));
+  REQUIRE(fs::exists(world.ClientState("client-1") + "/jobs/agnostic.mixture.safetensors"));
   REQUIRE_FALSE(fs::exists(world.ClientState("client-0") + "/jobs/fedprox.control.safetensors"));
 }
 

@@ -81,5 +81,13 @@ TEST_CASE("personal parameters of single examples need the client's own noise", 
                     "\"central\"") != std::string::npos);
 }
 
+TEST_CASE("an agnostic job needs to see its weights without noise", "[config]") {
+  RequireProblem(Job(kLogistic, "agnostic_rate = 0.1"),
+                 "training.agnostic_rate: with privacy the numbers of steps and losses");
+  REQUIRE(Job(kLogistic, "agnostic_rate = 0.1", "", "unit = \"none\"").empty());
+  RequireProblem(Job(kLogistic, "agnostic_rate = 0.1\nfairness_power = 1", "", "unit = \"none\""),
+                 "training.agnostic_rate: found beside fairness_power");
+}
+
 }  // namespace
 }  // namespace tutti::config

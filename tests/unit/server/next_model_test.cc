@@ -6,6 +6,7 @@
 #include "common/crypto/random.h"
 #include "common/measure/metadata.h"
 #include "common/model/safetensors.h"
+#include "common/strategy/mixture.h"
 #include "tests/catch.h"
 #include "tests/unit/server/fixture.h"
 
@@ -19,6 +20,11 @@ PreparedJob Job(const std::function<void(v1::JobConfig&)>& change) {
   INFO(prepared.status());
   REQUIRE(prepared.ok());
   return *std::move(prepared);
+}
+
+void WithoutPrivacy(v1::JobConfig& config) {
+  config.mutable_privacy()->set_unit("none");
+  config.mutable_privacy()->set_noise_multiplier(0);
 }
 
 std::vector<float> Weights(const PreparedJob& job, const Bytes& checkpoint) {
@@ -134,6 +140,31 @@ TEST_CASE("sums of counts are in the next checkpoint, with what they are sums of
   // Noise of stddev 2 a client cannot make this of three counts.
   sum.extras()[5] = static_cast<std::uint32_t>(-60);
   REQUIRE(OpenSum(job, round, sum, 3, 1, {rng, nullptr}).status().code() == StatusCode::kDataLoss);
+}
+
+TEST_CASE("the common growth of an agnostic job's weights adds up in the checkpoint", "[server]") {
+  const PreparedJob job = Job([](v1::JobConfig& config) {
+    WithoutPrivacy(config);
+    config.mutable_training()->set_agnostic_rate(0.5);
+  });
+  Bytes checkpoint = *FirstCheckpoint(job, {});
+  const auto growth = [&] {
+    return *strategy::MixtureGrowthOf(*model::SafetensorsMetadata(checkpoint));
+  };
+  REQUIRE(growth() == strategy::MixtureGrowth{});
+  const std::vector<float> mean(job.layout.values, 0.25F);
+  strategy::MixtureGrowth expected;
+  for (const double weight : {1.5, 0.75}) {
+    std::vector<GroupResult> results = One(mean);
+    results[0].mean_weight = weight;
+    const auto next = MakeNextModel(job, checkpoint, {.round = 1, .clients = 3}, results);
+    REQUIRE(next.ok());
+    checkpoint = next->checkpoint;
+    expected = strategy::NextGrowth(expected, weight);
+    REQUIRE(growth() == expected);
+  }
+  REQUIRE(expected.last == Approx(std::log(1.5) + std::log(0.75)));
+  REQUIRE(expected.sum == Approx(2 * std::log(1.5) + std::log(0.75)));
 }
 
 }  // namespace
