@@ -59,7 +59,8 @@ Failure EncodingFailure(const Status& status) {
 std::string ShapeKey(const v1::ModelSpec& model) {
   std::string key;
   for (const std::uint32_t size : model.input_shape()) key += Join(size, "x");
-  return key + Join("/", model.classes());
+  // Where clusters are found the label decides about no row.
+  return key + Join("/", model.classes(), model::HasCentres(model) ? " clusters" : "");
 }
 
 // With adaptive clipping the model brings the clip norm of the round.

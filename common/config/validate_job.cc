@@ -13,6 +13,7 @@
 #include "common/privacy/setting.h"
 #include "common/secagg/config.h"
 #include "common/secagg/graph.h"
+#include "common/strategy/clusters.h"
 #include "common/strategy/schedule.h"
 #include "common/strategy/sum_vector.h"
 
@@ -44,6 +45,7 @@ void CheckStrategy(const v1::JobConfig& job, Rules& rules) {
               std::string(MessageOf(status)));
   }
   const v1::TaskSpec task = TaskOf(job, 0);
+  if (!strategy::ClusterProblems(task).empty()) return;  // reported with the model
   if (const Status status = strategy::CheckStrategy(task); !status.ok()) {
     const bool agnostic = job.training().agnostic_rate() > 0;
     rules.Add({agnostic ? "training.agnostic_rate" : "training.correction", "training.correction",

@@ -108,9 +108,12 @@ struct Network::State {
     return at::from_blob(const_cast<float*>(batch.features.data()), shape, at::kFloat);
   }
 
-  // Labels or, for a loss that needs them, targets.
+  // Labels or, for a loss that needs them, targets; zeros where clusters are found without either.
   StatusOr<at::Tensor> Wanted(const Batch& batch) const {
     const auto count = static_cast<std::int64_t>(batch.size());
+    if (loss == Loss::kDistortion) {
+      return at::zeros({count}, at::kLong);
+    }
     if (NeedsTargets(loss)) {
       if (batch.targets.size() != batch.size() || !batch.labels.empty()) {
         return InvalidArgument("a batch has labels, expected targets: the model predicts a number");
@@ -274,7 +277,7 @@ StatusOr<BatchScore> Network::Score(const Batch& batch) {
     if (NeedsTargets(state_->loss)) {
       score.absolute_error_sum =
           (outputs.squeeze(1) - wanted).abs().sum(at::kDouble).item<double>();
-    } else {
+    } else if (state_->loss == Loss::kCrossEntropy) {
       score.correct =
           static_cast<std::size_t>(outputs.argmax(1).eq(wanted).sum().item<std::int64_t>());
     }

@@ -25,6 +25,9 @@ namespace {
 constexpr std::size_t kPartExamples = 256;
 
 Status CheckLabels(const model::Architecture& architecture, const DataView& data) {
+  if (architecture.clusters) {
+    return OkStatus();  // nothing reads them
+  }
   if (architecture.classes == 1) {
     if (!data.labels.empty()) {
       return InvalidArgument(
@@ -109,6 +112,19 @@ Status CheckSpecs(const v1::TrainingSpec& training, const v1::PrivacySpec& priva
                                 ", expected at least 0 and below 1"));
   }
   return OkStatus();
+}
+
+// A step over a part of the data would move the centres to the means of that part.
+Status CheckWholeBatch(const model::Architecture& architecture, const v1::TrainingSpec& training,
+                       const v1::PrivacySpec& privacy, const DataView& data) {
+  const bool sampled = privacy.unit() != "none" && privacy.sampling_rate() > 0;
+  const double batch = static_cast<double>(data.size()) * (sampled ? privacy.sampling_rate() : 1);
+  if (!architecture.clusters || training.batch_size() >= batch) {
+    return OkStatus();
+  }
+  return FailedPrecondition(Join(
+      "training.batch_size is ", training.batch_size(), " and the one step of k-means takes ",
+      batch, " of the ", data.size(), " examples; raise it to the most that any client takes"));
 }
 
 Status CheckTerms(const StepTerms& terms, std::size_t weights) {
@@ -306,9 +322,10 @@ StatusOr<TrainResult> Train(Network& network, const v1::TrainingSpec& training,
   const bool with_privacy = privacy.unit() != "none";
   TUTTI_TRY(CheckSpecs(training, privacy));
   const model::Layout& layout = network.architecture().layout;
-  TUTTI_ASSIGN(const Loss loss, LossOf(training, network.architecture().classes));
+  TUTTI_ASSIGN(const Loss loss, LossOf(training, architecture));
   TUTTI_ASSIGN(const model::TrainingPlan plan,
                model::PlanOf(training, with_privacy, data.size(), privacy.sampling_rate()));
+  TUTTI_TRY(CheckWholeBatch(architecture, training, privacy, data));
   network.UseLoss(loss);
   network.Load(weights);
   const std::size_t trained_values = network.weights().size();
@@ -375,8 +392,8 @@ StatusOr<EvaluateResult> Evaluate(Network& network, const DataView& data,
   if (examples == 0) {
     return FailedPrecondition("there are no examples to evaluate on, expected at least one");
   }
-  const bool number = network.architecture().classes == 1;
-  network.UseLoss(number ? Loss::kSquaredError : Loss::kCrossEntropy);
+  const Loss loss = MeasuredBy(network.architecture());
+  network.UseLoss(loss);
   network.Load(weights);
   const std::size_t width = data.features.size() / examples;
   const std::uint64_t parts = (examples + kPartExamples - 1) / kPartExamples;
@@ -384,7 +401,7 @@ StatusOr<EvaluateResult> Evaluate(Network& network, const DataView& data,
   for (std::size_t start = 0; start < examples; start += kPartExamples) {
     const std::size_t count = std::min(kPartExamples, examples - start);
     Batch batch{.features = data.features.subspan(start * width, count * width)};
-    if (number) {
+    if (!data.targets.empty()) {
       batch.targets = data.targets.subspan(start, count);
     } else {
       batch.labels = data.labels.subspan(start, count);
@@ -396,10 +413,11 @@ StatusOr<EvaluateResult> Evaluate(Network& network, const DataView& data,
     progress(start / kPartExamples + 1, parts);
   }
   const auto count = static_cast<double>(examples);
-  return EvaluateResult{.examples = examples,
-                        .loss = total.loss_sum / count,
-                        .accuracy = number ? -1 : static_cast<double>(total.correct) / count,
-                        .mean_absolute_error = total.absolute_error_sum / count};
+  return EvaluateResult{
+      .examples = examples,
+      .loss = total.loss_sum / count,
+      .accuracy = loss == Loss::kCrossEntropy ? static_cast<double>(total.correct) / count : -1,
+      .mean_absolute_error = total.absolute_error_sum / count};
 }
 
 }  // namespace tutti::learn

@@ -4,6 +4,7 @@
 
 #include "common/base/text.h"
 #include "common/measure/counts.h"
+#include "common/strategy/clusters.h"
 #include "common/strategy/mixture.h"
 
 namespace tutti::strategy {
@@ -204,6 +205,8 @@ Status CheckStrategy(const v1::TaskSpec& task) {
     TUTTI_TRY(CheckUnweightedPlain(task, "agnostic_rate"));
     TUTTI_TRY(CheckAgnostic(task));
   }
+  const std::vector<ClusterProblem> problems = ClusterProblems(task);
+  if (!problems.empty()) return InvalidArgument(Join(problems[0].key, ": ", problems[0].text));
   if (!IsFair(training)) return OkStatus();
   TUTTI_TRY(CheckUnweightedPlain(task, "fairness_power"));
   if (correction == Correction::kNova || correction == Correction::kScaffold) {

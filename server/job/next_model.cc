@@ -6,8 +6,10 @@
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
 #include "common/measure/metadata.h"
+#include "common/model/architecture.h"
 #include "common/model/safetensors.h"
 #include "common/privacy/clip_norm.h"
+#include "common/strategy/clusters.h"
 #include "common/strategy/mixture.h"
 #include "common/strategy/sum_vector.h"
 #include "server/aggregate/adaptive.h"
@@ -150,7 +152,9 @@ StatusOr<NextModel> MakeNextModel(const PreparedJob& job, BytesView checkpoint,
   std::vector<float> next(all.begin(), all.end());
   const std::span<float> moved = std::span<float>(next).first(job.layout.values);
   NextModel made;
-  if (HasOptimiserState(job.config)) {
+  if (model::HasCentres(job.config.model())) {
+    TUTTI_TRY(strategy::StepCentres(job.task, job.layout, update, moved));
+  } else if (HasOptimiserState(job.config)) {
     TUTTI_ASSIGN(made.optimiser_state,
                  StepAdaptively(job, weights, update, memory.optimiser_state, moved));
     metadata[kStateHash] = ToHex(BytesView(crypto::Sha256(made.optimiser_state)));

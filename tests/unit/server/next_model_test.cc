@@ -142,6 +142,36 @@ TEST_CASE("sums of counts are in the next checkpoint, with what they are sums of
   REQUIRE(OpenSum(job, round, sum, 3, 1, {rng, nullptr}).status().code() == StatusCode::kDataLoss);
 }
 
+TEST_CASE("centres are divided by their shares, and shares are those of the round", "[server]") {
+  const PreparedJob job = Job([](v1::JobConfig& config) {
+    WithoutPrivacy(config);
+    config.mutable_model()->set_architecture("kmeans");
+    config.mutable_model()->clear_input_shape();
+    config.mutable_model()->add_input_shape(1);
+    config.mutable_model()->set_classes(2);
+    v1::TrainingSpec& training = *config.mutable_training();
+    training.set_loss("distortion");
+    training.set_learning_rate(1);
+    training.set_local_steps(1);
+    training.set_local_epochs(0);
+  });
+  const Bytes first = *FirstCheckpoint(job, {});
+  const std::vector<float> start = Weights(job, first);
+  Bytes checkpoint = first;
+  for (std::uint64_t round = 1; round <= 2; ++round) {
+    const auto next = MakeNextModel(job, checkpoint, {.round = round, .clients = 3},
+                                    One({0.25F, -0.125F, 0.5F, 0.0F}));
+    INFO(TextOf(next.status()));
+    REQUIRE(next.ok());
+    checkpoint = next->checkpoint;
+  }
+  const std::vector<float> end = Weights(job, checkpoint);
+  REQUIRE(end[0] == Approx(start[0] + 2 * 0.5));
+  REQUIRE(end[1] == start[1]);  // no example, so what is there is rounding
+  REQUIRE(end[2] == 0.5F);      // not added up
+  REQUIRE(end[3] == 0);
+}
+
 TEST_CASE("the common growth of an agnostic job's weights adds up in the checkpoint", "[server]") {
   const PreparedJob job = Job([](v1::JobConfig& config) {
     WithoutPrivacy(config);
