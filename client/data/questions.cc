@@ -132,6 +132,7 @@ class Slicer {
 std::uint32_t Slicer::LabelCode(std::string_view cell) const {
   const TablePlan& plan = table_.plan();
   switch (plan.label_kind) {
+    case LabelKind::kNone:
     case LabelKind::kNumber:
       return 0;
     case LabelKind::kWord: {
@@ -153,6 +154,11 @@ StatusOr<bool> Slicer::Note(std::uint64_t line, std::span<const std::string> fie
   const TablePlan& plan = table_.plan();
   if (!plan.slice) {
     const bool labels = config_.slice().kind() == "dirichlet";
+    if (labels && plan.label_kind == LabelKind::kNone) {
+      return InvalidArgument(
+          "data.slice.kind is \"dirichlet\", which deals rows out by their classes, and "
+          "data.csv.label names no column of them; use \"iid\" or \"column\"");
+    }
     codes_.push_back(labels ? LabelCode(Trimmed(fields[plan.label.at])) : 0);
     return true;
   }

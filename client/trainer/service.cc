@@ -180,6 +180,7 @@ StatusOr<const data::Dataset*> Service::DataOf(const v1::DataConfig& config,
   v1::ModelSpec read;  // the parts of a model that the readers look at
   *read.mutable_input_shape() = model.input_shape();
   read.set_classes(model.classes());
+  if (model::HasCentres(model)) read.set_architecture("kmeans");
   const std::string key = config.SerializeAsString() + "/" + read.SerializeAsString();
   if (key != data_key_) {
     data_key_.clear();
@@ -224,8 +225,10 @@ StatusOr<v1::DescribeReply> Service::Describe(const v1::DescribeRequest& request
   TUTTI_ASSIGN(const data::Dataset* const data, DataOf(request.data(), request.model()));
   v1::DescribeReply reply;
   reply.set_examples(data->training());
-  for (const std::uint64_t count : data->ClassCounts(request.model().classes())) {
-    reply.add_class_counts(count);
+  if (!model::HasCentres(request.model())) {
+    for (const std::uint64_t count : data->ClassCounts(request.model().classes())) {
+      reply.add_class_counts(count);
+    }
   }
   for (const std::string& warning : data->warnings) {
     reply.add_warnings(warning);

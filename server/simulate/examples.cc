@@ -11,6 +11,7 @@
 #include "client/data/slice.h"
 #include "common/base/text.h"
 #include "common/config/validate.h"
+#include "common/model/architecture.h"
 #include "server/simulate/chance.h"
 #include "server/simulate/population.h"
 
@@ -148,6 +149,11 @@ Status DealOut(const v1::DataConfig& config, const v1::ModelSpec& model,
       if (examples.owners[row] != kNobody) examples.owners[row] = owners[row];
     }
     return OkStatus();
+  }
+  if (world.partition().kind() == "dirichlet" && model::HasCentres(model)) {
+    return InvalidArgument(
+        "partition.kind is \"dirichlet\", which deals examples out by their labels, and a job that "
+        "finds clusters reads none; use \"iid\" or \"column\"");
   }
   std::vector<std::uint32_t> rows;
   std::vector<std::uint32_t> labels;
