@@ -90,10 +90,6 @@ void CheckEvaluate(const v1::JobConfig& job, Rules& rules) {
               "missing: kind = \"evaluate\" measures the model of a safetensors file; name it, for "
               "instance one of tutti model export");
   }
-  if (!job.questions().empty()) {
-    rules.Add({"questions", "kind"},
-              "found with kind = \"evaluate\"; only \"analyse\" answers them, remove them");
-  }
   for (const TrainingKey& one : TrainingKeysOf(job)) {
     if (!one.set) continue;
     rules.Add({one.key, "kind"},

@@ -96,6 +96,13 @@ TEST_CASE("what cannot be counted is refused at its key", "[config]") {
                 "fairness.rule", "trains nothing"));
 }
 
+TEST_CASE("a job that evaluates asks no questions", "[config]") {
+  REQUIRE(
+      Found(Problems<v1::JobConfig>(kEvaluate + "\n[[questions]]\ncolumn = \"age\"\nstatistic = "
+                                                "\"count\"\n"),
+            "questions", "only \"analyse\" answers them"));
+}
+
 TEST_CASE("bins belong to jobs that evaluate", "[config]") {
   REQUIRE(Problems<v1::JobConfig>(kEvaluate + "\n[measure]\nbins = 50\n").empty());
   REQUIRE(

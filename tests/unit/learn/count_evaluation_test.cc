@@ -103,6 +103,7 @@ TEST_CASE("accuracy against an adversary is counted beside the accuracy", "[coun
   v1::TaskSpec task = Task(3);
   task.mutable_adversary()->set_kind("fgsm");
   task.mutable_adversary()->set_radius(0.3);
+  task.mutable_adversary()->set_share(1);
   const Points points(700);
   Network network = NetworkOf(task);
   auto rng = SeededRng(1);

@@ -130,7 +130,7 @@ TEST_CASE("figures of predicted numbers, in the target's unit", "[measure]") {
   REQUIRE(noisy->root_mean_squared_error.noise_stddev > 0);
 }
 
-TEST_CASE("counts of another job are refused", "[measure]") {
+TEST_CASE("an evaluation of counts that another job made is refused", "[measure]") {
   const std::vector<std::int64_t> counts(5);
   REQUIRE(Says(ClassEvaluationOf(EvaluateTask(2), {.counts = counts}).status(),
                "found 5 counts, the job has 65"));
