@@ -252,6 +252,11 @@ title "6. What the clients counted, all together"
 "$bin/tutti" job report "$job_name" --json >"$state/report.json"
 "$bin/tutti" job report "$job_name"
 say "   every figure, and the counts: $shown/report.json"
+if [[ $(job_key kind) == analyse && -n $template ]]; then
+  label=$(sed -n 's/^label = "\(.*\)"$/\1/p' "$template" | head -n 1)
+  "$bin/tutti" job report "$job_name" --toml --label "$label" >"$state/data.toml"
+  say "   the section [data.csv] that follows, for every client: $shown/data.toml"
+fi
 exit 0
 fi
 

@@ -37,7 +37,9 @@ std::string CountText(const Figure& count) {
 std::string NumberText(const Figure& number) {
   if (!number.known()) return "not known";
   std::string text = Formatted("%.5g", number.value);
-  if (number.half_width > 0) text += " +- " + Formatted("%.2g", number.half_width);
+  if (number.half_width > 0) {
+    text += " +- " + Formatted(number.half_width < 10 ? "%.2g" : "%.0f", number.half_width);
+  }
   return text;
 }
 

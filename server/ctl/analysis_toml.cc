@@ -73,7 +73,7 @@ bool MayHold(const Figure& count) { return count.value > 0 || count.half_width >
 
 std::string ShareComment(const Figure& count, const Figure& share) {
   if (count.half_width > 0 || !share.known()) return "";
-  return Join("  # ", TomlNumber(std::round(count.value)), " cells, ",
+  return Join("  # cells: ", TomlNumber(std::round(count.value)), ", ",
               TomlNumber(100 * share.value, 3), " %");
 }
 

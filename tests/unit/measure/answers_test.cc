@@ -263,7 +263,7 @@ TEST_CASE("noise does not push mean and variance where none can be", "[measure]"
   REQUIRE(AnswerOf(task, {1000, 0, 500 * 128, 1000 * 128}, 3, 1).variance.value >= 0);
 }
 
-TEST_CASE("counts of another job are refused", "[measure]") {
+TEST_CASE("answers are not made of another job's counts", "[measure]") {
   v1::TaskSpec task = AnalysisTask();
   Ask(task, "age", "count");
   const auto why = [&](const std::vector<std::int64_t>& counts, double noise) {
