@@ -6,6 +6,7 @@
 #include "common/config/round_template.h"
 #include "common/config/rules.h"
 #include "common/config/validate.h"
+#include "common/config/validate_adversary.h"
 #include "common/config/validate_analysis.h"
 #include "common/config/validate_evaluate.h"
 #include "common/config/validate_model.h"
@@ -262,6 +263,7 @@ void Validate(const v1::JobConfig& config, LoadResult& result) {
   CheckCohort(config, rules);
   CheckSecureAggregation(config, rules);
   CheckRobust(config, rules);
+  CheckAdversary(config, rules);
   CheckRounds(config, rules);
 }
 

@@ -215,7 +215,9 @@ StatusOr<EvaluateResult> RobustAccuracy(Network& network, const DataView& data,
   const auto count = static_cast<double>(examples);
   return EvaluateResult{.examples = examples,
                         .loss = total.loss_sum / count,
-                        .accuracy = static_cast<double>(total.correct) / count,
+                        .accuracy = network.architecture().classes == 1
+                                        ? -1
+                                        : static_cast<double>(total.correct) / count,
                         .mean_absolute_error = total.absolute_error_sum / count};
 }
 

@@ -51,4 +51,12 @@ Status Course::Advance(std::vector<server::GroupResult> results, std::size_t cli
   return Take(std::move(next.checkpoint));
 }
 
+Status Course::GoBack(const Saved& saved) {
+  Bytes before = std::move(before_);  // the newest model but one, whatever the job goes on from
+  optimiser_state_ = saved.optimiser_state;
+  TUTTI_TRY(Take(saved.model));
+  before_ = std::move(before);
+  return OkStatus();
+}
+
 }  // namespace tutti::simulate

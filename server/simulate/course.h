@@ -39,6 +39,15 @@ class Course {
   Status Advance(std::vector<server::GroupResult> results, std::size_t clients,
                  std::size_t population);
 
+  // What a later round needs to go on from this model, as a coordinator keeps it.
+  struct Saved {
+    Bytes model;
+    Bytes optimiser_state;
+  };
+  Saved Save() const { return {model_, optimiser_state_}; }
+  // The next round starts from that model; rounds keep counting.
+  Status GoBack(const Saved& saved);
+
  private:
   explicit Course(const server::PreparedJob& job) : job_(&job) {}
   Status Take(Bytes model);

@@ -53,7 +53,21 @@ std::size_t Columns() {
 struct Files {
   v1::JobConfig job;
   v1::SimulationConfig world;
+  v1::AdversarySpec adversary;  // models are measured with
 };
+
+// The job's adversary, or what --adversary makes of it; the problems of the job it belongs to.
+std::vector<config::Problem> LoadAdversary(const Options& options, Files& files) {
+  files.adversary = files.job.adversary();
+  if (options.adversary_sets.empty()) return {};
+  std::vector<std::string> sets = options.job_sets;
+  for (const std::string& set : options.adversary_sets) sets.push_back("adversary." + set);
+  auto measured = config::Load<v1::JobConfig>(options.job_file,
+                                              {.environment = {}, .command_line = std::move(sets)});
+  files.adversary = measured.value.adversary();
+  return std::move(measured.problems);
+}
+
 int LoadFiles(const Options& options, Files& files) {
   const auto job = config::Load<v1::JobConfig>(
       options.job_file, {.environment = {}, .command_line = options.job_sets});
@@ -69,6 +83,11 @@ int LoadFiles(const Options& options, Files& files) {
     return config::ExitCode(job.problems);
   }
   files.job = job.value;
+  const std::vector<config::Problem> wrong = LoadAdversary(options, files);
+  std::cerr << config::ToText(wrong);
+  if (!wrong.empty()) {
+    return config::ExitCode(wrong);
+  }
   return config::ExitCode(world.problems);
 }
 
@@ -120,7 +139,8 @@ StatusOr<int> Run(const Options& options, const Files& files) {
   TUTTI_ASSIGN(const Population population,
                Population::Create(files.world, examples.clients, examples.owners));
   examples.owners = std::vector<std::uint32_t>();
-  TUTTI_ASSIGN(auto data, LearningDataOf(job.config.model(), examples));
+  TUTTI_ASSIGN(auto data, LearningDataOf(job.config.model(), examples,
+                                         {files.adversary, files.world.malicious()}));
   const std::size_t threads =
       options.threads > 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
   TUTTI_ASSIGN(std::vector<std::unique_ptr<Learner>> learners,
