@@ -101,7 +101,9 @@ TEST_CASE("a round has one line", "[simulate]") {
   round.malicious = 2;
   round.groups = 4;
   round.groups_left_out = 1;
-  round.test_accuracy.reset();
+  for (auto* rate : {&round.test_accuracy, &round.robust_accuracy, &round.backdoor_success}) {
+    rate->reset();
+  }
   REQUIRE(RoundLine(round, 3) ==
           "round 1 of 3: 8 of 10 in (2 malicious), 3 of 4 groups, test loss 0.5000, 12.5 s, clock "
           "0:12\n");
@@ -112,7 +114,11 @@ TEST_CASE("a round has one line", "[simulate]") {
 
 TEST_CASE("models that predict numbers are shown by their loss alone", "[simulate]") {
   Report report = TwoRounds();
-  for (RoundReport& round : report.rounds) round.test_accuracy.reset();
+  for (RoundReport& round : report.rounds) {
+    round.test_accuracy.reset();
+    round.robust_accuracy.reset();
+    round.backdoor_success.reset();
+  }
   REQUIRE(Summary(Private(), report).find("loss 0.5000 after round 1") != std::string::npos);
   REQUIRE(Summary(Private(), report).find("accuracy") == std::string::npos);
   REQUIRE(ToSvg("concrete", report).find("accuracy") == std::string::npos);

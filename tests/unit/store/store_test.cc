@@ -300,6 +300,26 @@ TEST_CASE("the checkpoint with the smallest loss is kept however old it is", "[s
   REQUIRE((*store->Models("j"))[0].sha256 == kept->back().sha256);
 }
 
+TEST_CASE("checkpoints wait for their evaluation, but not for ever", "[store]") {
+  const test::TemporaryDirectory folder;
+  auto store = Opened(folder / "db");
+  AddJob(*store);
+  for (std::uint64_t round = 1; round <= 10; ++round) {
+    REQUIRE(store->Publish(Round(round, 1)).ok());
+  }
+  REQUIRE(
+      store->RecordEvaluation({.job = "j", .round = 5, .examples = 10, .loss = 1}, "judge").ok());
+  REQUIRE(
+      store->RecordEvaluation({.job = "j", .round = 6, .examples = 10, .loss = 2}, "judge").ok());
+  REQUIRE(store->ForgetOldModels("j", 2)->size() == 6);  // 0 to 4, and 6
+  REQUIRE(store->Models("j")->back().round == 5);
+  for (std::uint64_t round = 11; round <= 30; ++round) {
+    REQUIRE(store->Publish(Round(round, 1)).ok());
+  }
+  REQUIRE(store->ForgetOldModels("j", 2)->size() == 6);  // 7 to 12
+  REQUIRE(store->Models("j")->size() == 19);
+}
+
 TEST_CASE("activity never moves last seen back and keeps what is empty", "[store]") {
   const test::TemporaryDirectory folder;
   auto store = Opened(folder / "db");
