@@ -15,7 +15,7 @@ simulate() {
   local bits=$1 rotate=$2 clip=$3 fraction=$4
   shift 4
   "$bin/tutti" simulate configs/jobs/benchmarks/strategies.toml --data "$data" --clients 10 --partition iid --seed 1 \
-    --set rounds=40 --set training.local_steps=50 --set evaluation.every=40 --set secure_aggregation.value_bits="$bits" \
+    --set rounds=60 --set training.local_steps=20 --set evaluation.every=60 --set secure_aggregation.value_bits="$bits" \
     --set secure_aggregation.rotate="$rotate" --set secure_aggregation.value_clip="$clip" \
     --set secure_aggregation.sampled_fraction="$fraction" "$@" --quiet --json-file "$scratch/run.json" >"$scratch/out"
   python3 - "$scratch/run.json" "$bits" "$rotate" "$clip" "$fraction" "$*" <<'PYTHON'
@@ -29,10 +29,11 @@ PYTHON
 
 echo "| value_bits | rotate | value_clip | sampled_fraction | more | test accuracy | upload a round |"
 for fraction in 1.0 0.25 0.05; do
-  for bits in 20 8 6; do
-    simulate "$bits" false 0.3 "$fraction"
-    simulate "$bits" true 0.05 "$fraction"
+  for bits in 20 8 6 4; do
+    simulate "$bits" false 0.1 "$fraction"
+    simulate "$bits" true 0.03 "$fraction"
   done
 done
-simulate 8 true 0.05 0.25 --set server.learning_rate=4.0
-simulate 8 true 0.05 0.25 --set server.learning_rate=2.0
+simulate 8 true 0.03 0.25 --set server.learning_rate=4.0
+simulate 8 true 0.03 0.05 --set server.learning_rate=20.0
+simulate 8 true 0.03 0.05 --set server.learning_rate=4.0

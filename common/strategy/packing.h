@@ -5,9 +5,9 @@
 //   2. everything but the scalar, with zeros up to a whole number of blocks, rotated
 // Both are linear and the same for all clients of an attempt, so the mean is unpacked as a vector
 // is. What was not drawn has a mean of zero there: the model stays in those places. The mean of
-// what was drawn is not scaled by 1 / fraction: all clients send the same places, so a larger step
-// in each would pass the point they agree on; over the rounds the step is fraction times that of
-// all values, which server.learning_rate changes if wanted (docs/compression.md).
+// what was drawn is not scaled: all clients send the same places, so 1 / fraction would move each
+// of them further than the clients agreed. The expected step is fraction times that of all values;
+// server.learning_rate = 1 / fraction makes it unbiased (docs/compression.md).
 // Jobs whose noise is in the sum are rotated in any case (common/privacy/terms.h); there only the
 // places matter. Thread safety: pure functions. Sources: Konecny et al. 2016, arXiv:1610.05492
 // (random masks, section 2; subsampling and rotation before quantisation, section 3); Suresh et al.
