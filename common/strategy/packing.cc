@@ -5,6 +5,7 @@
 
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
+#include "common/model/architecture.h"
 #include "common/privacy/setting.h"
 #include "common/privacy/terms.h"
 #include "common/secagg/rotation.h"
@@ -76,6 +77,11 @@ Status CheckPacking(const v1::TaskSpec& task) {
     return InvalidArgument(Join("secure_aggregation.", rotates ? "rotate" : "sampled_fraction",
                                 " found with kind = \"", Escaped(task.kind(), 40),
                                 "\", where no update is sent; remove it"));
+  }
+  if (model::HasCentres(task.model())) {
+    return InvalidArgument(Join("secure_aggregation.", rotates ? "rotate" : "sampled_fraction",
+                                " found with clusters, whose centres and shares belong together "
+                                "and are told from empty ones by exact zeros; remove it"));
   }
   TUTTI_ASSIGN(const privacy::Setting setting, privacy::SettingOf(task.privacy()));
   if (rotates && setting.in_ring()) {

@@ -199,6 +199,10 @@ TEST_CASE("what does not fit the two keys is refused by name", "[packing]") {
   refused(1, true, "rotate is true", with("example", "distributed"));
   refused(1, true, "rotate found with kind = \"evaluate\"",
           [](v1::TaskSpec& task) { task.set_kind("evaluate"); });
+  for (const bool rotate : {false, true}) {
+    refused(rotate ? 1 : 0.5, rotate, "found with clusters",
+            [](v1::TaskSpec& task) { task.mutable_model()->set_architecture("kmeans"); });
+  }
   refused(0.5, false, "sampled_fraction found with kind = \"analyse\"",
           [](v1::TaskSpec& task) { task.set_kind("analyse"); });
   for (const auto& [unit, noise] :
