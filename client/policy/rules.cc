@@ -9,6 +9,7 @@
 #include "common/measure/counts.h"
 #include "common/model/architecture.h"
 #include "common/privacy/personal.h"
+#include "common/strategy/packing.h"
 #include "common/strategy/schedule.h"
 #include "common/strategy/sum_vector.h"
 
@@ -134,6 +135,7 @@ Status CheckModel(const v1::PolicyConfig& policy, const v1::TaskSpec& task) {
 Status CheckStrategy(const v1::TaskSpec& task) {
   Status status = strategy::CheckSchedule(task.training());
   status.Update(strategy::CheckStrategy(task));
+  status.Update(strategy::CheckPacking(task));
   if (status.ok() || !Guard("policy.strategy")) return OkStatus();
   return Mismatch(std::string(MessageOf(status)));
 }
@@ -170,7 +172,7 @@ Status CheckRoundMatchesTask(const v1::TaskSpec& task, const secagg::RoundConfig
   const StatusOr<privacy::Setting> setting = privacy::SettingOf(task);
   const bool plain = !setting.ok() || !setting->in_ring();
   if (plain && Guard("policy.same_values"))
-    TUTTI_TRY(Same("values", round.values, strategy::SumShapeOf(task).total()));
+    TUTTI_TRY(Same("values", round.values, strategy::PackedValues(task)));
   if (Guard("policy.same_value_bits"))
     TUTTI_TRY(Same("value_bits", round.value_bits, wanted.value_bits()));
   if (plain && Guard("policy.same_value_clip"))

@@ -15,6 +15,7 @@
 #include "common/secagg/config.h"
 #include "common/secagg/graph.h"
 #include "common/strategy/clusters.h"
+#include "common/strategy/packing.h"
 #include "common/strategy/schedule.h"
 #include "common/strategy/sum_vector.h"
 
@@ -51,6 +52,11 @@ void CheckStrategy(const v1::JobConfig& job, Rules& rules) {
     const bool agnostic = job.training().agnostic_rate() > 0;
     rules.Add({agnostic ? "training.agnostic_rate" : "training.correction", "training.correction",
                "training.fairness_power", "training.proximal", "privacy.unit"},
+              std::string(MessageOf(status)));
+  }
+  if (const Status status = strategy::CheckPacking(task); !status.ok()) {
+    rules.Add({"secure_aggregation.sampled_fraction", "secure_aggregation.rotate",
+               "training.correction", "privacy.noise", "privacy.unit", "kind"},
               std::string(MessageOf(status)));
   }
   const v1::ServerOptimiserSpec& server = job.server();

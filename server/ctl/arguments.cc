@@ -35,6 +35,18 @@ constexpr const char* kFirstSteps =
     "coordinator is not reachable, 77 a file may not be read or written, 78 a configuration is "
     "wrong.";
 
+constexpr const char* kCompressAbout =
+    "Make a finished model smaller: weights rounded to 8 bits, the smallest set to zero, or both.\n"
+    "Biases and norms stay as they are. The result is a safetensors file that warm_start reads;\n"
+    "compressed models are for using, not for training on: look at the accuracy before and after.";
+
+constexpr const char* kCompressExamples =
+    "  tutti model compress fashion-mnist --int8 -o small.safetensors\n"
+    "  tutti model compress model.safetensors --int8 --prune 0.8 -o small.safetensors\n"
+    "  tutti model compress model.safetensors --int8 -o small.safetensors \\\n"
+    "      --job job.toml --data client.toml      accuracy before and after on this data\n"
+    "How the file is read elsewhere: docs/models.md, section 8.";
+
 // Adds the commands to one CLI11 application.
 class CommandLine {
  public:
@@ -296,6 +308,39 @@ class CommandLine {
     fetch->add_option("-o,--output", arguments_.output, "the file to write")->required();
     fetch->add_flag("--force", arguments_.force, "replace files that exist");
     Json(fetch);
+    Compress(*group);
+  }
+
+  void Compress(CLI::App& group) {
+    CLI::App* sub =
+        Add(group, "compress", Command::kModelCompress, kCompressAbout, kCompressExamples);
+    sub->add_option("MODEL", arguments_.name,
+                    "a safetensors file, or the name of a job whose model is fetched first")
+        ->required();
+    sub->add_flag("--int8", arguments_.compress.int8,
+                  "round weights to 8 bits, with a scale for each output channel");
+    sub->add_option("--prune", arguments_.compress.prune,
+                    "share of the weights, the smallest of all, that become zero; 0.5 is mild")
+        ->type_name("SHARE");
+    sub->add_option("-o,--output", arguments_.output, "the file to write")->required();
+    sub->add_option("--round", arguments_.round,
+                    "of a job: the round it came from, or best; default: the newest")
+        ->check(CLI::PositiveNumber | CLI::IsMember({"best"}));
+    sub->add_flag("--force", arguments_.force, "replace a file that exists");
+    auto* job = sub->add_option("--job", arguments_.job_file,
+                                "with --data: the job file, which says what model it is")
+                    ->type_name("JOB.toml");
+    auto* data = sub->add_option("--data", arguments_.compress.data,
+                                 "measure accuracy before and after: a client's file (all its "
+                                 "examples), or a folder of the MNIST family (its test set)")
+                     ->type_name("PATH");
+    job->needs(data);
+    data->needs(job);
+    sub->add_option("--torchscript", arguments_.compress.torchscript,
+                    "with --data: the file of a torchscript model")
+        ->type_name("FILE")
+        ->needs(data);
+    Json(sub);
   }
 
   void Privacy() {

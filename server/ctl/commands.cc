@@ -42,6 +42,7 @@ ConnectedCommand CommandOf(Command command) {
       return ExportModel;
     case Command::kJobWatch:
     case Command::kRun:
+    case Command::kModelCompress:
     case Command::kPrivacyEpsilon:
     case Command::kPrivacyCalibrate:
     case Command::kPrivacyCompose:
@@ -63,6 +64,8 @@ int Execute(const Arguments& arguments, const std::string& variable, Console& co
       return PrivacyCalibrate(arguments, console);
     case Command::kPrivacyCompose:
       return PrivacyCompose(arguments, console);
+    case Command::kModelCompress:
+      return CompressModel(arguments, variable, console);
     case Command::kSimulate:
       return RunSimulator(arguments, console);
     default:

@@ -1,7 +1,5 @@
 #include <charconv>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 
 #include "common/base/bytes.h"
 #include "common/base/text.h"
@@ -9,6 +7,7 @@
 #include "server/ctl/format.h"
 #include "server/ctl/json.h"
 #include "server/ctl/model_stream.h"
+#include "server/ctl/partial_file.h"
 
 namespace tutti::ctl {
 namespace {
@@ -22,52 +21,35 @@ std::string ManifestPath(const std::string& output) {
   return (suffixed ? output.substr(0, output.size() - kSuffix.size()) : output) + ".manifest.json";
 }
 
-// A file under a temporary name that is removed unless it is kept.
-class PartialFile {
- public:
-  explicit PartialFile(std::string path)
-      : path_(std::move(path)), partial_(path_ + ".partial"), file_(partial_, std::ios::binary) {}
-  PartialFile(const PartialFile&) = delete;
-  PartialFile& operator=(const PartialFile&) = delete;
-  ~PartialFile() {
-    std::error_code error;
-    if (!kept_) {
-      std::filesystem::remove(partial_, error);
-    }
+StatusOr<StreamedModel> Receive(const Arguments& arguments, Connection& connection,
+                                PartialFile& file) {
+  TUTTI_ASSIGN(const std::uint64_t round, ModelRound(arguments, connection));
+  return StreamModel(arguments.name, round, connection, [&](std::string_view part) {
+    file.Write(part);
+    return file.Check();
+  });
+}
+
+StatusOr<v1::ModelInfo> Export(const Arguments& arguments, Connection& connection) {
+  const std::string manifest_path = ManifestPath(arguments.output);
+  TUTTI_TRY(CheckFree(arguments.output, arguments.force));
+  TUTTI_TRY(CheckFree(manifest_path, arguments.force));
+  PartialFile model(arguments.output);
+  TUTTI_TRY(model.Check());
+  TUTTI_ASSIGN(StreamedModel received, Receive(arguments, connection, model));
+  PartialFile manifest(manifest_path);
+  manifest.Write(received.manifest);
+  if (!received.manifest.ends_with('\n')) {
+    manifest.Write("\n");
   }
+  TUTTI_TRY(model.Keep());
+  TUTTI_TRY(manifest.Keep());
+  return received.model;
+}
 
-  void Write(std::string_view bytes) {
-    file_.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  }
+}  // namespace
 
-  Status Check() const {
-    return file_ ? OkStatus()
-                 : PermissionDenied(Join(Escaped(partial_),
-                                         " cannot be written; check the folder, who may write "
-                                         "there, and the space left"));
-  }
-
-  Status Keep() {
-    file_.close();
-    TUTTI_TRY(Check());
-    std::error_code error;
-    std::filesystem::rename(partial_, path_, error);
-    if (error) {
-      return PermissionDenied(Join(Escaped(path_), " cannot be written: ", error.message()));
-    }
-    kept_ = true;
-    return OkStatus();
-  }
-
- private:
-  std::string path_;
-  std::string partial_;
-  std::ofstream file_;
-  bool kept_ = false;
-};
-
-// The round --round asks for; 0: the newest.
-StatusOr<std::uint64_t> RoundOf(const Arguments& arguments, Connection& connection) {
+StatusOr<std::uint64_t> ModelRound(const Arguments& arguments, Connection& connection) {
   if (arguments.round.empty()) return 0;
   if (arguments.round != "best") {
     std::uint64_t round = 0;
@@ -93,44 +75,6 @@ StatusOr<std::uint64_t> RoundOf(const Arguments& arguments, Connection& connecti
                                  " was evaluated, so none is the best; start a client with role = "
                                  "\"evaluator\", or leave --round away for the newest"));
 }
-
-StatusOr<StreamedModel> Receive(const Arguments& arguments, Connection& connection,
-                                PartialFile& file) {
-  TUTTI_ASSIGN(const std::uint64_t round, RoundOf(arguments, connection));
-  return StreamModel(arguments.name, round, connection, [&](std::string_view part) {
-    file.Write(part);
-    return file.Check();
-  });
-}
-
-Status CheckFree(const std::string& path, bool force) {
-  std::error_code error;
-  if (!force && std::filesystem::exists(path, error)) {
-    return InvalidArgument(Join(Escaped(path),
-                                " exists; choose another name, or replace it with "
-                                "--force"));
-  }
-  return OkStatus();
-}
-
-StatusOr<v1::ModelInfo> Export(const Arguments& arguments, Connection& connection) {
-  const std::string manifest_path = ManifestPath(arguments.output);
-  TUTTI_TRY(CheckFree(arguments.output, arguments.force));
-  TUTTI_TRY(CheckFree(manifest_path, arguments.force));
-  PartialFile model(arguments.output);
-  TUTTI_TRY(model.Check());
-  TUTTI_ASSIGN(StreamedModel received, Receive(arguments, connection, model));
-  PartialFile manifest(manifest_path);
-  manifest.Write(received.manifest);
-  if (!received.manifest.ends_with('\n')) {
-    manifest.Write("\n");
-  }
-  TUTTI_TRY(model.Keep());
-  TUTTI_TRY(manifest.Keep());
-  return received.model;
-}
-
-}  // namespace
 
 int ListModels(const Arguments& arguments, Connection& connection, Console& console) {
   v1::ListModelsRequest request;

@@ -203,8 +203,8 @@ Status Bookkeeper::Publish(Instant now, std::span<const ClientId> survivors,
   if (totals.trained > 0) {
     const auto trained = static_cast<double>(totals.trained);
     report.train_loss = totals.loss_sum / trained;
-    report.clipped_fraction =
-        static_cast<double>(totals.clipped_values) / (trained * static_cast<double>(before.size()));
+    report.clipped_fraction = static_cast<double>(totals.clipped_values) /
+                              (trained * static_cast<double>(settings().config.values));
   }
   report.training_seconds = totals.seconds;
   report_.client_rounds += totals.trained;

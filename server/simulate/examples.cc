@@ -32,20 +32,6 @@ v1::DataConfig FolderConfig(const std::string& folder, const std::string& part) 
   return config;
 }
 
-StatusOr<v1::DataConfig> ConfigOf(const std::string& path, const std::string& part) {
-  if (std::filesystem::is_directory(path)) {
-    return FolderConfig(path, part);
-  }
-  const auto loaded = config::Load<v1::ClientConfig>(path);
-  if (!loaded.ok()) {
-    return InvalidArgument(config::ToText(loaded.problems));
-  }
-  v1::DataConfig config = loaded.value.data();
-  config.mutable_slice()->set_kind("all");
-  config.set_validation_fraction(0);  // what models are measured on is held out here
-  return config;
-}
-
 // The cell of `column` in each row, as its place among the different cells in sorted order.
 StatusOr<std::vector<std::uint32_t>> CellsOf(const v1::DataConfig& config,
                                              const std::string& column, std::size_t& different) {
@@ -175,16 +161,30 @@ Status DealOut(const v1::DataConfig& config, const v1::ModelSpec& model,
 
 }  // namespace
 
+StatusOr<v1::DataConfig> DataConfigOf(const std::string& path, const std::string& part) {
+  if (std::filesystem::is_directory(path)) {
+    return FolderConfig(path, part);
+  }
+  const auto loaded = config::Load<v1::ClientConfig>(path);
+  if (!loaded.ok()) {
+    return InvalidArgument(config::ToText(loaded.problems));
+  }
+  v1::DataConfig config = loaded.value.data();
+  config.mutable_slice()->set_kind("all");
+  config.set_validation_fraction(0);  // what models are measured on is held out here
+  return config;
+}
+
 StatusOr<Examples> LoadExamples(const DataSettings& settings, const v1::ModelSpec& model,
                                 const v1::SimulationConfig& world) {
-  TUTTI_ASSIGN(const v1::DataConfig config, ConfigOf(settings.data, "train"));
+  TUTTI_ASSIGN(const v1::DataConfig config, DataConfigOf(settings.data, "train"));
   Examples examples;
   examples.config = config;
   TUTTI_ASSIGN(examples.train, data::Load(config, model));
   const bool own_test = settings.test.empty() && std::filesystem::is_directory(settings.data);
   if (own_test || !settings.test.empty()) {
     TUTTI_ASSIGN(const v1::DataConfig test,
-                 ConfigOf(own_test ? settings.data : settings.test, "t10k"));
+                 DataConfigOf(own_test ? settings.data : settings.test, "t10k"));
     TUTTI_ASSIGN(examples.test, data::Load(test, model));
     examples.owners.assign(examples.train.examples, 0);
   } else {

@@ -13,6 +13,7 @@
 #include "common/config/validate.h"
 #include "common/learn/runtime.h"
 #include "common/platform/files.h"
+#include "server/simulate/evaluate.h"
 #include "server/simulate/learning.h"
 #include "server/simulate/options.h"
 #include "server/simulate/plot.h"
@@ -191,5 +192,8 @@ int Main(const std::vector<std::string>& words) {
 
 int main(int argc, char** argv) {
   tutti::learn::RestartWithFasterBlas(argv);
+  if (argc > 1 && std::string_view(argv[1]) == tutti::simulate::kEvaluateWord) {
+    return tutti::simulate::EvaluateFiles({argv + 2, argv + argc});
+  }
   return tutti::simulate::Main({argv + 1, argv + argc});
 }

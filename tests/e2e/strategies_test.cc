@@ -73,6 +73,9 @@ TEST_CASE("every strategy's job runs to the end and learns", "[e2e]") {
            {"hardened-private", {"rounds=3", "adversary.kind=fgsm", "adversary.radius=0.1"}},
            {"agnostic", Plain({"training.agnostic_rate=0.1"})},
            {"ditto", Plain({"training.correction=ditto", "training.proximal=0.1"})},
+           {"compressed",
+            Plain({"secure_aggregation.sampled_fraction=0.5", "secure_aggregation.rotate=true"})},
+           {"compressed-private", {"rounds=3", "secure_aggregation.sampled_fraction=0.5"}},
            {"cosine", Plain({"training.schedule=cosine", "training.final_learning_rate=0.05"})},
        }) {
     INFO(row.name);

@@ -115,6 +115,12 @@ constexpr Attack kAttacks[] = {
      [](Draft& d) { d.config.level = secagg::ThreatLevel::kCurious; }},
     {"job-of-round", Step::kOffer, [](Draft& d) { d.config.job = "spy"; }},
     {"values-of-round", Step::kOffer, [](Draft& d) { ++d.config.values; }},
+    {"all-values-of-a-sample", Step::kOffer, [](Draft& d) { Secagg(d).set_sampled_fraction(0.5); }},
+    {"sampled-control", Step::kOffer,
+     [](Draft& d) {
+       Secagg(d).set_sampled_fraction(0.5);
+       d.task.mutable_training()->set_correction("scaffold");
+     }},
     {"bits-of-round", Step::kOffer, [](Draft& d) { --d.config.value_bits; }},
     {"clip-of-round", Step::kOffer, [](Draft& d) { d.config.value_clip *= 2; }},
     {"weights-of-round", Step::kOffer, [](Draft& d) { d.config.weight_bits = 10; }},

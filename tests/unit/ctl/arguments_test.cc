@@ -41,6 +41,7 @@ TEST_CASE("every command is recognised", "[ctl]") {
   REQUIRE(Good({"clients", "readmit", "a"}).command == Command::kClientsReadmit);
   REQUIRE(Good({"model", "list"}).command == Command::kModelList);
   REQUIRE(Good({"model", "export", "a", "-o", "b"}).command == Command::kModelExport);
+  REQUIRE(Good({"model", "compress", "a", "-o", "b"}).command == Command::kModelCompress);
 }
 
 TEST_CASE("options reach their command", "[ctl]") {

@@ -73,6 +73,15 @@ const std::vector<Case> kCases = {
      {"privacy.unit=client", "privacy.noise=central", "privacy.noise_multiplier=1",
       "privacy.clip_norm=0.5", "privacy.target_quantile=0.5", "server.momentum=0.5"},
      {}},
+    {"few values and bits",
+     {"secure_aggregation.sampled_fraction=0.5", "secure_aggregation.rotate=true",
+      "secure_aggregation.value_bits=8", "server.momentum=0.5"},
+     {"dropout.training=0.1"}},
+    {"noise on a sample",
+     {"privacy.unit=client", "privacy.noise=distributed", "privacy.noise_multiplier=1",
+      "privacy.clip_norm=0.5", "privacy.target_quantile=0.5", "cohort.size=15",
+      "cohort.min_clients=10", "secure_aggregation.sampled_fraction=0.5"},
+     {}},
 };
 
 }  // namespace
