@@ -61,7 +61,7 @@ std::string Attacked(const RoundReport& round) {
 // "accuracy 81.25 %, loss 0.5120"; of models that predict numbers the loss alone.
 std::string ScoreText(const RoundReport& round) {
   const std::string loss = Join("loss ", RoundedUp(*round.test_loss, 4));
-  if (!round.test_accuracy) return loss + Attacked(round);
+  if (!round.test_accuracy) return loss;
   return Join("accuracy ", terminal::Percent(*round.test_accuracy), ", ", loss, Attacked(round));
 }
 
