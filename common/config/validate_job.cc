@@ -9,6 +9,7 @@
 #include "common/config/validate_adversary.h"
 #include "common/config/validate_analysis.h"
 #include "common/config/validate_evaluate.h"
+#include "common/config/validate_fairness.h"
 #include "common/config/validate_model.h"
 #include "common/model/architecture.h"
 #include "common/privacy/setting.h"
@@ -270,6 +271,7 @@ void Validate(const v1::JobConfig& config, LoadResult& result) {
   CheckSecureAggregation(config, rules);
   CheckRobust(config, rules);
   CheckAdversary(config, rules);
+  CheckFairness(config, rules);
   CheckRounds(config, rules);
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/dp/accountant.h"
+#include "common/measure/rates.h"
 #include "server/simulate/chance.h"
 
 namespace tutti::simulate {
@@ -22,11 +23,25 @@ double Distance(std::span<const float> a, std::span<const float> b) {
   return std::sqrt(sum);
 }
 
-// Epsilon of a client that was charged for `event` so many times.
-StatusOr<double> EpsilonOf(const dp::Event& event, std::uint32_t times, double delta) {
+// None when fewer than two groups have examples to compare.
+StatusOr<std::optional<double>> GapOf(const v1::FairnessSpec& fairness,
+                                      std::span<const std::int64_t> outcomes) {
+  TUTTI_ASSIGN(const std::vector<measure::GroupRates> rates, measure::RatesOf(outcomes, 0.0));
+  TUTTI_ASSIGN(const measure::Criterion criterion, measure::CriterionOf(fairness.criterion()));
+  const measure::Estimate gap = measure::GapOf(rates, criterion).estimate;
+  return gap.known() ? std::optional(gap.value) : std::nullopt;
+}
+
+// Epsilon of a client that was charged for `event` so many times, and for the counts of `rounds`.
+StatusOr<double> EpsilonOf(const dp::Event& event, std::uint32_t times,
+                           const std::optional<dp::Event>& counts, std::uint32_t rounds,
+                           double delta) {
   dp::Accountant spent;
   for (std::uint32_t i = 0; i < times; ++i) {
     TUTTI_TRY(spent.Add(event));
+  }
+  for (std::uint32_t i = 0; counts && i < rounds; ++i) {
+    TUTTI_TRY(spent.Add(*counts));
   }
   TUTTI_ASSIGN(const dp::SpentBudget budget, spent.Spent(delta));
   return budget.epsilon;
@@ -130,6 +145,7 @@ Status Bookkeeper::Measure(RoundReport& report) {
   std::optional<double> withstood;
   std::uint64_t triggered = 0;
   std::uint64_t misled = 0;
+  std::vector<std::int64_t>& outcomes = report.test_outcomes;
   for (const StatusOr<Score>& score : scores) {
     TUTTI_TRY(score.status());
     const auto count = static_cast<double>(score->examples);
@@ -141,6 +157,10 @@ Status Bookkeeper::Measure(RoundReport& report) {
     }
     triggered += score->triggered;
     misled += score->misled;
+    outcomes.resize(std::max(outcomes.size(), score->outcomes.size()));
+    std::transform(
+        score->outcomes.begin(), score->outcomes.end(), outcomes.begin(), outcomes.begin(),
+        [](std::uint64_t more, std::int64_t sum) { return sum + static_cast<std::int64_t>(more); });
   }
   if (examples > 0) {
     report.test_loss = loss / examples;
@@ -149,6 +169,9 @@ Status Bookkeeper::Measure(RoundReport& report) {
   }
   if (triggered > 0) {
     report.backdoor_success = static_cast<double>(misled) / static_cast<double>(triggered);
+  }
+  if (!outcomes.empty()) {
+    TUTTI_ASSIGN(report.test_gap, GapOf(scene_.job.task.fairness(), outcomes));
   }
   return OkStatus();
 }
@@ -239,10 +262,12 @@ Status Bookkeeper::CountPrivacy() {
       continue;
     }
     TUTTI_ASSIGN(const policy::Plan* const plan, plans_.For(examples));
-    TUTTI_ASSIGN(const double coordinator, EpsilonOf(plan->event, times, delta));
+    TUTTI_ASSIGN(const double coordinator,
+                 EpsilonOf(plan->event, times, plan->counts_event, times, delta));
     // A tree is charged once for all rounds it allows.
     const bool tree = plan->setting.noise == privacy::NoiseSource::kTree;
-    TUTTI_ASSIGN(const double models, EpsilonOf(plan->model_event, tree ? 1 : times, delta));
+    TUTTI_ASSIGN(const double models, EpsilonOf(plan->model_event, tree ? 1 : times,
+                                                plan->counts_model_event, times, delta));
     report_.epsilon_coordinator = std::max(report_.epsilon_coordinator, coordinator);
     report_.epsilon_models = std::max(report_.epsilon_models, models);
   }

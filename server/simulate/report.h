@@ -26,7 +26,11 @@ struct RoundReport {
   std::optional<double> test_accuracy{};     // never of a model that predicts numbers
   std::optional<double> robust_accuracy{};   // against the adversary models are measured with
   std::optional<double> backdoor_success{};  // share of the other classes' examples it misleads
-  std::uint64_t back_to = 0;    // its model gave way to that of this round; 0: it did not
+  std::uint64_t back_to = 0;  // its model gave way to that of this round; 0: it did not
+  // Jobs that look at groups: measure::kOutcomes of the same examples, and the gap of
+  // fairness.criterion.
+  std::vector<std::int64_t> test_outcomes{};
+  std::optional<double> test_gap{};
   double training_seconds = 0;  // real time of the training itself, all clients
   double seconds = 0;           // real time since the round before
 };
