@@ -46,6 +46,20 @@ Status CheckBesides(const v1::TaskSpec& task) {
   return OkStatus();
 }
 
+// A late update is of another model than the one whose hash is in the round's configuration, so
+// that hash no longer keeps a coordinator from giving one client a model of its own. At level
+// malicious the noise that each client adds must then be what protects it.
+Status CheckLevel(const v1::TaskSpec& task) {
+  const std::string& unit = task.privacy().unit();
+  const std::string& noise = task.privacy().noise();
+  const bool own_noise = (unit == "example" || unit == "client") && noise != "central";
+  if (task.secure_aggregation().level() == "curious" || own_noise) return OkStatus();
+  return Refuse("level = \"malicious\" unless clients add noise themselves",
+                "for it promises that all clients of a sum trained from one model",
+                "use secure_aggregation.level = \"curious\", or privacy with noise = \"local\" or "
+                "\"distributed\"");
+}
+
 Status CheckNoise(const v1::PrivacySpec& privacy) {
   const bool local = privacy.noise().empty() || privacy.noise() == "local";
   if (privacy.unit() == "example" && !local) {
@@ -82,7 +96,8 @@ Status CheckStaleness(const v1::TaskSpec& task) {
                   "remove it");
   }
   TUTTI_TRY(CheckBesides(task));
-  return CheckNoise(task.privacy());
+  TUTTI_TRY(CheckNoise(task.privacy()));
+  return CheckLevel(task);
 }
 
 bool StillCounts(const v1::TrainingSpec& training, std::uint64_t trained, std::uint64_t round) {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <tuple>
 
 #include "tests/catch.h"
 
@@ -14,6 +15,7 @@ v1::TaskSpec Task() {
   task.mutable_training()->set_max_staleness(3);
   task.mutable_training()->set_staleness_power(0.5);
   task.mutable_privacy()->set_unit("none");
+  task.mutable_secure_aggregation()->set_level("curious");
   return task;
 }
 
@@ -102,6 +104,29 @@ TEST_CASE("late updates go with the privacy that holds for any update", "[stalen
     task.mutable_privacy()->set_noise(noise);
     INFO(unit << " " << noise);
     REQUIRE(CheckStaleness(task).ok());
+  }
+}
+
+TEST_CASE("against a coordinator that lies, late updates need the clients' own noise",
+          "[staleness]") {
+  for (const auto& [unit, noise, allowed] :
+       std::vector<std::tuple<std::string, std::string, bool>>{{"none", "local", false},
+                                                               {"none", "", false},
+                                                               {"client", "central", false},
+                                                               {"client", "distributed", true},
+                                                               {"client", "local", true},
+                                                               {"example", "local", true},
+                                                               {"example", "", true}}) {
+    v1::TaskSpec task = Task();
+    task.mutable_privacy()->set_unit(unit);
+    task.mutable_privacy()->set_noise(noise);
+    for (const std::string level : {"malicious", ""}) {
+      task.mutable_secure_aggregation()->set_level(level);
+      const Status status = CheckStaleness(task);
+      INFO(unit << " " << noise << ": " << MessageOf(status));
+      REQUIRE(status.ok() == allowed);
+      REQUIRE((allowed || MessageOf(status).find("level = \"malicious\"") != std::string::npos));
+    }
   }
 }
 
