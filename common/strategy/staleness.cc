@@ -5,6 +5,7 @@
 
 #include "common/base/text.h"
 #include "common/measure/counts.h"
+#include "common/model/architecture.h"
 #include "common/strategy/sum_vector.h"
 
 namespace tutti::strategy {
@@ -38,6 +39,10 @@ Status CheckBesides(const v1::TaskSpec& task) {
   if (training.fairness_power() > 0 || training.agnostic_rate() > 0) {
     return Refuse(training.fairness_power() > 0 ? "fairness_power" : "agnostic_rate",
                   "which weighs clients by their loss on the round's model", "remove it");
+  }
+  if (model::HasCentres(task.model())) {
+    return Refuse("clusters (k-means)", "whose centres move by the shares of one round",
+                  "use another model");
   }
   if (!task.fairness().attribute().empty()) {
     return Refuse("fairness.attribute", "whose counts are of the round's model",

@@ -1,7 +1,7 @@
 // FedBuff: an update that came too late for its round counts in a later one, less the later it is.
 // What both sides compute of it. Thread safety: pure functions. Source: Nguyen et al. 2022
 // (arXiv:2106.06639), algorithm 1, with the polynomial staleness weight of Xie et al. 2019
-// (arXiv:1903.03934, section 5.2).
+// (arXiv:1903.03934).
 #pragma once
 
 #include <cstdint>

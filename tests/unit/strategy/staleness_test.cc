@@ -58,6 +58,8 @@ TEST_CASE("late updates are refused beside what belongs to one round's model", "
       {"fairness_power", [](v1::TaskSpec& t) { t.mutable_training()->set_fairness_power(1); }},
       {"agnostic_rate", [](v1::TaskSpec& t) { t.mutable_training()->set_agnostic_rate(1); }},
       {"fairness.attribute", [](v1::TaskSpec& t) { t.mutable_fairness()->set_attribute("sex"); }},
+      {"clusters (k-means)",
+       [](v1::TaskSpec& t) { t.mutable_model()->set_architecture("kmeans"); }},
       {"kind = \"evaluate\"", [](v1::TaskSpec& t) { t.set_kind("evaluate"); }},
       {"noise = \"distributed\" and unit = \"example\"",
        [](v1::TaskSpec& t) {
