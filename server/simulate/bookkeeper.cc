@@ -7,6 +7,7 @@
 
 #include "common/dp/accountant.h"
 #include "common/measure/rates.h"
+#include "common/strategy/staleness.h"
 #include "server/simulate/chance.h"
 
 namespace tutti::simulate {
@@ -51,6 +52,7 @@ StatusOr<double> EpsilonOf(const dp::Event& event, std::uint32_t times,
 
 void TrainingTotals::Add(const Contribution& contribution) {
   ++trained;
+  late += contribution.rounds_late > 0 ? 1U : 0U;
   clipped_values += contribution.clipped_values;
   loss_sum += contribution.loss;
   seconds += contribution.seconds;
@@ -76,13 +78,28 @@ StatusOr<const policy::Plan*> Bookkeeper::PlanOf(std::size_t client) {
   return plans_.For(scene_.population.rows(client).size());
 }
 
-StatusOr<Fate> Bookkeeper::FateOf(std::size_t client, const secagg::RoundConfig& config) {
+StatusOr<Fate> Bookkeeper::Invite(std::size_t client, const secagg::RoundConfig& config,
+                                  Instant now) {
+  if (std::exchange(attempt_over_, false)) {
+    invited_.clear();
+  }
   TUTTI_ASSIGN(const policy::Plan* const plan, PlanOf(client));
-  const Work work{course_.model().size(), config.layout().wire_bytes(),
-                  plans_.Seen(*plan, scene_.population.rows(client).size())};
-  return simulate::FateOf(scene_.world, scene_.population.device(client), work,
-                          config.level == secagg::ThreatLevel::kMalicious, client, config.round,
-                          config.attempt);
+  Work work{course_.model().size(), config.layout().wire_bytes(),
+            plans_.Seen(*plan, scene_.population.rows(client).size())};
+  Invitation invitation{.at = now, .fate = {}, .held = {}, .attempt = config.attempt};
+  if (const auto held = held_.find(client); held != held_.end()) {
+    invitation.held = held->second;
+    work.held_ready_in = held->second.ready - now;
+  }
+  invitation.fate = simulate::FateOf(scene_.world, scene_.population.device(client), work,
+                                     config.level == secagg::ThreatLevel::kMalicious, client,
+                                     config.round, config.attempt);
+  return invited_.insert_or_assign(client, std::move(invitation)).first->second.fate;
+}
+
+const Held* Bookkeeper::HeldBy(std::size_t client) const {
+  const auto found = invited_.find(client);
+  return found != invited_.end() && found->second.held ? &*found->second.held : nullptr;
 }
 
 std::vector<std::size_t> Bookkeeper::Available(std::uint64_t draw) const {
@@ -112,11 +129,38 @@ void Bookkeeper::ShowTraining(std::size_t done, std::size_t expected) {
 void Bookkeeper::Charge(std::span<const std::size_t> clients) {
   for (const std::size_t client : clients) {
     ++charged_[client];
+    invited_[client].charged = true;
   }
 }
 
-void Bookkeeper::CountTraffic(std::size_t invited, std::size_t uploads) {
-  report_.bytes_down += invited * course_.model().size();
+// An update that stayed on its device is of use as long as the task says: one that was ready, or
+// whose training goes on. A device that vanished before it could send has lost it.
+void Bookkeeper::HoldBack() {
+  const v1::TrainingSpec& training = scene_.job.task.training();
+  const std::uint64_t round = course_.rounds_done() + 1;
+  std::shared_ptr<const Received> received;
+  for (const auto& [client, invitation] : invited_) {
+    const bool lost = invitation.fate.VanishesIn(Exchange::kTraining) ||
+                      invitation.fate.VanishesIn(Exchange::kSharing);
+    if (invitation.charged || lost) {
+      held_.erase(client);
+    } else if (!invitation.held && strategy::StillCounts(training, round, round)) {
+      if (!received) {
+        const std::span<const float> values = course_.values();
+        received = std::make_shared<const Received>(
+            Received{round, {values.begin(), values.end()}, course_.clip_norm()});
+      }
+      held_[client] = {received, invitation.attempt, invitation.at + invitation.fate.answers[0]};
+    }
+  }
+}
+
+void Bookkeeper::EndAttempt(std::size_t uploads) {
+  HoldBack();
+  attempt_over_ = true;
+  const auto fetched = static_cast<std::uint64_t>(std::count_if(
+      invited_.begin(), invited_.end(), [](const auto& entry) { return !entry.second.held; }));
+  report_.bytes_down += fetched * course_.model().size();
   report_.bytes_up += uploads * settings().config.layout().wire_bytes();
 }
 
@@ -219,6 +263,10 @@ Status Bookkeeper::Publish(Instant now, std::span<const ClientId> survivors,
       kept_.insert_or_assign(next.key(), std::move(next.mapped()));
   }
   keep_next_.clear();
+  std::erase_if(held_, [&](const auto& entry) {
+    return !strategy::StillCounts(scene_.job.task.training(), entry.second.received->round,
+                                  course_.rounds_done() + 1);
+  });
   report.round = course_.rounds_done();
   report.failures = std::exchange(failures_of_round_, 0);
   report.clock_seconds = static_cast<double>(now.count()) / 1000;
@@ -230,6 +278,7 @@ Status Bookkeeper::Publish(Instant now, std::span<const ClientId> survivors,
                               (trained * static_cast<double>(settings().config.values));
   }
   report.training_seconds = totals.seconds;
+  report.late = static_cast<std::uint32_t>(totals.late);
   report_.client_rounds += totals.trained;
   report_.training_seconds += totals.seconds;
   const double measuring = Seconds();

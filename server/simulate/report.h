@@ -17,6 +17,7 @@ struct RoundReport {
   std::uint32_t invited = 0;
   std::uint32_t survivors = 0;  // whose updates are in the model
   std::uint32_t malicious = 0;  // of those
+  std::uint32_t late = 0;       // of those: trained for an earlier round (training.max_staleness)
   std::uint32_t groups = 0;
   std::uint32_t groups_left_out = 0;
   double train_loss = 0;        // mean over the clients that trained
