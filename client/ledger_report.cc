@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 #include "common/dp/accountant.h"
 #include "common/ledger/ledger.h"
@@ -32,7 +33,7 @@ StatusOr<DataTotals> TotalOf(std::span<const v1::LedgerEntry> entries, const Dat
     }
     const auto events = ledger::EventsFor(entry, key.unit);
     if (!events) continue;
-    ++totals.rounds;
+    if (!entry.beside_update()) ++totals.rounds;
     TUTTI_TRY(spent.coordinator.Add(events->coordinator));
     TUTTI_TRY(spent.models.Add(events->models));
   }
@@ -68,6 +69,30 @@ StatusOr<std::vector<DataTotals>> TotalsOf(std::span<const v1::LedgerEntry> entr
   return totals;
 }
 
+namespace {
+
+// How often `events` together still fit, at most `most` times.
+StatusOr<std::uint64_t> TimesFitting(const dp::Accountant& spent, std::span<const dp::Event> events,
+                                     const dp::Budget& budget, std::uint64_t most) {
+  std::uint64_t fitting = 0;
+  while (fitting < most) {
+    const std::uint64_t times = fitting + (most - fitting + 1) / 2;
+    dp::Accountant with = spent;
+    for (const dp::Event& event : events) {
+      TUTTI_TRY(with.Add(dp::WithSteps(event, times * dp::StepsOf(event))));
+    }
+    TUTTI_ASSIGN(const dp::SpentBudget then, with.Spent(budget.delta));
+    if (then.epsilon <= budget.epsilon) {
+      fitting = times;
+    } else {
+      most = times - 1;
+    }
+  }
+  return fitting;
+}
+
+}  // namespace
+
 StatusOr<std::optional<Outlook>> OutlookOf(std::span<const v1::LedgerEntry> entries,
                                            const std::string& data_identity,
                                            const std::string& unit, const dp::Budget& budget,
@@ -75,13 +100,21 @@ StatusOr<std::optional<Outlook>> OutlookOf(std::span<const v1::LedgerEntry> entr
   constexpr std::size_t kPaceRounds = 20;
   dp::Accountant accountant;
   std::optional<dp::Event> newest;
+  std::optional<dp::Event> counts;  // beside it
+  std::optional<dp::Event> counts_to_come;
   std::vector<std::int64_t> times;
   for (const v1::LedgerEntry& entry : entries) {
     if (entry.data_identity() != data_identity) continue;
     const auto events = ledger::EventsFor(entry, unit);
     if (!events) continue;
-    newest = against_models ? events->models : events->coordinator;
-    TUTTI_TRY(accountant.Add(*newest));
+    const dp::Event& event = against_models ? events->models : events->coordinator;
+    TUTTI_TRY(accountant.Add(event));
+    if (entry.beside_update()) {  // its round's update is the next record
+      counts_to_come = event;
+      continue;
+    }
+    newest = event;
+    counts = std::exchange(counts_to_come, std::nullopt);
     times.push_back(entry.time());
   }
   if (!newest || dp::StepsOf(*newest) == 0) {
@@ -89,6 +122,10 @@ StatusOr<std::optional<Outlook>> OutlookOf(std::span<const v1::LedgerEntry> entr
   }
   TUTTI_ASSIGN(const std::uint64_t steps, accountant.MaxSteps(*newest, budget));
   Outlook outlook{.rounds = steps / dp::StepsOf(*newest), .days = std::nullopt};
+  if (counts) {
+    TUTTI_ASSIGN(outlook.rounds,
+                 TimesFitting(accountant, std::vector{*newest, *counts}, budget, outlook.rounds));
+  }
   const std::size_t paced = std::min(times.size(), kPaceRounds);
   const std::int64_t seconds = times.back() - times[times.size() - paced];
   if (paced > 1 && seconds > 0) {

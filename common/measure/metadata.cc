@@ -7,6 +7,7 @@
 
 #include "common/base/text.h"
 #include "common/measure/groups.h"
+#include "common/measure/tilts.h"
 
 namespace tutti::measure {
 namespace {
@@ -101,10 +102,10 @@ StatusOr<std::vector<double>> TiltsOf(const v1::TaskSpec& task, BytesView checkp
   TUTTI_ASSIGN(std::vector<double> tilts, Read<double>(kTilts, metadata));
   const auto cells = static_cast<std::size_t>(task.fairness().groups_size()) * 2;
   const bool small = std::all_of(tilts.begin(), tilts.end(),
-                                 [](double tilt) { return std::abs(tilt) <= kMostTilt; });
+                                 [](double tilt) { return std::abs(tilt) <= kMaxTilt; });
   if (!tilts.empty() && (tilts.size() != cells || !small)) {
     return DataLoss(Join("the checkpoint has ", tilts.size(), " tilts, expected ", cells,
-                         " of at most ", kMostTilt));
+                         " of at most ", kMaxTilt));
   }
   return tilts;
 }

@@ -25,11 +25,10 @@ StatusOr<std::optional<OpenedCounts>> CountsOf(const CountLayout& layout, BytesV
 
 // How training is tilted towards fairness: for each group the loss's change for examples of the
 // other labels and of the positive class, {groups, 2}; and the coordinator's own numbers behind it.
-inline constexpr double kMostTilt = 64;
 void SetTilts(const std::vector<double>& tilts, const std::vector<double>& dual,
               model::Metadata& metadata);
 // Empty when there are none (the first round, or a job without [fairness]). DataLoss: not groups *
-// 2 numbers of at most kMostTilt.
+// 2 numbers of at most kMaxTilt.
 StatusOr<std::vector<double>> TiltsOf(const v1::TaskSpec& task, BytesView checkpoint);
 StatusOr<std::vector<double>> DualOf(BytesView checkpoint);  // any number of finite numbers
 

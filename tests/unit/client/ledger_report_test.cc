@@ -39,6 +39,8 @@ TEST_CASE("a ledger is summed by data set, and releases without privacy are coun
   REQUIRE((*totals)[1].without_privacy == 1);
   const auto looser = TotalsOf(entries, 1e-3);
   REQUIRE((*looser)[0].epsilon < (*totals)[0].epsilon);
+  entries[0].set_beside_update(true);  // counts of the round of the other record
+  REQUIRE((*TotalsOf(entries, std::nullopt))[0].rounds == 1);
 }
 
 TEST_CASE("a release whose mechanism is not understood counts as unbounded", "[client]") {
@@ -72,6 +74,27 @@ TEST_CASE("what is left of a budget is told in rounds and, after two of them, in
   // A budget that is used up.
   REQUIRE((*OutlookOf(entries, "a", "example", {.epsilon = 0.01, .delta = 1e-5}, false))->rounds ==
           0);
+}
+
+TEST_CASE("what a round counts beside its update makes the budget last for fewer rounds",
+          "[client]") {
+  std::vector<v1::LedgerEntry> entries = {Entry("a", 10, 1.0)};
+  const dp::Budget budget{.epsilon = 8, .delta = 1e-5};
+  const std::uint64_t alone = (*OutlookOf(entries, "a", "example", budget, false))->rounds;
+  v1::LedgerEntry counts = Entry("a", 1, 1.0);
+  *counts.mutable_event() = ledger::ToMechanismEvent(dp::SubsampledGaussian{1, 4, 1});
+  counts.set_beside_update(true);
+  entries.insert(entries.begin(), counts);
+  const std::uint64_t both = (*OutlookOf(entries, "a", "example", budget, false))->rounds;
+  REQUIRE(both < alone);
+  // So many rounds fit, and one more does not.
+  const auto epsilon = [](std::uint64_t rounds) {
+    const std::vector<dp::Event> events = {dp::SubsampledGaussian{0.1, 1.0, 10 * rounds},
+                                           dp::SubsampledGaussian{1, 4, rounds}};
+    return dp::SpentEpsilon(events, 1e-5)->epsilon;
+  };
+  REQUIRE(epsilon(both + 1) <= 8);
+  REQUIRE(epsilon(both + 2) > 8);
 }
 
 }  // namespace tutti::client
