@@ -25,6 +25,21 @@ Failure TrainerFailure(const Status& status, std::string_view task) {
           .detail = status};
 }
 
+// Of reading the owner's data: while it stays as it is, nothing changes by asking again.
+Failure DataFailure(Failure failure) {
+  if (failure.detail.code() != StatusCode::kUnavailable) failure.code = "DATA";
+  return failure;
+}
+
+Attempted<std::uint64_t> IfEnough(std::uint64_t examples, std::uint64_t least) {
+  if (examples >= least) return {examples, {}};
+  return {
+      std::nullopt,
+      {.code = "DATA",
+       .reason = "fewer examples than data.min_examples",
+       .detail = FailedPrecondition(Join(examples, " examples, data.min_examples is ", least))}};
+}
+
 // Its text may hold a count of this device.
 Failure EncodingFailure(const Status& status) {
   if (status.code() == StatusCode::kOutOfRange) {
@@ -44,7 +59,8 @@ Failure EncodingFailure(const Status& status) {
 std::string ShapeKey(const v1::ModelSpec& model) {
   std::string key;
   for (const std::uint32_t size : model.input_shape()) key += Join(size, "x");
-  return key + Join("/", model.classes());
+  // Where clusters are found the label decides about no row.
+  return key + Join("/", model.classes(), model::HasCentres(model) ? " clusters" : "");
 }
 
 // With adaptive clipping the model brings the clip norm of the round.
@@ -62,6 +78,11 @@ void WarnOfEncoding(const update::Encoded& encoded, std::size_t values, double m
         "update_clipped",
         {{"values", encoded.clipped_values}, {"of", values}, {"value_clip", encoded.clip_limit}});
   }
+}
+
+StatusOr<strategy::MixtureGrowth> GrowthOf(BytesView checkpoint) {
+  TUTTI_ASSIGN(const model::Metadata metadata, model::SafetensorsMetadata(checkpoint));
+  return strategy::MixtureGrowthOf(metadata);
 }
 
 // In the first round of a job nothing of an earlier one of that name counts. A memory that cannot
@@ -96,8 +117,8 @@ Attempted<std::uint64_t> Learner::CountExamples(const v1::TaskSpec& task, std::s
   const v1::ModelSpec& model = task.model();
   if (measure::KindOf(task) == measure::Kind::kAnalyse) {
     Attempted<v1::CountReply> counted = Count(task, {}, std::move(stop));
-    if (!counted.value) return {std::nullopt, std::move(counted.failure)};
-    return {counted.value->examples(), {}};
+    if (!counted.value) return {std::nullopt, DataFailure(std::move(counted.failure))};
+    return IfEnough(counted.value->examples(), data_.min_examples());
   }
   const std::string key = ShapeKey(model);
   if (const auto known = examples_.find(key); known != examples_.end()) return {known->second, {}};
@@ -107,21 +128,13 @@ Attempted<std::uint64_t> Learner::CountExamples(const v1::TaskSpec& task, std::s
   const StatusOr<v1::DescribeReply> described =
       supervisor_.Describe(std::move(request), std::move(stop));
   if (!described.ok()) {
-    Failure failure = TrainerFailure(described.status(), "reading the data");
-    if (described.status().code() != StatusCode::kUnavailable) failure.code = "DATA";
-    return {std::nullopt, std::move(failure)};
+    return {std::nullopt, DataFailure(TrainerFailure(described.status(), "reading the data"))};
   }
   for (const std::string& warning : described->warnings())
     log::Warn("trainer_warning", {{"text", warning}});
   log::Info("data_described", {{"examples", described->examples()}, {"blas", described->blas()}});
-  if (described->examples() < data_.min_examples()) {
-    return {
-        std::nullopt,
-        {.code = "DATA",
-         .reason = "fewer examples than data.min_examples",
-         .detail = FailedPrecondition(Join(
-             described->examples(), " examples, data.min_examples is ", data_.min_examples()))}};
-  }
+  Attempted<std::uint64_t> enough = IfEnough(described->examples(), data_.min_examples());
+  if (!enough.value) return enough;
   examples_[key] = described->examples();
   return {described->examples(), {}};
 }
@@ -171,8 +184,12 @@ Attempted<FetchedModel> Learner::Fetch(const ModelRef& model, const v1::TaskSpec
   StatusOr<std::vector<double>> tilts = measure::TiltsOf(task, *file);
   if (!tilts.ok())
     return refuse("MODEL_MISMATCH", "the model's tilts are not usable", tilts.status());
+  const StatusOr<strategy::MixtureGrowth> growth = GrowthOf(*file);
+  if (!growth.ok())
+    return refuse("MODEL_MISMATCH", "the model's mixture of clients is not usable",
+                  growth.status());
   return {FetchedModel{*std::move(script.value), *std::move(of_model), *std::move(weights),
-                       *clip_norm, *std::move(tilts)},
+                       *clip_norm, *std::move(tilts), *growth},
           {}};
 }
 
@@ -233,11 +250,13 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
   update::LocalTask local = update::LocalTaskOf(task, plan, clip_norm);
   *request.mutable_training() = std::move(local.training);
   *request.mutable_privacy() = std::move(local.privacy);
+  *request.mutable_adversary() = task.adversary();
   request.set_insecure_noise_seed(insecure_noise_seed_);
   if (plan.counts) *request.mutable_fairness() = task.fairness();
   request.mutable_tilts()->Add(fetched.value->tilts.begin(), fetched.value->tilts.end());
   const update::StrategyState strategy(task, layout, std::move(fetched.value->weights),
-                                       Recall(memory_, task, round.round, layout));
+                                       Recall(memory_, task, round.round, layout),
+                                       {round.round, fetched.value->growth});
   StatusOr<trainer::Trained> trained =
       supervisor_.Train(std::move(request), strategy.weights(), stop, {}, strategy.extra());
   if (!trained.ok()) return {std::nullopt, TrainerFailure(trained.status(), "training")};

@@ -37,6 +37,7 @@ struct FetchedModel {
   std::vector<float> weights;  // of strategy::CheckpointLayout
   std::optional<double> clip_norm;  // of jobs with adaptive clipping
   std::vector<double> tilts;        // of jobs with [fairness]; empty in the first round
+  strategy::MixtureGrowth growth;   // of jobs with training.agnostic_rate
 };
 
 // What a strategy keeps for the next round, to be saved once this one is published with this device

@@ -153,6 +153,7 @@ void PrintBalance(const data::Inspection& inspection, std::ostream& out) {
         << "\n";
     return;
   }
+  if (inspection.label_kind == data::LabelKind::kNone) return;
   Lines lines;
   const auto counts = data.ClassCounts(classes);
   for (std::uint32_t i = 0; i < classes; ++i) {
@@ -239,6 +240,12 @@ void PrintHead(const v1::DataConfig& config, const data::Inspection& inspection,
   out << "examples   " << data.examples << ": " << data.training() << " for training, "
       << data.validation << " for validation\n";
   PrintFeatures(inspection, out);
+  if (inspection.label_kind == data::LabelKind::kNone) {
+    out << "no label   data.csv.label is empty: only jobs that find clusters (model.architecture = "
+           "\"kmeans\") or analyse can use the data\n"
+        << "a job has  model.input_shape = " << ShapeText(inspection) << "\n";
+    return;
+  }
   out << "a job has  model.input_shape = " << ShapeText(inspection)
       << ", model.classes = " << ClassesNeeded(inspection)
       << (inspection.label_kind == data::LabelKind::kNumber

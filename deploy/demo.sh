@@ -68,6 +68,8 @@ job_key() { sed -n "s/^$1 = \"\{0,1\}\([^\" ]*\).*/\1/p" <<<"$effective" | head 
 job_name=$(job_key name)
 private=yes
 [[ $(job_key unit) == none ]] && private=no
+trains=yes
+[[ $(job_key kind) == train ]] || { trains=no kill=no; }
 clients=$(job_key size)
 min_cohort=$((clients < 6 ? 3 : 5))
 
@@ -158,7 +160,9 @@ for i in $(seq "$clients"); do
   else
     image_client "client-$i" trainer train-images-idx3-ubyte$gz train-labels-idx1-ubyte$gz iid $((i - 1))
   fi
-  if ((i == 1)) && ! "$bin/tutti-client" data inspect --config "$state/client-1.toml" >"$state/data.txt" 2>&1; then
+  # A table nobody has prepared yet may be asked about, but not trained on.
+  if ((i == 1)) && ! "$bin/tutti-client" data inspect --config "$state/client-1.toml" >"$state/data.txt" 2>&1 &&
+    [[ $(job_key kind) != analyse ]]; then
     cat "$state/data.txt" >&2
     fail "the data cannot be used; deploy/get-data.sh --list names the data sets it fetches"
   fi
@@ -241,6 +245,19 @@ if [[ $private == yes ]]; then
   "$bin/tutti" job show "$job_name" | grep -E '^(protected|mechanism|trust)' | sed 's/^/   /'
 else
   say "   this job adds no noise, so nothing is charged and nothing bounds what the model tells about one image"
+fi
+
+if [[ $trains == no ]]; then
+title "6. What the clients counted, all together"
+"$bin/tutti" job report "$job_name" --json >"$state/report.json"
+"$bin/tutti" job report "$job_name"
+say "   every figure, and the counts: $shown/report.json"
+if [[ $(job_key kind) == analyse && -n $template ]]; then
+  label=$(sed -n 's/^label = "\(.*\)"$/\1/p' "$template" | head -n 1)
+  "$bin/tutti" job report "$job_name" --toml --label "$label" >"$state/data.toml"
+  say "   the section [data.csv] that follows, for every client: $shown/data.toml"
+fi
+exit 0
 fi
 
 title "6. The model"

@@ -260,16 +260,19 @@ void Coordinator::Do(round::JobChanged& effect) {
       !status.ok()) {
     log::Error("a job's state could not be stored", {{"job", name}, {"reason", status}});
   }
+  bool evaluated = false;
   const rpc::JobStatus status = Update(name, [&](Job& job) {
     job.status.record.state = effect.state;
     job.status.record.reason = effect.reason;
     job.status.step.clear();
+    evaluated = job.prepared != nullptr && job.prepared->settings.evaluate_every > 0;
   });
   log::Info("job changed", {{"job", name},
                             {"state", std::string(round::JobStateName(effect.state))},
                             {"reason", effect.reason}});
   watchers_.Tell({.job = status, .finished = {}, .progress = {}, .line = ""});
-  if (effect.state == round::JobState::kDone && core_.Attached(round::Role::kEvaluator) > 0) {
+  if (effect.state == round::JobState::kDone && evaluated &&
+      core_.Attached(round::Role::kEvaluator) > 0) {
     // The last round's evaluation is still to come; Housekeep ends the watchers when it does not.
     last_evaluation_until_[name] = parts_.clock.Now() + kLastEvaluation;
   } else if (effect.state != round::JobState::kWaiting &&

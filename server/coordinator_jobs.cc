@@ -165,7 +165,7 @@ StatusOr<round::JobSubmitted> Coordinator::Submission(const std::string& name,
   TUTTI_ASSIGN(submission.last_attempt, parts_.store.LastAttempt(name, submission.rounds_done + 1));
   TUTTI_ASSIGN(const std::vector<store::RoundRecord> rounds, parts_.store.Rounds(name));
   for (const store::RoundRecord& round : rounds) {
-    if (round.accuracy >= 0) submission.losses[round.round] = round.loss;
+    if (round.loss >= 0) submission.losses[round.round] = round.loss;
   }
   TUTTI_ASSIGN(const std::vector<store::ModelRecord> models, parts_.store.Models(name));
   for (const store::ModelRecord& model : models) {
@@ -199,6 +199,12 @@ StatusOr<rpc::JobStatus> Coordinator::SubmitJob(const v1::JobConfig& submitted,
   std::optional<model::Reuse> reuse;
   if (!warm_start.empty()) {
     TUTTI_ASSIGN(reuse, model::PlanReuse(config.model(), prepared.layout, warm_start));
+    if (config.kind() == "evaluate" && !reuse->seeded.empty()) {
+      return InvalidArgument(
+          Join("warm_start: the file lacks parameters of the model, and a job that evaluates "
+               "cannot draw them; ",
+               model::TextOf(*reuse), "; name a file of this model"));
+    }
   }
   store::ModelRecord model;
   model.job = name;

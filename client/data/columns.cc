@@ -140,7 +140,9 @@ class Planner {
 
   Status AddLabel() {
     if (schema_.label().empty()) {
-      return InvalidArgument("data.csv.label must name the column with the class or number");
+      plan_.label_kind = LabelKind::kNone;
+      plan_.label.at = kNoColumn;
+      return OkStatus();
     }
     TUTTI_ASSIGN(plan_.label, ColumnOf(schema_.label()));
     Column& label = plan_.label;

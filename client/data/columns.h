@@ -20,7 +20,10 @@ enum class Missing { kRefuse, kDrop, kMean, kMedian, kZero, kIndicator };
 enum class Unknown { kRefuse, kDrop, kIgnore };
 enum class Outliers { kClip, kDrop, kRefuse };
 enum class Scaling { kNone, kStandard, kMinMax };
-enum class LabelKind { kIndex, kWord, kNumber };  // "0", one of csv.classes, the number to predict
+// "0", one of csv.classes, the number to predict, or no column at all.
+enum class LabelKind { kIndex, kWord, kNumber, kNone };
+
+inline constexpr std::size_t kNoColumn = std::numeric_limits<std::size_t>::max();
 
 struct Column {
   std::string name;
@@ -43,7 +46,7 @@ struct Column {
 
 struct TablePlan {
   std::vector<std::string> header;  // names of all columns of the table
-  Column label;
+  Column label;                     // kNone: at kNoColumn
   LabelKind label_kind = LabelKind::kIndex;
   std::vector<Column> features;   // in the model's order
   std::vector<Column> sensitive;  // groups; data.sensitive

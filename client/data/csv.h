@@ -41,6 +41,13 @@ class CsvReader {
   std::uint64_t bytes_read_ = 0;
 };
 
+// InvalidArgument when `config` names no table, or no delimiter there can be.
+Status CheckTable(const v1::DataConfig& config);
+
+// In place of the classes: no label is read, whatever data.csv.label names. (A dirichlet slice
+// deals out by it all the same.)
+inline constexpr std::uint32_t kNoLabels = 0;
+
 // `config` with every number set, `width` (0: whatever the columns make) and the model's classes as
 // Load computed them.
 StatusOr<Dataset> LoadCsv(const v1::DataConfig& config, std::size_t width, std::uint32_t classes);

@@ -80,7 +80,13 @@ Status Pass::Start(CsvReader& reader) {
   if (width_ != 0) TUTTI_TRY(CheckWidth(plan_, config_.file(), width_));
   if (!Encoder::NeedsExamples(plan_)) encoder_ = Encoder::Create(plan_, {});
   for (std::size_t i = 0; i < plan_.header.size(); ++i) all_places_.push_back(i);
-  used_places_.push_back(plan_.label.at);
+  const bool labelled = plan_.label_kind != LabelKind::kNone && classes_ != kNoLabels;
+  if (plan_.label_kind == LabelKind::kNone && classes_ != kNoLabels) {
+    return InvalidArgument(
+        "data.csv.label is empty, and the job predicts something; name the column with the class "
+        "or number");
+  }
+  if (labelled) used_places_.push_back(plan_.label.at);
   for (const Column& column : plan_.features) used_places_.push_back(column.at);
   for (const Column& column : plan_.sensitive) {
     used_places_.push_back(column.at);
@@ -119,7 +125,7 @@ Status Pass::Keep(const CsvReader& reader, std::span<const std::string> fields) 
     side.lines.push_back(reader.line());
   }
   side.labels.push_back(row_.label);
-  if (plan_.label_kind == LabelKind::kNumber)
+  if (plan_.label_kind == LabelKind::kNumber && classes_ != kNoLabels)
     side.targets.push_back(static_cast<float>(row_.target));
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     side.groups[i].push_back(groups_[i].CodeOf(row_.groups[i]));
@@ -219,16 +225,6 @@ StatusOr<Dataset> Pass::Finish() {
   return data;
 }
 
-Status CheckSchema(const v1::DataConfig& config) {
-  const v1::CsvSchema& schema = config.csv();
-  if (config.file().empty()) return InvalidArgument("data.format is csv: data.file must be set");
-  if (schema.delimiter().size() != 1 || schema.delimiter() == "\"" || schema.delimiter() == "\n") {
-    return InvalidArgument(Join("data.csv.delimiter is \"", Escaped(schema.delimiter()),
-                                "\", expected one character"));
-  }
-  return OkStatus();
-}
-
 StatusOr<std::vector<std::size_t>> RowsOfSlice(const v1::SliceConfig& slice, const Pass& whole,
                                                std::uint32_t classes,
                                                std::vector<std::string>& cells) {
@@ -238,10 +234,36 @@ StatusOr<std::vector<std::size_t>> RowsOfSlice(const v1::SliceConfig& slice, con
   return SliceByGroup(slice, groups, names, cells);
 }
 
+// As many as a dirichlet slice needs to deal out by labels that nothing else reads.
+StatusOr<std::uint32_t> ClassesForSlice(const v1::DataConfig& config) {
+  const v1::CsvSchema& schema = config.csv();
+  if (schema.label().empty() || config.target() == "number") {
+    return InvalidArgument(
+        "data.slice.kind is \"dirichlet\", which deals rows out by their classes, and "
+        "data.csv.label names no column of them; use \"iid\" or \"column\"");
+  }
+  constexpr std::uint32_t kMostClasses = 65536;
+  return schema.classes().empty() ? kMostClasses
+                                  : static_cast<std::uint32_t>(schema.classes_size());
+}
+
 }  // namespace
 
+Status CheckTable(const v1::DataConfig& config) {
+  const v1::CsvSchema& schema = config.csv();
+  if (config.file().empty()) return InvalidArgument("data.format is csv: data.file must be set");
+  if (schema.delimiter().size() != 1 || schema.delimiter() == "\"" || schema.delimiter() == "\n") {
+    return InvalidArgument(Join("data.csv.delimiter is \"", Escaped(schema.delimiter()),
+                                "\", expected one character"));
+  }
+  return OkStatus();
+}
+
 StatusOr<Dataset> LoadCsv(const v1::DataConfig& config, std::size_t width, std::uint32_t classes) {
-  TUTTI_TRY(CheckSchema(config));
+  TUTTI_TRY(CheckTable(config));
+  if (classes == kNoLabels && config.slice().kind() == "dirichlet") {
+    TUTTI_ASSIGN(classes, ClassesForSlice(config));
+  }
   Pass whole(config, width, classes);
   const bool all = config.slice().kind().empty() || config.slice().kind() == "all";
   // A slice needs all labels before it knows its rows: the table is read twice instead of held in

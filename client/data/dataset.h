@@ -35,7 +35,7 @@ struct TableFacts {
 // The examples for training come first, those kept from it for validation last.
 struct Dataset {
   std::vector<float> features;  // examples x width, row major, scaled and shifted as configured
-  std::vector<std::uint32_t> labels;  // all 0 when a number is predicted
+  std::vector<std::uint32_t> labels;  // all 0 when a number is predicted, or clusters are found
   std::vector<float> targets{};       // data.target = "number": one an example; else empty
   std::size_t examples = 0;
   std::size_t validation = 0;           // of the examples, the last ones

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "client/data/cells.h"
+#include "client/data/csv.h"
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
 
@@ -95,11 +96,13 @@ StatusOr<double> RowDecoder::Cell(const Column& column, std::string_view cell, R
   return value;
 }
 
-Status RowDecoder::Label(std::string_view cell, Row& row) {
+Status RowDecoder::Label(std::span<const std::string> fields, Row& row) {
   const Column& label = plan_.label;
-  column_at_fault_ = label.at;
   row.label = 0;
   row.target = 0;
+  if (plan_.label_kind == LabelKind::kNone || classes_ == kNoLabels) return OkStatus();
+  column_at_fault_ = label.at;
+  const std::string_view cell = Trimmed(fields[label.at]);
   if (plan_.label_kind == LabelKind::kWord) {
     if (const auto found = label.codes.find(cell); found != label.codes.end()) {
       row.label = found->second;
@@ -154,7 +157,7 @@ Status RowDecoder::Decode(std::span<const std::string> fields, Row& row) {
   row.dropped = Dropped::kNo;
   row.cells.clear();
   row.groups.clear();
-  TUTTI_TRY(Label(Trimmed(fields[plan_.label.at]), row));
+  TUTTI_TRY(Label(fields, row));
   for (const Column& column : plan_.features) {
     TUTTI_ASSIGN(const double value, Cell(column, Trimmed(fields[column.at]), row));
     row.cells.push_back(value);

@@ -34,7 +34,7 @@ struct Row {
 
 class RowDecoder {
  public:
-  // `plan` is borrowed.
+  // `plan` is borrowed. `classes`: kNoLabels (csv.h) where labels are not read.
   RowDecoder(const TablePlan& plan, std::uint32_t classes) : plan_(plan), classes_(classes) {}
 
   // `fields` has as many cells as the header. Every cell is checked, also of rows that are left
@@ -46,7 +46,7 @@ class RowDecoder {
   StatusOr<double> Cell(const Column& column, std::string_view cell, Row& row);
   StatusOr<double> Number(const Column& column, std::string_view cell, Row& row) const;
   StatusOr<double> Category(const Column& column, std::string_view cell, Row& row) const;
-  Status Label(std::string_view cell, Row& row);
+  Status Label(std::span<const std::string> fields, Row& row);
   // The text of a cell that names a group or slice.
   StatusOr<std::string> Word(const Column& column, std::string_view cell, bool may_miss, Row& row);
 

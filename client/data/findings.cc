@@ -234,7 +234,9 @@ class Finder {
   }
 
   void CheckClasses() {
-    if (!inspection_.data || inspection_.label_kind == LabelKind::kNumber) return;
+    const bool classes_known =
+        inspection_.label_kind == LabelKind::kIndex || inspection_.label_kind == LabelKind::kWord;
+    if (!inspection_.data || !classes_known) return;
     const auto classes = static_cast<std::uint32_t>(inspection_.class_names.size());
     const std::vector<std::uint64_t> counts = inspection_.data->ClassCounts(classes);
     std::vector<std::string> rare;

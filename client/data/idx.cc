@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t kMaxDimensions = 5;
 constexpr std::size_t kBlockBytes = 64 * 1024;
+constexpr std::uint32_t kByteValues = 256;
 
 struct Header {
   std::vector<std::uint64_t> sizes;
@@ -165,6 +166,20 @@ StatusOr<std::vector<std::uint64_t>> IdxShape(const v1::DataConfig& config) {
   }
   TUTTI_TRY(CheckClaim(source, header, config.max_bytes()));
   return header.sizes;
+}
+
+StatusOr<std::vector<std::uint32_t>> IdxLabels(const v1::DataConfig& config) {
+  if (config.labels().empty()) {
+    return InvalidArgument("data.format is idx: data.labels must be set");
+  }
+  TUTTI_ASSIGN(const std::vector<std::uint32_t> labels,
+               ReadLabels(config.labels(), kByteValues, config.max_bytes()));
+  TUTTI_ASSIGN(const std::vector<std::size_t> mine,
+               SliceIndices(config.slice(), labels, kByteValues));
+  std::vector<std::uint32_t> own;
+  own.reserve(mine.size());
+  for (const std::size_t i : mine) own.push_back(labels[i]);
+  return own;
 }
 
 StatusOr<Dataset> LoadIdx(const v1::DataConfig& config, std::size_t width, std::uint32_t classes) {

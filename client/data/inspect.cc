@@ -117,6 +117,7 @@ class TableInspector {
     inspection_.input_shape = {plan.Width()};
     std::uint32_t classes = kAnyClasses;
     if (plan.label_kind == LabelKind::kNumber) classes = 1;
+    if (plan.label_kind == LabelKind::kNone) classes = kNoLabels;
     if (plan.label_kind == LabelKind::kWord) {
       inspection_.class_names = {config_.csv().classes().begin(), config_.csv().classes().end()};
       classes = static_cast<std::uint32_t>(inspection_.class_names.size());

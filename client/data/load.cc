@@ -4,11 +4,13 @@
 #include "client/data/dataset.h"
 #include "client/data/idx.h"
 #include "common/base/text.h"
+#include "common/model/architecture.h"
 
 namespace tutti::data {
 namespace {
 
 constexpr std::uint64_t kMaxWidth = std::uint64_t{1} << 28;
+constexpr std::uint32_t kByteClasses = 256;
 
 StatusOr<std::size_t> WidthOf(const v1::ModelSpec& model) {
   std::uint64_t width = model.input_shape().empty() ? 0 : 1;
@@ -22,9 +24,11 @@ StatusOr<std::size_t> WidthOf(const v1::ModelSpec& model) {
   return width;
 }
 
-// Whether the job predicts what the label is.
+// Whether the job predicts what the label is. One that finds clusters predicts nothing, and takes
+// data with any label or none.
 Status CheckTarget(const v1::DataConfig& config, const v1::ModelSpec& model) {
   const bool number = config.target() == "number";
+  if (model::HasCentres(model)) return OkStatus();
   if (number && config.format() != "csv") {
     return InvalidArgument("data.target is \"number\", which only tables (csv) have");
   }
@@ -51,7 +55,7 @@ void AddLeftOut(Dataset& data) {
            " for outliers, ", left.duplicates, " equal to another"));
 }
 
-void AddWarnings(const v1::DataConfig& config, Dataset& data, std::uint32_t classes) {
+void AddWarnings(const v1::DataConfig& config, Dataset& data, const v1::ModelSpec& model) {
   AddLeftOut(data);
   if (data.examples == 0) {
     data.warnings.push_back("this client's slice of the data has no examples");
@@ -63,8 +67,8 @@ void AddWarnings(const v1::DataConfig& config, Dataset& data, std::uint32_t clas
                                  " examples for training and ", data.validation,
                                  " for validation; equal examples stay together"));
   }
-  if (config.target() == "number") return;
-  const std::vector<std::uint64_t> counts = data.ClassCounts(classes);
+  if (config.target() == "number" || model::HasCentres(model)) return;
+  const std::vector<std::uint64_t> counts = data.ClassCounts(model.classes());
   const auto present =
       std::count_if(counts.begin(), counts.end(), [](std::uint64_t n) { return n > 0; });
   if (present == 1) {
@@ -99,9 +103,13 @@ StatusOr<Dataset> Load(const v1::DataConfig& given, const v1::ModelSpec& model) 
     return InvalidArgument(
         Join("data.format is \"", Escaped(config.format()), "\", expected idx or csv"));
   }
-  TUTTI_ASSIGN(Dataset data, config.format() == "idx" ? LoadIdx(config, width, model.classes())
-                                                      : LoadCsv(config, width, model.classes()));
-  AddWarnings(config, data, model.classes());
+  const bool clusters = model::HasCentres(model);
+  const bool images = config.format() == "idx";
+  const std::uint32_t classes = !clusters ? model.classes() : images ? kByteClasses : kNoLabels;
+  TUTTI_ASSIGN(Dataset data,
+               images ? LoadIdx(config, width, classes) : LoadCsv(config, width, classes));
+  if (clusters) std::fill(data.labels.begin(), data.labels.end(), 0U);
+  AddWarnings(config, data, model);
   return data;
 }
 

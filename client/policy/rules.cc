@@ -9,6 +9,7 @@
 #include "common/measure/counts.h"
 #include "common/model/architecture.h"
 #include "common/privacy/personal.h"
+#include "common/strategy/packing.h"
 #include "common/strategy/schedule.h"
 #include "common/strategy/sum_vector.h"
 
@@ -93,6 +94,7 @@ Status CheckScript(const v1::PolicyConfig& policy, const v1::ModelSpec& model) {
 }
 
 Status CheckModel(const v1::PolicyConfig& policy, const v1::TaskSpec& task) {
+  if (measure::KindOf(task) == measure::Kind::kAnalyse) return OkStatus();  // there is no model
   const std::string& architecture = task.model().architecture();
   const auto& allowed = policy.architectures();
   if (!allowed.empty() &&
@@ -102,7 +104,6 @@ Status CheckModel(const v1::PolicyConfig& policy, const v1::TaskSpec& task) {
         Join("the job's architecture \"", Escaped(architecture, 64), "\" is not in architectures"));
   }
   TUTTI_TRY(CheckScript(policy, task.model()));
-  if (measure::KindOf(task) == measure::Kind::kAnalyse) return OkStatus();  // there is no model
   if ((task.values() == 0 || task.values() > policy.max_model_values()) &&
       Guard("policy.max_model_values")) {
     return Forbidden(Join("the job's model has ", task.values(), " values, max_model_values is ",
@@ -134,6 +135,7 @@ Status CheckModel(const v1::PolicyConfig& policy, const v1::TaskSpec& task) {
 Status CheckStrategy(const v1::TaskSpec& task) {
   Status status = strategy::CheckSchedule(task.training());
   status.Update(strategy::CheckStrategy(task));
+  status.Update(strategy::CheckPacking(task));
   if (status.ok() || !Guard("policy.strategy")) return OkStatus();
   return Mismatch(std::string(MessageOf(status)));
 }
@@ -170,7 +172,7 @@ Status CheckRoundMatchesTask(const v1::TaskSpec& task, const secagg::RoundConfig
   const StatusOr<privacy::Setting> setting = privacy::SettingOf(task);
   const bool plain = !setting.ok() || !setting->in_ring();
   if (plain && Guard("policy.same_values"))
-    TUTTI_TRY(Same("values", round.values, strategy::SumShapeOf(task).total()));
+    TUTTI_TRY(Same("values", round.values, strategy::PackedValues(task)));
   if (Guard("policy.same_value_bits"))
     TUTTI_TRY(Same("value_bits", round.value_bits, wanted.value_bits()));
   if (plain && Guard("policy.same_value_clip"))

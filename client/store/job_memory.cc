@@ -18,6 +18,7 @@ constexpr char kCoordinator[] = "coordinator";
 std::string JobMemory::Path(const std::string& job, Kept kept) const {
   const std::string_view what = kept == Kept::kControl    ? ".control"
                                 : kept == Kept::kPersonal ? ".personal"
+                                : kept == Kept::kMixture  ? ".mixture"
                                                           : ".parameters";
   return Join(folder_, "/", job, what, ".safetensors");
 }

@@ -1,7 +1,8 @@
 // What a device keeps of a job from round to round and never sends: its control variate (scaffold),
-// its personal model (ditto), its own values of personal parameters (ModelSpec.personal). One
-// safetensors file each, in <state_directory>/jobs/. What is lost costs accuracy and no privacy, so
-// a file that cannot be used counts as none. Thread safety: confined to one thread.
+// its personal model (ditto), its own values of personal parameters (ModelSpec.personal), its
+// weight in the mixture of clients (training.agnostic_rate). One safetensors file each, in
+// <state_directory>/jobs/. What is lost costs accuracy and no privacy, so a file that cannot be
+// used counts as none. Thread safety: confined to one thread.
 #pragma once
 
 #include <span>

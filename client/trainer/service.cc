@@ -14,10 +14,15 @@
 #include <vector>
 
 #include "client/data/augment.h"
+#include "client/data/group_codes.h"
+#include "client/trainer/count_questions.h"
 #include "common/base/bytes.h"
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
+#include "common/learn/count_evaluation.h"
 #include "common/learn/local.h"
+#include "common/measure/counts.h"
+#include "common/measure/groups.h"
 #include "common/model/architecture.h"
 #include "common/model/features.h"
 
@@ -141,8 +146,14 @@ StatusOr<v1::TrainerReply> Service::Dispatch(const v1::TrainerRequest& request, 
       TUTTI_ASSIGN(*reply.mutable_evaluated(), Evaluate(request.evaluate(), memory_fd, progress));
       return reply;
     }
-    case v1::TrainerRequest::kCount:
-      return Unimplemented("counting is not possible yet");
+    case v1::TrainerRequest::kCount: {
+      if (measure::KindOf(request.count().task()) == measure::Kind::kAnalyse) {
+        TUTTI_ASSIGN(*reply.mutable_counted(), CountForQuestions(request.count()));
+        return reply;
+      }
+      TUTTI_ASSIGN(*reply.mutable_counted(), Count(request.count(), memory_fd, progress));
+      return reply;
+    }
     case v1::TrainerRequest::ACTION_NOT_SET:
       break;
   }
@@ -169,6 +180,7 @@ StatusOr<const data::Dataset*> Service::DataOf(const v1::DataConfig& config,
   v1::ModelSpec read;  // the parts of a model that the readers look at
   *read.mutable_input_shape() = model.input_shape();
   read.set_classes(model.classes());
+  if (model::HasCentres(model)) read.set_architecture("kmeans");
   const std::string key = config.SerializeAsString() + "/" + read.SerializeAsString();
   if (key != data_key_) {
     data_key_.clear();
@@ -213,8 +225,10 @@ StatusOr<v1::DescribeReply> Service::Describe(const v1::DescribeRequest& request
   TUTTI_ASSIGN(const data::Dataset* const data, DataOf(request.data(), request.model()));
   v1::DescribeReply reply;
   reply.set_examples(data->training());
-  for (const std::uint64_t count : data->ClassCounts(request.model().classes())) {
-    reply.add_class_counts(count);
+  if (!model::HasCentres(request.model())) {
+    for (const std::uint64_t count : data->ClassCounts(request.model().classes())) {
+      reply.add_class_counts(count);
+    }
   }
   for (const std::string& warning : data->warnings) {
     reply.add_warnings(warning);
@@ -249,6 +263,7 @@ StatusOr<v1::TrainReply> Service::Train(const v1::TrainRequest& request, int mem
   if (!augmenter.IsIdle()) {
     hooks.change = [&](std::span<float> image) { augmenter.Apply(rng, image); };
   }
+  hooks.adversary = request.adversary();
   const auto received = block.values().first(layout.values);
   std::vector<float> weights(received.begin(), received.end());
   TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(request.model()));
@@ -292,6 +307,40 @@ StatusOr<v1::EvaluateReply> Service::Evaluate(const v1::EvaluateRequest& request
   reply.set_examples(result.examples);
   reply.set_loss(result.loss);
   reply.set_accuracy(result.accuracy);
+  reply.set_seconds(stopwatch.Seconds());
+  return reply;
+}
+
+StatusOr<v1::CountReply> Service::Count(const v1::CountRequest& request, int memory_fd,
+                                        const ProgressSink& progress) {
+  const Stopwatch stopwatch;
+  const v1::TaskSpec& task = request.task();
+  if (measure::KindOf(task) != measure::Kind::kEvaluate) {
+    return Unimplemented(Join("kind is \"", Escaped(task.kind(), 40),
+                              "\", expected \"evaluate\": nothing else is counted yet"));
+  }
+  TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(task.model()));
+  if (request.values() != architecture.layout.values) {
+    return InvalidArgument(Join("the request states ", request.values(), " values, the model has ",
+                                architecture.layout.values));
+  }
+  TUTTI_ASSIGN(MappedValues block, MappedValues::Map(memory_fd, request.values()));
+  TUTTI_ASSIGN(const data::Dataset* const all, DataOf(request.data(), task.model()));
+  std::vector<std::uint32_t> groups;
+  if (measure::HasGroups(task)) {
+    TUTTI_ASSIGN(groups, data::GroupCodes(*all, task.fairness()));
+    groups.erase(groups.begin(),
+                 groups.begin() + static_cast<std::ptrdiff_t>(all->first_measured()));
+  }
+  TUTTI_ASSIGN(const learn::DataView data,
+               InputsOf(request.data(), task.model(), Use::kMeasuring, progress));
+  TUTTI_ASSIGN(learn::Network network, learn::Network::Create(architecture, request.script_file()));
+  TUTTI_ASSIGN(const std::vector<std::uint64_t> counts,
+               learn::CountEvaluation(network, task, data, groups, block.values(), rng_,
+                                      Throttle(progress)));
+  v1::CountReply reply;
+  reply.mutable_counts()->Assign(counts.begin(), counts.end());
+  reply.set_examples(data.size());
   reply.set_seconds(stopwatch.Seconds());
   return reply;
 }

@@ -38,6 +38,8 @@ class Service {
                                  const ProgressSink& progress);
   StatusOr<v1::EvaluateReply> Evaluate(const v1::EvaluateRequest& request, int memory_fd,
                                        const ProgressSink& progress);
+  StatusOr<v1::CountReply> Count(const v1::CountRequest& request, int memory_fd,
+                                 const ProgressSink& progress);
   // What draws batches and noise: the generator given, or with trainer.insecure_noise_seed a stream
   // that goes on from request to request.
   SecureRng& RandomnessFor(std::uint64_t insecure_noise_seed);

@@ -7,7 +7,9 @@
 namespace tutti::update {
 
 model::Layout KeptLayout(const v1::TaskSpec& task, const model::Layout& model) {
-  if (strategy::KeptBy(task) != strategy::Kept::kParameters) return model;
+  const strategy::Kept kept = strategy::KeptBy(task);
+  if (kept == strategy::Kept::kMixture) return strategy::MixtureLayout();
+  if (kept != strategy::Kept::kParameters) return model;
   model::Layout personal = Sublayout(model, model::Section::kPersonal);
   for (model::Parameter& parameter : personal.parameters) {
     parameter.name = Join(task.privacy().unit(), " ", task.privacy().noise(), " ", parameter.name);
@@ -16,8 +18,12 @@ model::Layout KeptLayout(const v1::TaskSpec& task, const model::Layout& model) {
 }
 
 StrategyState::StrategyState(const v1::TaskSpec& task, const model::Layout& model,
-                             std::vector<float> checkpoint, std::vector<float> kept)
-    : kind_(strategy::KeptBy(task)), layout_(model) {
+                             std::vector<float> checkpoint, std::vector<float> kept,
+                             const strategy::MixtureRound& mixture)
+    : kind_(strategy::KeptBy(task)),
+      layout_(model),
+      mixture_(mixture),
+      agnostic_rate_(task.training().agnostic_rate()) {
   const auto middle = checkpoint.begin() + static_cast<std::ptrdiff_t>(model.values);
   control_.assign(middle, checkpoint.end());
   checkpoint.resize(model.values);
@@ -26,6 +32,8 @@ StrategyState::StrategyState(const v1::TaskSpec& task, const model::Layout& mode
     own_ = std::move(kept);
     extra_ = control_;
     for (std::size_t i = 0; i < own_.size(); ++i) extra_[i] -= own_[i];
+  } else if (kind_ == strategy::Kept::kMixture) {
+    own_ = std::move(kept);
   } else if (kind_ == strategy::Kept::kPersonal) {
     extra_ = kept.empty() ? weights_ : std::move(kept);
   } else if (kind_ == strategy::Kept::kParameters && !kept.empty()) {
@@ -39,11 +47,14 @@ std::vector<float> StrategyState::Common(std::span<const float> whole) const {
 
 strategy::LocalResult StrategyState::Local(std::span<const float> update, std::uint64_t steps,
                                            double initial_loss) const {
-  return {.update = update,
-          .steps = steps,
-          .initial_loss = initial_loss,
-          .control = control_,
-          .client_control = own_};
+  strategy::LocalResult local{.update = update, .steps = steps, .initial_loss = initial_loss};
+  if (kind_ == strategy::Kept::kMixture) {
+    local.log_weight = strategy::LogWeight(mixture_, own_, agnostic_rate_, initial_loss);
+  } else {
+    local.control = control_;
+    local.client_control = own_;
+  }
+  return local;
 }
 
 std::vector<float> StrategyState::Keep(const v1::TaskSpec& task, const strategy::LocalResult& local,
@@ -60,6 +71,8 @@ std::vector<float> StrategyState::Keep(const v1::TaskSpec& task, const strategy:
       for (std::size_t i = 0; i < own.size(); ++i) own[i] += learnt[i];
       return own;
     }
+    case strategy::Kept::kMixture:
+      return strategy::KeptWeight(mixture_, local.log_weight);
     case strategy::Kept::kNothing:
       break;
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/model/layout.h"
+#include "common/strategy/mixture.h"
 #include "common/strategy/sum_vector.h"
 #include "tutti/v1/task.pb.h"
 
@@ -21,8 +22,9 @@ class StrategyState {
  public:
   // `task` is that of the round; `model`: the layout of its weights. `checkpoint`: the values of
   // strategy::CheckpointLayout. `kept`: of the rounds before, or empty; strategy::KeptBy says what.
+  // `mixture`: read by AFL alone.
   StrategyState(const v1::TaskSpec& task, const model::Layout& model, std::vector<float> checkpoint,
-                std::vector<float> kept);
+                std::vector<float> kept, const strategy::MixtureRound& mixture = {});
 
   std::span<const float> weights() const { return weights_; }
   // For the trainer: scaffold's drift c - c_i, or the personal weights; empty: nothing.
@@ -43,8 +45,10 @@ class StrategyState {
   model::Layout layout_;
   std::vector<float> weights_;
   std::vector<float> control_;  // scaffold: the common control variate
-  std::vector<float> own_;      // scaffold: this device's, empty: none yet
+  std::vector<float> own_;      // scaffold, AFL: this device's, empty: none yet
   std::vector<float> extra_;
+  strategy::MixtureRound mixture_;
+  double agnostic_rate_;
 };
 
 }  // namespace tutti::update

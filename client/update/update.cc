@@ -9,6 +9,7 @@
 #include "common/model/update_norm.h"
 #include "common/privacy/vector.h"
 #include "common/secagg/encoding.h"
+#include "common/strategy/packing.h"
 
 namespace tutti::update {
 namespace {
@@ -24,8 +25,11 @@ StatusOr<Encoded> EncodeWithNoise(const secagg::RoundConfig& round, const v1::Ta
     scale *= task.training().learning_rate() /
              (plan.sampling_rate * static_cast<double>(trained.examples));
   }
+  std::vector<float> sample;
+  std::span<const float> sent = trained.update;
+  if (strategy::SamplesValues(task)) sent = sample = strategy::TakeSample(task, round, sent);
   TUTTI_ASSIGN(secagg::EncodedUpdate encoded,
-               privacy::MakeVector(terms, round, trained.update, scale,
+               privacy::MakeVector(terms, round, sent, scale,
                                    {trained.norms_counted, trained.norms_below}, rng));
   return Encoded{.vector = std::move(encoded.vector),
                  .clipped_values = encoded.clipped_values,
@@ -75,7 +79,8 @@ StatusOr<Encoded> EncodeTrained(const secagg::RoundConfig& round, const v1::Task
   const double norm_bound = task.robust().max_update_norm();
   const bool scaled_down = norm_bound > 0 && model::LimitNorm(trained.update, norm_bound);
   if (plan.terms) return EncodeWithNoise(round, task, plan, clip_norm, trained, rng);
-  TUTTI_ASSIGN(const std::vector<float> vector, strategy::MakeSumVector(task, trained.local));
+  TUTTI_ASSIGN(std::vector<float> whole, strategy::MakeSumVector(task, trained.local));
+  TUTTI_ASSIGN(const std::vector<float> vector, strategy::Pack(task, round, std::move(whole)));
   TUTTI_ASSIGN(Encoded encoded, EncodeWithoutNoise(round, task, vector, trained.examples, rng));
   encoded.scaled_down = scaled_down;
   return encoded;

@@ -48,7 +48,7 @@ StatusOr<Encoded> Encode(const secagg::RoundConfig& round, const v1::TaskSpec& t
                          const policy::Plan& plan, double clip_norm, const Trained& trained,
                          SecureRng& rng);
 
-// Lanes of `vector` (strategy::MakeSumVector); the weight is 1, or the number of examples when the
+// Lanes of `vector` (strategy::Pack); the weight is 1, or the number of examples when the
 // job weighs by it.
 StatusOr<Encoded> EncodeWithoutNoise(const secagg::RoundConfig& round, const v1::TaskSpec& task,
                                      std::span<const float> vector, std::uint64_t examples,

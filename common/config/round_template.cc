@@ -6,7 +6,7 @@
 #include "common/measure/counts.h"
 #include "common/privacy/counts.h"
 #include "common/privacy/terms.h"
-#include "common/strategy/sum_vector.h"
+#include "common/strategy/packing.h"
 
 namespace tutti::config {
 namespace {
@@ -41,7 +41,7 @@ StatusOr<secagg::RoundConfig> RoundTemplate(const v1::JobConfig& job, std::uint6
   round.level =
       spec.level() == "curious" ? secagg::ThreatLevel::kCurious : secagg::ThreatLevel::kMalicious;
   round.job = job.name();
-  round.values = strategy::SumShapeOf(task).total();
+  round.values = strategy::PackedValues(task);
   TUTTI_ASSIGN(const measure::CountLayout counts, measure::LayoutOf(task));
   round.extra_lanes = static_cast<std::uint32_t>(1 + counts.lanes());
   round.value_bits = spec.value_bits();

@@ -39,6 +39,14 @@ bool Rules::Clean(const std::string& key) const {
   return true;
 }
 
+std::string Rules::FirstSet(std::string_view section) const {
+  const std::string inside = std::string(section) + ".";
+  for (const auto& [key, origin] : result_.origins) {
+    if (key == section || key.starts_with(inside)) return key;
+  }
+  return {};
+}
+
 bool Rules::Sound(std::initializer_list<std::string_view> sections) const {
   return std::none_of(result_.problems.begin(), result_.problems.end(), [&](const Problem& found) {
     return std::any_of(sections.begin(), sections.end(), [&](std::string_view section) {

@@ -23,6 +23,9 @@ class Rules {
   // Whether the file, the environment or the command line set the key or section.
   bool IsSet(const std::string& key) const { return result_.origins.count(key) > 0; }
 
+  // The first key of the section, or the section itself, that IsSet; empty: none.
+  std::string FirstSet(std::string_view section) const;
+
   // Whether no problem was found so far in any of the sections, by the schema or by a rule.
   bool Sound(std::initializer_list<std::string_view> sections) const;
 

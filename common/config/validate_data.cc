@@ -182,9 +182,10 @@ void CheckCsv(const v1::DataConfig& data, Rules& rules) {
     }
   }
   const v1::CsvSchema& csv = data.csv();
-  if (csv.label().empty()) {
-    rules.Add({"data.csv.label", "data.format"},
-              "missing: format = \"csv\" needs the name of the column with the class or number");
+  if (csv.label().empty() && (data.target() == "number" || !csv.classes().empty())) {
+    rules.Add({"data.csv.label", "data.target", "data.csv.classes"},
+              "missing: name the column with the class or number; only data without either, for "
+              "jobs that find clusters or analyse, does without it");
   }
   if (csv.delimiter().size() != 1 || csv.delimiter() == "\"") {
     rules.Add({"data.csv.delimiter"},

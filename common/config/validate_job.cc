@@ -6,11 +6,16 @@
 #include "common/config/round_template.h"
 #include "common/config/rules.h"
 #include "common/config/validate.h"
+#include "common/config/validate_adversary.h"
+#include "common/config/validate_analysis.h"
+#include "common/config/validate_evaluate.h"
 #include "common/config/validate_model.h"
 #include "common/model/architecture.h"
 #include "common/privacy/setting.h"
 #include "common/secagg/config.h"
 #include "common/secagg/graph.h"
+#include "common/strategy/clusters.h"
+#include "common/strategy/packing.h"
 #include "common/strategy/schedule.h"
 #include "common/strategy/sum_vector.h"
 
@@ -41,10 +46,18 @@ void CheckStrategy(const v1::JobConfig& job, Rules& rules) {
     rules.Add({"training.schedule", "training.final_learning_rate"},
               std::string(MessageOf(status)));
   }
-  if (const Status status = strategy::CheckStrategy(TaskOf(job, 0)); !status.ok()) {
-    rules.Add(
-        {"training.correction", "training.fairness_power", "training.proximal", "privacy.unit"},
-        std::string(MessageOf(status)));
+  const v1::TaskSpec task = TaskOf(job, 0);
+  if (!strategy::ClusterProblems(task).empty()) return;  // reported with the model
+  if (const Status status = strategy::CheckStrategy(task); !status.ok()) {
+    const bool agnostic = job.training().agnostic_rate() > 0;
+    rules.Add({agnostic ? "training.agnostic_rate" : "training.correction", "training.correction",
+               "training.fairness_power", "training.proximal", "privacy.unit"},
+              std::string(MessageOf(status)));
+  }
+  if (const Status status = strategy::CheckPacking(task); !status.ok()) {
+    rules.Add({"secure_aggregation.sampled_fraction", "secure_aggregation.rotate",
+               "training.correction", "privacy.noise", "privacy.unit", "kind"},
+              std::string(MessageOf(status)));
   }
   const v1::ServerOptimiserSpec& server = job.server();
   const bool adaptive = !server.optimiser().empty() && server.optimiser() != "fedavg";
@@ -180,15 +193,25 @@ void CheckEvaluation(const v1::JobConfig& job, Rules& rules) {
   }
 }
 
+void CheckNoQuestions(const v1::JobConfig& job, Rules& rules) {
+  if (job.questions().empty()) return;
+  rules.Add({"questions", "kind"}, Join("found with kind = \"", Escaped(job.kind(), 40),
+                                        "\"; only \"analyse\" answers them, remove them"));
+}
+
 // What the protocol itself would refuse when the job is submitted.
 void CheckRounds(const v1::JobConfig& job, Rules& rules) {
-  const auto layout = model::LayoutOf(job.model());
-  if (!layout.ok() || !rules.Sound({"name", "model", "training", "privacy", "secure_aggregation",
-                                    "cohort", "robust"})) {
-    return;  // reported already, or known only when the job is submitted
+  std::uint64_t values = 0;  // without a model
+  if (job.kind() != "analyse") {
+    const auto layout = model::LayoutOf(job.model());
+    if (!layout.ok()) return;  // reported already, or known only when the job is submitted
+    values = ValuesIn(*layout, model::Section::kCommon);
   }
-  StatusOr<secagg::RoundConfig> fitted =
-      RoundTemplate(job, ValuesIn(*layout, model::Section::kCommon));
+  if (!rules.Sound({"name", "model", "training", "privacy", "secure_aggregation", "cohort",
+                    "robust", "measure", "fairness", "adversary", "questions"})) {
+    return;
+  }
+  StatusOr<secagg::RoundConfig> fitted = RoundTemplate(job, values);
   if (!fitted.ok()) {
     rules.Add({"privacy.noise", "privacy.noise_multiplier", "privacy.target_epsilon",
                "privacy.sampling_rate", "secure_aggregation.value_bits",
@@ -221,21 +244,32 @@ void CheckRounds(const v1::JobConfig& job, Rules& rules) {
 }  // namespace
 
 void Validate(const v1::JobConfig& config, LoadResult& result) {
+  const bool analysis = config.kind() == "analyse";
+  if (analysis) ForgetModel(result);
   Rules rules(result);
   if (!config.name().empty() && !IsSafeName(config.name())) {
     rules.Add({"name"}, Join("found \"", Escaped(config.name(), 80),
                              "\", expected 1 to 64 characters of a-z 0-9 . _ - that start with a "
                              "letter or digit"));
   }
-  CheckModel(config, rules);
-  CheckTraining(config.training(), rules);
-  CheckStrategy(config, rules);
-  CheckEvaluation(config, rules);
+  if (analysis) {
+    CheckAnalysis(config, rules);
+  } else {
+    CheckNoQuestions(config, rules);
+    CheckModel(config, rules);
+    if (config.kind() != "evaluate") {
+      CheckTraining(config.training(), rules);
+      CheckStrategy(config, rules);
+    }
+    CheckEvaluate(config, rules);
+    CheckEvaluation(config, rules);
+  }
   CheckPrivacy(config, rules);
   CheckPrivacyKind(config, rules);
   CheckCohort(config, rules);
   CheckSecureAggregation(config, rules);
   CheckRobust(config, rules);
+  CheckAdversary(config, rules);
   CheckRounds(config, rules);
 }
 

@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "common/base/text.h"
+#include "common/config/round_template.h"
 #include "common/model/architecture.h"
 #include "common/privacy/personal.h"
+#include "common/strategy/clusters.h"
 
 namespace tutti::config {
 namespace {
@@ -150,16 +152,40 @@ void CheckParts(const v1::JobConfig& job, Rules& rules) {
 void CheckLoss(const v1::JobConfig& job, Rules& rules) {
   const std::string& loss = job.training().loss();
   const std::uint32_t classes = job.model().classes();
-  if (loss == "cross_entropy" && classes == 1) {
+  if (loss == "cross_entropy" && classes == 1 && !model::HasCentres(job.model())) {
     rules.Add({"training.loss", "model.classes"},
               "found \"cross_entropy\" with classes = 1, which is a number that is predicted; set "
               "\"mse\" or \"huber\", or the number of classes");
   }
-  if (loss != "cross_entropy" && classes > 1) {
+  if ((loss == "mse" || loss == "huber") && classes > 1 && !model::HasCentres(job.model())) {
     rules.Add({"training.loss", "model.classes"},
               Join("found \"", Escaped(loss, 40), "\" with classes = ", classes,
                    ", expected classes = 1: the number that is predicted; or set "
                    "\"cross_entropy\""));
+  }
+}
+
+// What a client's step and the coordinator's have to be for the centres to be means.
+void CheckClusters(const v1::JobConfig& job, Rules& rules) {
+  for (const strategy::ClusterProblem& problem : strategy::ClusterProblems(TaskOf(job, 0))) {
+    rules.Add({problem.key, "model.architecture"}, problem.text);
+  }
+  if (!model::HasCentres(job.model())) return;
+  const v1::ServerOptimiserSpec& server = job.server();
+  if (!server.optimiser().empty() && server.optimiser() != "fedavg") {
+    rules.Add({"server.optimiser", "model.architecture"},
+              Join("found \"", server.optimiser(),
+                   "\" where clusters are found, whose centres are divided sums; use \"fedavg\""));
+  }
+  if (server.learning_rate() != 1) {
+    rules.Add({"server.learning_rate", "model.architecture"},
+              Join("found ", server.learning_rate(),
+                   " where clusters are found, whose step is exactly a mean with 1; set 1"));
+  }
+  if (server.momentum() != 0) {
+    rules.Add({"server.momentum", "model.architecture"},
+              Join("found ", server.momentum(),
+                   " where clusters are found, whose step is a plain mean; remove it"));
   }
 }
 
@@ -170,6 +196,7 @@ void CheckModel(const v1::JobConfig& job, Rules& rules) {
   CheckScript(job, rules);
   CheckParts(job, rules);
   CheckLoss(job, rules);
+  CheckClusters(job, rules);
 }
 
 }  // namespace tutti::config

@@ -16,6 +16,16 @@ void Validate(const v1::SimulationConfig& config, LoadResult& result) {
               Join("found a column with kind = \"", partition.kind(),
                    "\"; set kind = \"column\", or leave the column empty"));
   }
+  const v1::MaliciousProfile& malicious = config.malicious();
+  const auto of_backdoor = [&](const std::string& key, bool is_default) {
+    if (is_default || malicious.kind() == "backdoor") return;
+    rules.Add({"malicious." + key, "malicious.kind"},
+              Join("found with kind = \"", malicious.kind(),
+                   "\", which does not read it; remove it, or set kind = \"backdoor\""));
+  };
+  of_backdoor("target_class", malicious.target_class() == 0);
+  of_backdoor("trigger", malicious.trigger() == 3);
+  of_backdoor("poisoned", malicious.poisoned() == 0.5);
 }
 
 }  // namespace tutti::config

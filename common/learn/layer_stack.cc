@@ -1,5 +1,6 @@
 #include "common/learn/layer_stack.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
@@ -29,6 +30,9 @@ enum TransformerPlace : std::size_t {
 
 // Attention to padding, before the softmax. Finite: an example of padding alone is no NaN.
 constexpr double kUnattended = 1e9;
+
+// Floats of differences to centres held at a time.
+constexpr std::int64_t kHeldDifferences = 1 << 22;
 
 // Vaswani et al. 2017, section 3.5; [length, channels].
 at::Tensor Sines(std::uint64_t length, std::uint64_t channels) {
@@ -74,6 +78,10 @@ LayerStack::LayerStack(const model::Architecture& architecture,
     }
     if (layer.adds_positions) {
       positions_[i] = Sines(layer.input[1], layer.input[0]);
+    }
+    if (layer.kind == model::LayerKind::kCentres) {
+      centres_ = parameters[layer.weight].detach();
+      shares_ = parameters[layer.bias].detach();
     }
   }
 }
@@ -148,8 +156,32 @@ at::Tensor LayerStack::Apply(std::size_t index, const at::Tensor& x, const Pass&
       return Transformer(index, x, pass);
     case model::LayerKind::kAdd:
       return x + Shortcut(pass.outputs[index + 1 - layer.skip], x, layer.stride);
+    case model::LayerKind::kCentres:
+      return Centres(index, x);
   }
   return x;
+}
+
+// Distances to constants, and terms of value 0 that carry the gradients: the nearest centre's, as a
+// row of an embedding times (centre - features), and -1 of each output for its share.
+at::Tensor LayerStack::Centres(std::size_t index, const at::Tensor& x) const {
+  const model::Layer& layer = architecture_.layers[index];
+  const std::int64_t clusters = centres_.size(0);
+  const std::int64_t step =
+      std::max<std::int64_t>(kHeldDifferences / std::max<std::int64_t>(x.numel(), 1), 1);
+  std::vector<at::Tensor> parts;
+  for (std::int64_t first = 0; first < clusters; first += step) {
+    const at::Tensor some = centres_.narrow(0, first, std::min(step, clusters - first));
+    parts.push_back((x.unsqueeze(1) - some).square().sum({2}));
+  }
+  const at::Tensor distances = (parts.size() == 1 ? parts[0] : at::cat(parts, 1)) * 0.5;
+  const at::Tensor nearest = std::get<1>(at::min(distances, /*dim=*/1));
+  const at::Tensor constant = at::embedding(centres_, nearest);
+  const at::Tensor offset = constant - x;
+  const at::Tensor row = at::embedding(Parameter(layer, 0), nearest);
+  const at::Tensor pulled = (row * offset - constant * offset).sum({1});
+  const at::Tensor held = at::add(at::zeros_like(distances), parameters_[layer.bias]);
+  return distances + pulled.unsqueeze(1) + (shares_ - held);
 }
 
 at::Tensor LayerStack::Embedding(const model::Layer& layer, const at::Tensor& x,

@@ -34,12 +34,16 @@ class LayerStack {
   at::Tensor MeanPool(const model::Layer& layer, const at::Tensor& x, const Pass& pass) const;
   at::Tensor Gru(const model::Layer& layer, const at::Tensor& x, const Pass& pass) const;
   at::Tensor Transformer(std::size_t index, const at::Tensor& x, const Pass& pass) const;
+  at::Tensor Centres(std::size_t index, const at::Tensor& x) const;
   at::Tensor Attention(const model::Layer& layer, const at::Tensor& x, const Pass& pass) const;
 
   const model::Architecture& architecture_;
   const std::vector<at::Tensor>& parameters_;
   std::vector<bool> added_;            // which outputs a later layer adds; 0 is the input
   std::vector<at::Tensor> positions_;  // of each layer; undefined where it adds none
+  // Of a centres layer, the same memory as its parameters but constants.
+  at::Tensor centres_;
+  at::Tensor shares_;
 };
 
 }  // namespace tutti::learn

@@ -18,7 +18,7 @@ StatusOr<LocalTraining> TrainLocally(Network& network, const v1::TrainingSpec& t
                                 needed, " with correction = \"", training.correction(), "\""));
   }
   LocalTraining local;
-  if (training.fairness_power() > 0) {
+  if (training.fairness_power() > 0 || training.agnostic_rate() > 0) {
     TUTTI_ASSIGN(const EvaluateResult before, Evaluate(network, data, weights, progress));
     local.initial_loss = before.loss;
   }

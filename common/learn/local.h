@@ -10,7 +10,8 @@ namespace tutti::learn {
 
 struct LocalTraining {
   TrainResult result;
-  double initial_loss = 0;  // of the received weights; with training.fairness_power only
+  double initial_loss = 0;  // of the received weights; with training.fairness_power or
+                            // agnostic_rate only
 };
 
 // `weights` as Train. `extra`: what strategy::Kept says, of as many values: scaffold's drift, or

@@ -108,9 +108,12 @@ struct Network::State {
     return at::from_blob(const_cast<float*>(batch.features.data()), shape, at::kFloat);
   }
 
-  // Labels or, for a loss that needs them, targets.
+  // Labels or, for a loss that needs them, targets; zeros where clusters are found without either.
   StatusOr<at::Tensor> Wanted(const Batch& batch) const {
     const auto count = static_cast<std::int64_t>(batch.size());
+    if (loss == Loss::kDistortion) {
+      return at::zeros({count}, at::kLong);
+    }
     if (NeedsTargets(loss)) {
       if (batch.targets.size() != batch.size() || !batch.labels.empty()) {
         return InvalidArgument("a batch has labels, expected targets: the model predicts a number");
@@ -274,11 +277,46 @@ StatusOr<BatchScore> Network::Score(const Batch& batch) {
     if (NeedsTargets(state_->loss)) {
       score.absolute_error_sum =
           (outputs.squeeze(1) - wanted).abs().sum(at::kDouble).item<double>();
-    } else {
+    } else if (state_->loss == Loss::kCrossEntropy) {
       score.correct =
           static_cast<std::size_t>(outputs.argmax(1).eq(wanted).sum().item<std::int64_t>());
     }
     return score;
+  });
+}
+
+StatusOr<std::vector<float>> Network::Outputs(const Batch& batch) {
+  return Guarded([&]() -> StatusOr<std::vector<float>> {
+    const c10::NoGradGuard no_grad;
+    TUTTI_ASSIGN(const at::Tensor inputs, state_->Inputs(batch));
+    at::Tensor outputs = state_->Forward(inputs, /*training=*/false);
+    if (!NeedsTargets(state_->loss)) outputs = outputs.log_softmax(1);
+    outputs = outputs.contiguous();
+    const std::span<float> values = Values(outputs);
+    return std::vector<float>(values.begin(), values.end());
+  });
+}
+
+StatusOr<std::vector<float>> Network::FeatureGradients(const Batch& batch, Mode mode) {
+  return Guarded([&]() -> StatusOr<std::vector<float>> {
+    TUTTI_ASSIGN(at::Tensor inputs, state_->Inputs(batch));
+    TUTTI_ASSIGN(const at::Tensor wanted, state_->Wanted(batch));
+    inputs.set_requires_grad(true);
+    const at::Tensor outputs = state_->Forward(inputs, mode == Mode::kTraining);
+    const at::Tensor loss = ExampleLosses(state_->loss, outputs, wanted).sum();
+    at::Tensor gradient;
+    if (loss.requires_grad()) {
+      gradient = torch::autograd::grad({loss}, {inputs}, {}, {}, false, /*allow_unused=*/true)[0];
+    }
+    if (!gradient.defined()) {
+      return FailedPrecondition(
+          "the model's loss has no gradient by its features, so none of them can be changed "
+          "against "
+          "it; does it read them as numbers of tokens? Use adversary.kind = \"none\"");
+    }
+    const at::Tensor values = gradient.contiguous();
+    const float* const first = values.data_ptr<float>();
+    return std::vector<float>(first, first + values.numel());
   });
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "common/base/status.h"
 #include "common/learn/loss.h"
@@ -32,6 +33,9 @@ struct BatchScore {
   std::size_t correct = 0;        // of classes
   double absolute_error_sum = 0;  // of predicted numbers
 };
+
+// How a model in a script is run: as torch.nn.Module.train and eval. Others know no difference.
+enum class Mode { kTraining, kAnswering };
 
 class Network {
  public:
@@ -68,6 +72,14 @@ class Network {
                                           std::span<float> sum);
 
   StatusOr<BatchScore> Score(const Batch& batch);
+
+  // Logarithms of the probability of each class, row major {examples, classes}; of a loss that
+  // NeedsTargets the predicted numbers.
+  StatusOr<std::vector<float>> Outputs(const Batch& batch);
+
+  // The gradient of each example's loss by its features, in their place. FailedPrecondition when
+  // the loss does not depend on them by anything that has a gradient.
+  StatusOr<std::vector<float>> FeatureGradients(const Batch& batch, Mode mode);
 
  private:
   struct State;

@@ -8,6 +8,7 @@
 
 #include "common/base/text.h"
 #include "common/crypto/random.h"
+#include "common/learn/adversary.h"
 #include "common/learn/network.h"
 #include "common/learn/optimiser.h"
 #include "common/learn/sampling.h"
@@ -24,6 +25,9 @@ namespace {
 constexpr std::size_t kPartExamples = 256;
 
 Status CheckLabels(const model::Architecture& architecture, const DataView& data) {
+  if (architecture.clusters) {
+    return OkStatus();  // nothing reads them
+  }
   if (architecture.classes == 1) {
     if (!data.labels.empty()) {
       return InvalidArgument(
@@ -71,6 +75,8 @@ Status CheckTokens(const model::Architecture& architecture, const DataView& data
                               "; raise the vocabulary, or prepare the text with the job's"));
 }
 
+}  // namespace
+
 Status CheckData(const model::Architecture& architecture, const DataView& data,
                  std::size_t weights) {
   std::uint64_t width = 1;
@@ -93,6 +99,8 @@ Status CheckData(const model::Architecture& architecture, const DataView& data,
   return CheckTokens(architecture, data);
 }
 
+namespace {
+
 // What neither the plan nor the optimiser checks.
 Status CheckSpecs(const v1::TrainingSpec& training, const v1::PrivacySpec& privacy) {
   if (!privacy.unit().empty() && privacy.unit() != "none" && privacy.unit() != "example") {
@@ -104,6 +112,19 @@ Status CheckSpecs(const v1::TrainingSpec& training, const v1::PrivacySpec& priva
                                 ", expected at least 0 and below 1"));
   }
   return OkStatus();
+}
+
+// A step over a part of the data would move the centres to the means of that part.
+Status CheckWholeBatch(const model::Architecture& architecture, const v1::TrainingSpec& training,
+                       const v1::PrivacySpec& privacy, const DataView& data) {
+  const bool sampled = privacy.unit() != "none" && privacy.sampling_rate() > 0;
+  const double batch = static_cast<double>(data.size()) * (sampled ? privacy.sampling_rate() : 1);
+  if (!architecture.clusters || training.batch_size() >= batch) {
+    return OkStatus();
+  }
+  return FailedPrecondition(Join(
+      "training.batch_size is ", training.batch_size(), " and the one step of k-means takes ",
+      batch, " of the ", data.size(), " examples; raise it to the most that any client takes"));
 }
 
 Status CheckTerms(const StepTerms& terms, std::size_t weights) {
@@ -158,6 +179,7 @@ class Gathered {
     }
   }
   Batch batch() const { return {.features = features_, .labels = labels_, .targets = targets_}; }
+  std::span<float> features() { return features_; }
 
  private:
   std::vector<float> features_;
@@ -175,12 +197,13 @@ struct Totals {
 class Trainer {
  public:
   Trainer(Network& network, const DataView& data, model::TrainingPlan plan,
-          std::optional<noise::NoisePlan> privacy, SecureRng& rng, const Progress& progress,
-          const TrainHooks& hooks)
+          std::optional<noise::NoisePlan> privacy, std::optional<Adversary> adversary,
+          SecureRng& rng, const Progress& progress, const TrainHooks& hooks)
       : network_(network),
         data_(data),
         plan_(plan),
         privacy_(privacy),
+        adversary_(adversary),
         rng_(rng),
         progress_(progress),
         hooks_(hooks) {}
@@ -222,8 +245,11 @@ class Trainer {
  private:
   Status AddExamples(std::span<const std::uint32_t> rows, std::span<float> gradient) {
     for (std::size_t start = 0; start < rows.size(); start += kPartExamples) {
-      const Gathered part(data_, rows.subspan(start, std::min(kPartExamples, rows.size() - start)),
-                          hooks_.change);
+      Gathered part(data_, rows.subspan(start, std::min(kPartExamples, rows.size() - start)),
+                    hooks_.change);
+      if (adversary_) {
+        TUTTI_TRY(adversary_->ChangeShare(network_, part.batch(), part.features(), rng_));
+      }
       TUTTI_ASSIGN(const BatchLoss loss,
                    privacy_
                        ? network_.AddClippedGradients(part.batch(), privacy_->inner_clip, gradient)
@@ -266,6 +292,7 @@ class Trainer {
   const DataView& data_;
   model::TrainingPlan plan_;
   std::optional<noise::NoisePlan> privacy_;
+  std::optional<Adversary> adversary_;
   SecureRng& rng_;
   const Progress& progress_;
   const TrainHooks& hooks_;
@@ -295,9 +322,10 @@ StatusOr<TrainResult> Train(Network& network, const v1::TrainingSpec& training,
   const bool with_privacy = privacy.unit() != "none";
   TUTTI_TRY(CheckSpecs(training, privacy));
   const model::Layout& layout = network.architecture().layout;
-  TUTTI_ASSIGN(const Loss loss, LossOf(training, network.architecture().classes));
+  TUTTI_ASSIGN(const Loss loss, LossOf(training, architecture));
   TUTTI_ASSIGN(const model::TrainingPlan plan,
                model::PlanOf(training, with_privacy, data.size(), privacy.sampling_rate()));
+  TUTTI_TRY(CheckWholeBatch(architecture, training, privacy, data));
   network.UseLoss(loss);
   network.Load(weights);
   const std::size_t trained_values = network.weights().size();
@@ -306,6 +334,8 @@ StatusOr<TrainResult> Train(Network& network, const v1::TrainingSpec& training,
     TUTTI_ASSIGN(noise_plan,
                  noise::PlanNoise(privacy.clip_norm(), privacy.noise_multiplier(), trained_values));
   }
+  TUTTI_ASSIGN(const std::optional<Adversary> adversary,
+               Adversary::CreateIfAny(hooks.adversary, architecture));
   TUTTI_ASSIGN(Optimiser optimiser, Optimiser::Create(training, trained_values));
 
   std::string method = "plain";
@@ -315,7 +345,7 @@ StatusOr<TrainResult> Train(Network& network, const v1::TrainingSpec& training,
   const TrainedTerms terms(layout, hooks.terms, weights);
   TrainHooks added = hooks;
   added.terms = terms.view();
-  Trainer trainer(network, data, plan, noise_plan, rng, progress, added);
+  Trainer trainer(network, data, plan, noise_plan, adversary, rng, progress, added);
   WeightAverage average(training.average_decay(), network.weights());
   TUTTI_TRY(trainer.Run(optimiser, training.batch_size(), average));
   if (!model::AllFinite(average.values())) {
@@ -362,8 +392,8 @@ StatusOr<EvaluateResult> Evaluate(Network& network, const DataView& data,
   if (examples == 0) {
     return FailedPrecondition("there are no examples to evaluate on, expected at least one");
   }
-  const bool number = network.architecture().classes == 1;
-  network.UseLoss(number ? Loss::kSquaredError : Loss::kCrossEntropy);
+  const Loss loss = MeasuredBy(network.architecture());
+  network.UseLoss(loss);
   network.Load(weights);
   const std::size_t width = data.features.size() / examples;
   const std::uint64_t parts = (examples + kPartExamples - 1) / kPartExamples;
@@ -371,7 +401,7 @@ StatusOr<EvaluateResult> Evaluate(Network& network, const DataView& data,
   for (std::size_t start = 0; start < examples; start += kPartExamples) {
     const std::size_t count = std::min(kPartExamples, examples - start);
     Batch batch{.features = data.features.subspan(start * width, count * width)};
-    if (number) {
+    if (!data.targets.empty()) {
       batch.targets = data.targets.subspan(start, count);
     } else {
       batch.labels = data.labels.subspan(start, count);
@@ -383,10 +413,11 @@ StatusOr<EvaluateResult> Evaluate(Network& network, const DataView& data,
     progress(start / kPartExamples + 1, parts);
   }
   const auto count = static_cast<double>(examples);
-  return EvaluateResult{.examples = examples,
-                        .loss = total.loss_sum / count,
-                        .accuracy = static_cast<double>(total.correct) / count,
-                        .mean_absolute_error = total.absolute_error_sum / count};
+  return EvaluateResult{
+      .examples = examples,
+      .loss = total.loss_sum / count,
+      .accuracy = loss == Loss::kCrossEntropy ? static_cast<double>(total.correct) / count : -1,
+      .mean_absolute_error = total.absolute_error_sum / count};
 }
 
 }  // namespace tutti::learn

@@ -38,8 +38,10 @@ struct TrainResult {
 
 struct EvaluateResult {
   std::uint64_t examples = 0;
-  double loss = 0;      // mean cross entropy; of a model that predicts a number: mean squared error
-  double accuracy = 0;  // share of the examples; 0 for such a model
+  // Mean cross entropy; of a model that predicts a number: mean squared error; of centres: mean
+  // distortion.
+  double loss = 0;
+  double accuracy = 0;  // share of the examples; -1 for numbers and centres: there is none
   double mean_absolute_error = 0;  // of such a model
 };
 
@@ -65,6 +67,7 @@ struct TrainHooks {
   StepTerms terms = {};
   RowChange change = {};
   StepSeen seen = {};
+  v1::AdversarySpec adversary = {};  // after `change`; against the weights of the step
 };
 
 // `weights` holds the received weights and afterwards the update (trained minus received; 0 where
@@ -72,9 +75,10 @@ struct TrainHooks {
 // draws the batches and keys the noise: crypto::SystemRng outside tests. privacy.noise_multiplier
 // is used as it is (0: no noise, clipping alone); calibration is the caller's. On an error
 // `weights` is as received. InvalidArgument: specs, shapes, labels, targets or tokens do not fit.
-// FailedPrecondition: no examples, or training diverged. `script_file`, and the errors of a model
-// in such a file: Network::Create. training.proximal is not read: `hooks.terms` says what pulls
-// where.
+// FailedPrecondition: no examples, centres with a batch smaller than the data, or training
+// diverged. `script_file`, and the errors of a model in such a file: Network::Create.
+// training.proximal is not read: `hooks.terms` says what pulls where. Adversary's errors when
+// `hooks` has one.
 StatusOr<TrainResult> Train(const v1::ModelSpec& model, const v1::TrainingSpec& training,
                             const v1::PrivacySpec& privacy, const DataView& data,
                             std::span<float> weights, SecureRng& rng, const Progress& progress,
@@ -85,6 +89,10 @@ StatusOr<TrainResult> Train(Network& network, const v1::TrainingSpec& training,
                             const v1::PrivacySpec& privacy, const DataView& data,
                             std::span<float> weights, SecureRng& rng, const Progress& progress,
                             const TrainHooks& hooks = {});
+
+// InvalidArgument when `data`, or that many weights, do not fit the architecture.
+Status CheckData(const model::Architecture& architecture, const DataView& data,
+                 std::size_t weights);
 
 StatusOr<EvaluateResult> Evaluate(const v1::ModelSpec& model, const DataView& data,
                                   std::span<const float> weights, const Progress& progress,

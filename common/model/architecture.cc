@@ -1,5 +1,6 @@
 #include "common/model/architecture.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -66,6 +67,14 @@ StatusOr<Shape> ExampleOf(const v1::ModelSpec& spec) {
 }
 
 }  // namespace
+
+bool HasCentres(const v1::ModelSpec& spec) {
+  return spec.architecture() == "kmeans" ||
+         (spec.architecture() == "layers" &&
+          std::any_of(spec.layers().begin(), spec.layers().end(), [](const v1::LayerSpec& layer) {
+            return layer.type() == LayerName(LayerKind::kCentres);
+          }));
+}
 
 std::string ShapeText(const Shape& shape) {
   std::string text = "[";

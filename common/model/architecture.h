@@ -37,7 +37,8 @@ struct Architecture {
   Shape input;  // what the first layer reads: the example, or its features (features.h)
   std::uint32_t classes = 0;     // 1: the model predicts a number
   std::uint32_t vocabulary = 0;  // examples are tokens below this; 0: they are numbers
-  std::vector<Layer> layers;     // empty: the model is the script below
+  bool clusters = false;      // the last layer is one of centres: `classes` clusters, and no labels
+  std::vector<Layer> layers;  // empty: the model is the script below
   Layout layout;
   std::string script_sha256;  // of the TorchScript file, 64 hexadecimal digits; empty: layers
   bool operator==(const Architecture&) const = default;
@@ -45,6 +46,10 @@ struct Architecture {
 
 // True when the model is a TorchScript file instead of a list of layers.
 bool IsScript(const v1::ModelSpec& spec);
+
+// True when the model is a list of layers with one of centres: its job finds clusters, and labels
+// have no meaning for it.
+bool HasCentres(const v1::ModelSpec& spec);
 
 // True for a SHA-256 as configuration and tasks write it: 64 hexadecimal digits in lower case.
 bool IsSha256Text(std::string_view text);

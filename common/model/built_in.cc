@@ -13,9 +13,9 @@ namespace {
 
 using Layers = std::vector<v1::LayerSpec>;
 
-constexpr std::array<std::string_view, 11> kNames{"logistic",    "linear", "mlp",        "lenet5",
-                                                  "resnet",      "cnn1d",  "gru",        "text_bag",
-                                                  "transformer", "layers", "torchscript"};
+constexpr std::array<std::string_view, 12> kNames{"logistic",    "linear", "mlp",    "lenet5",
+                                                  "resnet",      "cnn1d",  "gru",    "text_bag",
+                                                  "transformer", "kmeans", "layers", "torchscript"};
 constexpr std::uint32_t kDefaultWidth = 16;
 constexpr std::uint32_t kBlocks = 2;    // of transformer
 constexpr std::uint32_t kMaxHeads = 4;  // of transformer
@@ -273,6 +273,14 @@ StatusOr<Layers> LayersOf(const v1::ModelSpec& spec, bool flat) {
   }
   if (name == "transformer") {
     return Transformer(spec);
+  }
+  if (name == "kmeans") {
+    Layers layers;
+    if (!flat) {
+      layers.push_back(Spec("flatten"));
+    }
+    layers.push_back(Spec("centres", spec.classes()));
+    return layers;
   }
   if (name == "layers") {
     return Layers(spec.layers().begin(), spec.layers().end());

@@ -24,6 +24,7 @@
 //   transformer  embedding of `width`, two encoder blocks of up to four heads, mean over the
 //   tokens,
 //                layer norm, linear. Vaswani et al. 2017, norms first
+//   kmeans       flatten likewise, centres: one for each of `classes` clusters. Lloyd 1982
 //   layers       the list as given
 #pragma once
 

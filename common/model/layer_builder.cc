@@ -14,6 +14,10 @@ LayerBuilder::LayerBuilder(Architecture& target, std::uint32_t adapter_rank)
 
 Status LayerBuilder::Add(LayerKind kind, const v1::LayerSpec& spec) {
   TUTTI_TRY(CheckFields(kind, spec));
+  if (target_.clusters) {
+    return InvalidArgument(
+        "it follows a centres layer, whose distances are the result; remove what follows");
+  }
   Layer layer{.kind = kind, .input = shape(), .output = shape()};
   layer.masked = masked_;
   TUTTI_TRY(Fill(layer, spec));
@@ -55,6 +59,8 @@ Status LayerBuilder::Fill(Layer& layer, const v1::LayerSpec& spec) {
       return Transformer(layer, spec);
     case LayerKind::kAdd:
       return Skip(layer, spec);
+    case LayerKind::kCentres:
+      return Centres(layer, spec);
   }
   return OkStatus();
 }
@@ -252,6 +258,27 @@ Status LayerBuilder::Skip(Layer& layer, const v1::LayerSpec& spec) {
              ", expected the same, or fewer channels and positions that are a whole factor more"));
   }
   layer.stride = static_cast<std::uint32_t>(stride);
+  return OkStatus();
+}
+
+Status LayerBuilder::Centres(Layer& layer, const v1::LayerSpec& spec) {
+  if (shape().size() != 1) {
+    return InvalidArgument(Join("input has shape ", ShapeText(shape()),
+                                ", expected one dimension; put a flatten layer before it"));
+  }
+  if (!target_.layout.parameters.empty()) {
+    return InvalidArgument(
+        "a layer before it has parameters; k-means finds centres of features that stay as they "
+        "are, remove that layer");
+  }
+  if (spec.outputs() < 2) {
+    return InvalidArgument("outputs is 1, expected at least 2 clusters");
+  }
+  layer.output = {spec.outputs()};
+  target_.clusters = true;
+  // Uniform in [-1, 1]: where features of mean 0 and standard deviation 1 lie.
+  TUTTI_ASSIGN(layer.weight, Append("centres", {spec.outputs(), shape()[0]}, 1, Start::kUniform));
+  TUTTI_ASSIGN(layer.bias, Append("shares", {spec.outputs()}, 1, Start::kZero));
   return OkStatus();
 }
 

@@ -37,6 +37,7 @@ class LayerBuilder {
   Status Gru(Layer& layer, const v1::LayerSpec& spec);
   Status Transformer(Layer& layer, const v1::LayerSpec& spec);
   Status Skip(Layer& layer, const v1::LayerSpec& spec);
+  Status Centres(Layer& layer, const v1::LayerSpec& spec);
 
   Status Weights(Layer& layer, Shape shape, std::uint64_t fan_in);
   Status NormParameters(Layer& layer, const Shape& shape);

@@ -9,7 +9,7 @@
 namespace tutti::model {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, LayerKind>, 16> kLayerNames{{
+constexpr std::array<std::pair<std::string_view, LayerKind>, 17> kLayerNames{{
     {"linear", LayerKind::kLinear},
     {"conv2d", LayerKind::kConv2d},
     {"max_pool2d", LayerKind::kMaxPool2d},
@@ -26,6 +26,7 @@ constexpr std::array<std::pair<std::string_view, LayerKind>, 16> kLayerNames{{
     {"gru", LayerKind::kGru},
     {"transformer", LayerKind::kTransformer},
     {"add", LayerKind::kAdd},
+    {"centres", LayerKind::kCentres},
 }};
 
 // Which optional fields of a LayerSpec a kind reads; a set field it does not read is a mistake in
@@ -39,6 +40,7 @@ FieldsRead FieldsOf(LayerKind kind) {
   switch (kind) {
     case LayerKind::kLinear:
     case LayerKind::kGru:
+    case LayerKind::kCentres:
       return {.outputs = true};
     case LayerKind::kConv2d:
     case LayerKind::kConv1d:

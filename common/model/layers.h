@@ -26,6 +26,12 @@
 //                have fewer channels and be larger by a whole factor: every s-th position of it is
 //                taken and the channels it lacks are zeros. He et al. 2016, option A of section 3.3
 //
+//   centres      [features] -> [outputs]: half the squared distance to each of `outputs` points,
+//   for
+//                k-means (common/strategy/clusters.h). Only as the last layer, behind layers
+//                without parameters. Its gradient is that of the nearest point alone, which the
+//                loss "distortion" takes: features - point, and -1 for the point's share
+//
 // Beside a linear layer, and each of the four in a transformer, model.adapter_rank puts a low-rank
 // adapter (Hu et al. 2021): weight and bias are frozen, and what is learnt is lora_A [rank, inputs]
 // and lora_B [outputs, rank], whose product is added to the weight; lora_B starts at zero, so the
@@ -62,7 +68,8 @@ enum class LayerKind {
   kEmbedding,
   kGru,
   kTransformer,
-  kAdd
+  kAdd,
+  kCentres
 };
 
 inline constexpr std::size_t kNoParameter = static_cast<std::size_t>(-1);
@@ -84,7 +91,8 @@ struct Layer {
   bool masked = false;           // positions of the input that hold padding take no part
   bool adds_positions = false;   // transformer
   // Index into Layout::parameters. The parameters of a gru and a transformer follow the first one
-  // in the order of layer_builder.cc; `bias` is for layers with a weight and a bias only.
+  // in the order of layer_builder.cc; `bias` is for layers with a weight and a bias only, and the
+  // shares of a centres layer.
   std::size_t weight = kNoParameter;
   std::size_t bias = kNoParameter;
   std::size_t adapter = kNoParameter;  // lora_A, then lora_B; of a transformer those of each map

@@ -5,8 +5,6 @@
 #include <cstring>
 #include <limits>
 
-#include <nlohmann/json.hpp>
-
 #include "common/base/guard.h"
 #include "common/base/text.h"
 #include "common/model/architecture.h"
@@ -17,8 +15,6 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little,
               "float32 data is copied as it lies in memory");
-
-using nlohmann::ordered_json;
 
 Status CheckFits(const SafetensorsFile& file, const Layout& layout) {
   for (const Parameter& parameter : layout.parameters) {
@@ -61,32 +57,15 @@ bool AllFinite(std::span<const float> values) {
 Bytes WriteSafetensors(const Layout& layout, std::span<const float> values,
                        const Metadata& metadata) {
   TUTTI_CHECK(values.size() == layout.values);
-  ordered_json header = ordered_json::object();
-  if (!metadata.empty()) {
-    header["__metadata__"] = ordered_json::object();
-    for (const auto& [name, value] : metadata) {
-      header["__metadata__"][name] = value;
-    }
-  }
+  std::vector<RawTensor> tensors;
   for (const Parameter& parameter : layout.parameters) {
-    header[parameter.name] = {{"dtype", "F32"},
-                              {"shape", parameter.shape},
-                              {"data_offsets",
-                               {parameter.offset * sizeof(float),
-                                (parameter.offset + parameter.values) * sizeof(float)}}};
+    const std::span<const float> own = values.subspan(parameter.offset, parameter.values);
+    tensors.push_back({parameter.name,
+                       "F32",
+                       parameter.shape,
+                       {reinterpret_cast<const std::uint8_t*>(own.data()), own.size_bytes()}});
   }
-  std::string text = header.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-  text.append((8 - text.size() % 8) % 8, ' ');
-  ByteWriter writer;
-  writer.U64(text.size());
-  writer.Raw(AsBytes(text));
-  Bytes file = writer.Take();
-  const std::size_t start = file.size();
-  file.resize(start + values.size_bytes());
-  if (!values.empty()) {
-    std::memcpy(file.data() + start, values.data(), values.size_bytes());
-  }
-  return file;
+  return WriteTensors(tensors, metadata);
 }
 
 StatusOr<std::vector<float>> ReadSafetensors(BytesView bytes, const Layout& layout) {

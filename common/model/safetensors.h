@@ -41,7 +41,7 @@ StatusOr<Metadata> SafetensorsMetadata(BytesView bytes);
 
 // Name and shape of each tensor, in the order their data lies in the file, after checking the
 // header's form. For a model whose layout only its first weights tell (warm_start.h), so of
-// float16, bfloat16 and float64 as well.
+// float16, bfloat16, float64 and compressed files (compress.h) as well.
 StatusOr<std::vector<v1::ParameterSpec>> SafetensorsParameters(BytesView bytes);
 
 // False when a value is NaN or infinite.

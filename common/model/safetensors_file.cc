@@ -15,6 +15,7 @@ namespace tutti::model {
 namespace {
 
 using nlohmann::json;
+using nlohmann::ordered_json;
 
 constexpr std::size_t kLengthBytes = 8;
 constexpr std::size_t kMaxDepth = 3;  // {"name": {"shape": [..]}}
@@ -104,6 +105,8 @@ std::size_t BytesOf(Dtype dtype) {
     case Dtype::kF16:
     case Dtype::kBf16:
       return 2;
+    case Dtype::kI8:
+      return 1;
     case Dtype::kOther:
       return 0;
   }
@@ -114,6 +117,7 @@ Dtype DtypeOf(const std::string& name) {
   if (name == "F32") return Dtype::kF32;
   if (name == "F64") return Dtype::kF64;
   if (name == "F16") return Dtype::kF16;
+  if (name == "I8") return Dtype::kI8;
   return name == "BF16" ? Dtype::kBf16 : Dtype::kOther;
 }
 
@@ -195,6 +199,7 @@ StatusOr<SafetensorsFile> ParseSafetensors(BytesView bytes, Accept accept) {
     }
     file.tensors.emplace(name, *std::move(tensor));
   }
+  if (accept == Accept::kAny) TUTTI_TRY(JoinCompressed(file));
   return file;
 }
 
@@ -218,6 +223,34 @@ Status CheckCovered(const SafetensorsFile& file) {
                                 " bytes of data, its tensors name ", covered));
   }
   return OkStatus();
+}
+
+Bytes WriteTensors(std::span<const RawTensor> tensors, const Metadata& metadata) {
+  ordered_json header = ordered_json::object();
+  if (!metadata.empty()) {
+    header["__metadata__"] = ordered_json::object();
+    for (const auto& [name, value] : metadata) {
+      header["__metadata__"][name] = value;
+    }
+  }
+  std::uint64_t bytes = 0;
+  for (const RawTensor& tensor : tensors) {
+    header[tensor.name] = {{"dtype", tensor.dtype},
+                           {"shape", tensor.shape},
+                           {"data_offsets", {bytes, bytes + tensor.data.size()}}};
+    bytes += tensor.data.size();
+  }
+  std::string text = header.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  text.append((8 - text.size() % 8) % 8, ' ');
+  ByteWriter writer;
+  writer.U64(text.size());
+  writer.Raw(AsBytes(text));
+  Bytes file = writer.Take();
+  file.reserve(file.size() + bytes);
+  for (const RawTensor& tensor : tensors) {
+    file.insert(file.end(), tensor.data.begin(), tensor.data.end());
+  }
+  return file;
 }
 
 }  // namespace tutti::model

@@ -1,8 +1,6 @@
 #include "common/model/warm_start.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 #include <span>
 
 #include "common/base/text.h"
@@ -15,46 +13,6 @@ namespace tutti::model {
 namespace {
 
 constexpr std::size_t kNamed = 12;  // in an error
-
-template <typename Value>
-Value ValueAt(const std::uint8_t* data, std::uint64_t index) {
-  Value value;
-  std::memcpy(&value, data + index * sizeof(Value), sizeof(Value));
-  return value;
-}
-
-// IEEE 754 binary16.
-float FromHalf(std::uint16_t bits) {
-  const std::uint32_t sign = (bits & 0x8000U) << 16U, exponent = (bits >> 10U) & 0x1fU,
-                      mantissa = bits & 0x3ffU;
-  if (exponent == 0) {  // zero, or below 2^-14
-    const float size = static_cast<float>(mantissa) * 0x1p-24F;
-    return sign != 0 ? -size : size;
-  }
-  const std::uint32_t wide = exponent == 0x1fU ? 0xffU : exponent + 112U;
-  return std::bit_cast<float>(sign | (wide << 23U) | (mantissa << 13U));
-}
-
-void Convert(Dtype dtype, const std::uint8_t* data, std::span<float> values) {
-  for (std::uint64_t i = 0; i < values.size(); ++i) {
-    switch (dtype) {
-      case Dtype::kF32:
-        values[i] = ValueAt<float>(data, i);
-        break;
-      case Dtype::kF64:
-        values[i] = static_cast<float>(ValueAt<double>(data, i));
-        break;
-      case Dtype::kF16:
-        values[i] = FromHalf(ValueAt<std::uint16_t>(data, i));
-        break;
-      case Dtype::kBf16:
-        values[i] = std::bit_cast<float>(std::uint32_t{ValueAt<std::uint16_t>(data, i)} << 16U);
-        break;
-      case Dtype::kOther:
-        break;
-    }
-  }
-}
 
 // Empty when the tensor is this parameter's, otherwise why not.
 std::string Difference(const Parameter& parameter, const SafetensorsFile& file) {
@@ -142,7 +100,7 @@ StatusOr<std::vector<float>> ReuseWeights(const v1::ModelSpec& spec, const Layou
     }
     const Tensor& tensor = file.tensors.at(parameter.name);
     const auto values = std::span(weights).subspan(parameter.offset, parameter.values);
-    Convert(tensor.dtype, file.data.data() + tensor.begin, values);
+    ReadValues(file, tensor, values);
     if (!AllFinite(values)) {
       return InvalidArgument(Join("tensor \"", Escaped(parameter.name, 80),
                                   "\" of the safetensors file holds a NaN or infinite weight"));

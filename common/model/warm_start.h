@@ -1,6 +1,6 @@
 // First weights from a file of another model (model reuse): tensors whose name and shape are those
 // of a parameter are taken, the other parameters start from the seed. The file may hold float32,
-// float16, bfloat16 or float64. Thread safety: pure functions.
+// float16, bfloat16 or float64, or be a compressed one (compress.h). Thread safety: pure functions.
 #pragma once
 
 #include <cstdint>

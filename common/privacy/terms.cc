@@ -10,6 +10,7 @@
 #include "common/dp/calibration.h"
 #include "common/dp/distributed.h"
 #include "common/secagg/noised_range.h"
+#include "common/secagg/value_sample.h"
 
 namespace tutti::privacy {
 namespace {
@@ -56,7 +57,9 @@ StatusOr<Terms> Frame(const v1::TaskSpec& task, const secagg::RoundConfig& round
                "sample at the same rate; about batch_size / examples of a client"));
     }
   }
-  terms.shape = {.values = task.values() + (Adaptive(privacy) ? 1 : 0)};
+  const std::uint64_t sent =
+      secagg::SampledCount(task.values(), task.secure_aggregation().sampled_fraction());
+  terms.shape = {.values = sent + (Adaptive(privacy) ? 1 : 0)};
   terms.fewest_clients = round.min_survivors;
   terms.colluders =
       terms.setting.noise == NoiseSource::kDistributed ? ColludersOf(round) : std::uint64_t{0};

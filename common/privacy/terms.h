@@ -4,7 +4,9 @@
 // examples whose noise the trainer adds have nothing to do with the ring.
 //
 // The vector, all in clip norms:
-//   update / UnitScale, clipped to length 1  [client]  |  sum of clipped gradients  [example]
+//   update, or the round's sample of its values (common/strategy/packing.h), which depends on no
+//     data and leaves a unit's length as it is or shorter; / UnitScale, clipped to length 1
+//     [client]  |  sum of clipped gradients  [example]
 //   one more value with adaptive clipping: count_weight * (number of norms below the clip norm,
 //   each
 //     less 1/2), so that a unit moves the vector by at most sqrt(1 + (count_weight / 2)^2)

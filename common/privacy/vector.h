@@ -21,9 +21,9 @@ struct NormCount {
   std::uint64_t below = 0;
 };
 
-// `update` is finite, of the task's values; `unit_scale` as UnitScale, on the device that trained
-// with its own number of examples: clip norm * learning rate / (sampling rate * examples). Clients'
-// updates are clipped here. Errors as secagg::EncodeNoised.
+// `update` is finite, of the task's values, or of those it samples; `unit_scale` as UnitScale, on
+// the device that trained with its own number of examples: clip norm * learning rate / (sampling
+// rate * examples). Clients' updates are clipped here. Errors as secagg::EncodeNoised.
 StatusOr<secagg::EncodedUpdate> MakeVector(const Terms& terms, const secagg::RoundConfig& round,
                                            std::span<const float> update, double unit_scale,
                                            const NormCount& norms, SecureRng& rng);

@@ -149,7 +149,7 @@ struct EvaluationReport {
   std::uint64_t round = 0;
   std::uint64_t examples = 0;
   double loss = 0;
-  double accuracy = 0;
+  double accuracy = 0;  // 0 to 1; -1: of a model that predicts numbers
   bool operator==(const EvaluationReport&) const = default;
 };
 using Request = std::variant<JoinRequest, ShareRequest, CommitRequest, UnmaskRequest,

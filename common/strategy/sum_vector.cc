@@ -4,6 +4,8 @@
 
 #include "common/base/text.h"
 #include "common/measure/counts.h"
+#include "common/strategy/clusters.h"
+#include "common/strategy/mixture.h"
 
 namespace tutti::strategy {
 namespace {
@@ -17,6 +19,7 @@ constexpr std::uint32_t kFewestScalarBits = 16;
 constexpr double kLeastLoss = 1e-10;  // as in the reference computation of q-FedAvg
 
 bool IsFair(const v1::TrainingSpec& training) { return training.fairness_power() > 0; }
+bool IsAgnostic(const v1::TrainingSpec& training) { return training.agnostic_rate() > 0; }
 
 Status Refuse(std::string_view strategy, std::string_view why, std::string_view fix) {
   return InvalidArgument(Join("training.", strategy, ": ", why, "; ", fix));
@@ -117,6 +120,17 @@ StatusOr<Scaled> FairScale(const v1::TaskSpec& task, const LocalResult& local) {
   return Scaled{std::pow(loss, q), Place(task, weight, kMostFairWeight)};
 }
 
+StatusOr<Scaled> AgnosticScale(const v1::TaskSpec& task, const LocalResult& local) {
+  const double weight = std::exp(local.log_weight);
+  if (!(weight > 0 && weight <= kMostMixtureWeight * (1 + 1e-9))) {
+    return FailedPrecondition(Join("a loss of ", local.initial_loss,
+                                   " gives this client the weight ", weight,
+                                   " in the mixture, expected above 0 and at most ",
+                                   kMostMixtureWeight, "; lower training.learning_rate"));
+  }
+  return Scaled{weight, Place(task, std::min(weight, kMostMixtureWeight), kMostMixtureWeight)};
+}
+
 StatusOr<Scaled> NovaScale(const v1::TaskSpec& task, const LocalResult& local) {
   const double steps = NormalisedSteps(task.training(), local.steps);
   if (!(steps > 0 && steps <= kMostSteps)) {
@@ -124,6 +138,17 @@ StatusOr<Scaled> NovaScale(const v1::TaskSpec& task, const LocalResult& local) {
                                    kMostSteps, " with correction = \"nova\"; lower local_epochs"));
   }
   return Scaled{1 / steps, Place(task, steps, kMostSteps)};
+}
+
+StatusOr<Scaled> ScaleOf(const v1::TaskSpec& task, const LocalResult& local) {
+  if (IsAgnostic(task.training())) return AgnosticScale(task, local);
+  return IsFair(task.training()) ? FairScale(task, local) : NovaScale(task, local);
+}
+
+// What the scalar's range ends at.
+double MostOfScalar(const v1::TrainingSpec& training) {
+  if (IsAgnostic(training)) return kMostMixtureWeight;
+  return IsFair(training) ? kMostFairWeight : kMostSteps;
 }
 
 }  // namespace
@@ -149,7 +174,9 @@ Kept KeptBy(const v1::TrainingSpec& training) {
 
 Kept KeptBy(const v1::TaskSpec& task) {
   const Kept kept = KeptBy(task.training());
-  return kept == Kept::kNothing && !task.model().personal().empty() ? Kept::kParameters : kept;
+  if (kept != Kept::kNothing) return kept;
+  if (IsAgnostic(task.training())) return Kept::kMixture;
+  return task.model().personal().empty() ? Kept::kNothing : Kept::kParameters;
 }
 
 Status CheckStrategy(const v1::TaskSpec& task) {
@@ -174,6 +201,12 @@ Status CheckStrategy(const v1::TaskSpec& task) {
                   "each client has a whole model of its own there already",
                   "remove model.personal");
   }
+  if (IsAgnostic(training)) {
+    TUTTI_TRY(CheckUnweightedPlain(task, "agnostic_rate"));
+    TUTTI_TRY(CheckAgnostic(task));
+  }
+  const std::vector<ClusterProblem> problems = ClusterProblems(task);
+  if (!problems.empty()) return InvalidArgument(Join(problems[0].key, ": ", problems[0].text));
   if (!IsFair(training)) return OkStatus();
   TUTTI_TRY(CheckUnweightedPlain(task, "fairness_power"));
   if (correction == Correction::kNova || correction == Correction::kScaffold) {
@@ -196,7 +229,10 @@ SumShape SumShapeOf(const v1::TaskSpec& task) {
   const Correction correction = CorrectionOf(task.training());
   SumShape shape{.update = task.values()};
   if (correction == Correction::kScaffold) shape.control = task.values();
-  if (correction == Correction::kNova || IsFair(task.training())) shape.scalars = 1;
+  const v1::TrainingSpec& training = task.training();
+  if (correction == Correction::kNova || IsFair(training) || IsAgnostic(training)) {
+    shape.scalars = 1;
+  }
   return shape;
 }
 
@@ -252,8 +288,7 @@ StatusOr<std::vector<float>> MakeSumVector(const v1::TaskSpec& task, const Local
     }
   }
   if (shape.scalars == 0) return vector;
-  TUTTI_ASSIGN(const Scaled scaled,
-               IsFair(task.training()) ? FairScale(task, local) : NovaScale(task, local));
+  TUTTI_ASSIGN(const Scaled scaled, ScaleOf(task, local));
   const auto factor = static_cast<float>(scaled.factor);
   for (float& value : vector) value *= factor;
   vector.push_back(scaled.scalar);
@@ -265,14 +300,15 @@ StatusOr<OpenedMean> OpenSumVector(const v1::TaskSpec& task, std::vector<float> 
   TUTTI_TRY(CheckLength("the mean vector", mean.size(), shape.total()));
   OpenedMean opened;
   if (shape.scalars > 0) {
-    const bool fair = IsFair(task.training());
-    const double scalar = TakeOut(task, mean.back(), fair ? kMostFairWeight : kMostSteps);
+    const bool weighs = CorrectionOf(task.training()) != Correction::kNova;
+    const double scalar = TakeOut(task, mean.back(), MostOfScalar(task.training()));
     mean.pop_back();
     if (!(scalar > 0)) {
-      return DataLoss(Join("the clients' mean ", fair ? "weight" : "number of steps", " is ",
+      return DataLoss(Join("the clients' mean ", weighs ? "weight" : "number of steps", " is ",
                            scalar, "; a client sent a wrong vector, the sum is discarded"));
     }
-    const auto factor = static_cast<float>(fair ? 1 / scalar : scalar);
+    if (weighs) opened.mean_weight = scalar;
+    const auto factor = static_cast<float>(weighs ? 1 / scalar : scalar);
     for (float& value : mean) value *= factor;
   }
   if (shape.control > 0) {

@@ -2,7 +2,7 @@
 // The vector of a job is
 //   update           task.values: trained minus received weights, scaled as the strategy says
 //   control change   scaffold: task.values more
-//   scalar           nova, q-FFL: one more, by which the mean is scaled
+//   scalar           nova, q-FFL, AFL (mixture.h): one more, by which the mean is scaled
 // Jobs whose noise is in the sum have a vector of their own (common/privacy/terms.h). Jobs that do
 // not train send a single 0, for the ring has no empty payload; what they count is in the lanes
 // beside. Thread safety: pure functions. Sources: FedNova, Wang et al. 2020 (arXiv:2007.07481);
@@ -41,8 +41,8 @@ SumShape SumShapeOf(const v1::TaskSpec& task);
 model::Layout CheckpointLayout(const v1::TaskSpec& task, const model::Layout& model);
 
 // What a client keeps from round to round and never sends: its control variate (scaffold), its
-// personal model (ditto), its own values of model.personal.
-enum class Kept { kNothing, kControl, kPersonal, kParameters };
+// personal model (ditto), its own values of model.personal, its weight in the mixture (AFL).
+enum class Kept { kNothing, kControl, kPersonal, kParameters, kMixture };
 Kept KeptBy(const v1::TrainingSpec& training);  // of the first two
 Kept KeptBy(const v1::TaskSpec& task);
 
@@ -51,6 +51,7 @@ struct LocalResult {
   std::span<const float> update;               // trained minus received; task.values
   std::uint64_t steps = 0;                     // optimiser steps taken, at least 1
   double initial_loss = 0;                     // q-FFL: mean loss of the received weights, here
+  double log_weight = 0;                       // AFL: mixture.h
   std::span<const float> control = {};         // scaffold: the common control variate, task.values
   std::span<const float> client_control = {};  // scaffold: this client's; empty: zero
 };
@@ -66,6 +67,7 @@ StatusOr<std::vector<float>> MakeSumVector(const v1::TaskSpec& task, const Local
 struct OpenedMean {
   std::vector<float> update;          // for the server's optimiser
   std::vector<float> control_change;  // scaffold: mean of the clients' c_i+ - c_i; else empty
+  double mean_weight = 1;             // AFL: of the clients, as they sent it
 };
 // InvalidArgument when `mean` has the wrong length; DataLoss when the scalar makes no sense, so a
 // client sent a wrong vector.

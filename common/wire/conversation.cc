@@ -343,9 +343,11 @@ StatusOr<protocol::EvaluationReport> FromProto(const v1::EvaluationRequest& requ
   report.round = request.round();
   report.examples = request.examples();
   TUTTI_ASSIGN(report.loss, NonNegative(request.loss(), "loss"));
-  TUTTI_ASSIGN(report.accuracy, NonNegative(request.accuracy(), "accuracy"));
-  if (report.accuracy > 1) {
-    return InvalidArgument(Join("accuracy is ", report.accuracy, ", expected 0 to 1"));
+  report.accuracy = request.accuracy();
+  const bool share = report.accuracy >= 0 && report.accuracy <= 1;
+  if (!share && report.accuracy != -1) {
+    return InvalidArgument(Join("accuracy is ", report.accuracy,
+                                ", expected 0 to 1, or -1 of a model that predicts numbers"));
   }
   return report;
 }

@@ -35,6 +35,18 @@ constexpr const char* kFirstSteps =
     "coordinator is not reachable, 77 a file may not be read or written, 78 a configuration is "
     "wrong.";
 
+constexpr const char* kCompressAbout =
+    "Make a finished model smaller: weights rounded to 8 bits, the smallest set to zero, or both.\n"
+    "Biases and norms stay as they are. The result is a safetensors file that warm_start reads;\n"
+    "compressed models are for using, not for training on: look at the accuracy before and after.";
+
+constexpr const char* kCompressExamples =
+    "  tutti model compress fashion-mnist --int8 -o small.safetensors\n"
+    "  tutti model compress model.safetensors --int8 --prune 0.8 -o small.safetensors\n"
+    "  tutti model compress model.safetensors --int8 -o small.safetensors \\\n"
+    "      --job job.toml --data client.toml      accuracy before and after on this data\n"
+    "How the file is read elsewhere: docs/models.md, section 8.";
+
 // Adds the commands to one CLI11 application.
 class CommandLine {
  public:
@@ -190,10 +202,12 @@ class CommandLine {
   }
 
   void Jobs() {
-    CLI::App* group = Group("job", "List, show, watch, stop and resume jobs.");
+    CLI::App* group =
+        Group("job", "List, show, watch, stop and resume jobs; report what they counted.");
     Json(Add(*group, "list", Command::kJobList, "List all jobs.", "  tutti job list"));
     CLI::App* show = Add(*group, "show", Command::kJobShow, "Show one job and its rounds.",
                          "  tutti job show fashion-mnist");
+    Report(*group);
     CLI::App* stop = Add(*group, "stop", Command::kJobStop,
                          "Stop a job. The running round is given up; published rounds stay.",
                          "  tutti job stop fashion-mnist");
@@ -210,6 +224,43 @@ class CommandLine {
     for (CLI::App* sub : {show, stop, resume}) {
       Json(sub);
     }
+  }
+
+  void Report(CLI::App& group) {
+    CLI::App* report = Add(
+        group, "report", Command::kJobReport,
+        "Show what the clients of a job counted, as figures: of a job with kind = \"evaluate\" how "
+        "good\n"
+        "the model is, class by class, client by client and group by group; of a job that trains "
+        "with\n"
+        "[fairness] how it treats the groups; of a job with kind = \"analyse\" the answers to its\n"
+        "questions. Nothing but sums over all clients is known here.\n"
+        "Behind each figure stands how far it may be off (95 % of the time no further): because "
+        "the\n"
+        "examples are a sample, and because of privacy noise. A star says that it is mostly "
+        "noise.",
+        "  tutti run evaluate.toml --set warm_start=model.safetensors --watch\n"
+        "  tutti job report evaluate\n"
+        "  tutti job report evaluate --json               all figures, and the counts themselves\n"
+        "  tutti job report credit --round 3              of an earlier round\n"
+        "  tutti job report analyse-credit --toml --label Status\n"
+        "                                                 [data.csv] for every client's "
+        "client.toml\n"
+        "See docs/measuring.md and docs/analysing.md.");
+    Name(report, "the job's name");
+    report->add_option("--round", arguments_.round, "the round; default: the newest")
+        ->check(CLI::PositiveNumber);
+    Json(report);
+    CLI::Option* toml =
+        report
+            ->add_flag("--toml", arguments_.toml,
+                       "kind = \"analyse\": print the section [data.csv] that prepares every "
+                       "client's table by these answers")
+            ->excludes("--json");
+    report
+        ->add_option("--label", arguments_.label,
+                     "with --toml: the column with the class or number that is to be learned")
+        ->needs(toml);
   }
 
   void Clients() {
@@ -257,6 +308,39 @@ class CommandLine {
     fetch->add_option("-o,--output", arguments_.output, "the file to write")->required();
     fetch->add_flag("--force", arguments_.force, "replace files that exist");
     Json(fetch);
+    Compress(*group);
+  }
+
+  void Compress(CLI::App& group) {
+    CLI::App* sub =
+        Add(group, "compress", Command::kModelCompress, kCompressAbout, kCompressExamples);
+    sub->add_option("MODEL", arguments_.name,
+                    "a safetensors file, or the name of a job whose model is fetched first")
+        ->required();
+    sub->add_flag("--int8", arguments_.compress.int8,
+                  "round weights to 8 bits, with a scale for each output channel");
+    sub->add_option("--prune", arguments_.compress.prune,
+                    "share of the weights, the smallest of all, that become zero; 0.5 is mild")
+        ->type_name("SHARE");
+    sub->add_option("-o,--output", arguments_.output, "the file to write")->required();
+    sub->add_option("--round", arguments_.round,
+                    "of a job: the round it came from, or best; default: the newest")
+        ->check(CLI::PositiveNumber | CLI::IsMember({"best"}));
+    sub->add_flag("--force", arguments_.force, "replace a file that exists");
+    auto* job = sub->add_option("--job", arguments_.job_file,
+                                "with --data: the job file, which says what model it is")
+                    ->type_name("JOB.toml");
+    auto* data = sub->add_option("--data", arguments_.compress.data,
+                                 "measure accuracy before and after: a client's file (all its "
+                                 "examples), or a folder of the MNIST family (its test set)")
+                     ->type_name("PATH");
+    job->needs(data);
+    data->needs(job);
+    sub->add_option("--torchscript", arguments_.compress.torchscript,
+                    "with --data: the file of a torchscript model")
+        ->type_name("FILE")
+        ->needs(data);
+    Json(sub);
   }
 
   void Privacy() {

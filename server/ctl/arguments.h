@@ -15,6 +15,7 @@ enum class Command {
   kRun,
   kJobList,
   kJobShow,
+  kJobReport,
   kJobStop,
   kJobResume,
   kJobWatch,
@@ -23,6 +24,7 @@ enum class Command {
   kClientsReadmit,
   kModelList,
   kModelExport,
+  kModelCompress,
   kPrivacyEpsilon,
   kPrivacyCalibrate,
   kPrivacyCompose,
@@ -53,6 +55,14 @@ struct PrivacyArguments {
   bool models = false;                     // likewise: against whoever sees only the models
 };
 
+// What `tutti model compress` does beside the words it shares with the other commands.
+struct CompressArguments {
+  bool int8 = false;
+  double prune = 0;           // share of the weights, 0 <= . < 1
+  std::string data{};         // measured on it: a client's file or a folder; empty: not measured
+  std::string torchscript{};  // the file of a torchscript model
+};
+
 struct Arguments {
   Command command = Command::kStatus;
   Endpoint endpoint;
@@ -60,14 +70,18 @@ struct Arguments {
   std::string name;            // of a job, client or token's client
   std::string role;            // token create
   std::uint32_t lifetime = 0;  // token create, seconds; 0: the server's default
-  std::string job_file;        // run
+  std::string job_file;        // run; model compress with data
   std::vector<std::string> sets;
   bool watch = false;
   bool check_config = false;
   bool print_config = false;
-  std::string round;   // model export: a number, "best", or empty: the newest
-  std::string output;  // model export
-  bool force = false;  // model export: replace the files
+  bool toml = false;   // job report
+  std::string label;   // job report --toml: a column; may be empty
+  std::string round;   // job report, model export and compress: a number, or empty: the newest; or
+                       // "best"
+  std::string output;  // model export and compress
+  bool force = false;  // same: replace the files
+  CompressArguments compress{};
   PrivacyArguments privacy{};
   std::vector<std::string> rest{};  // simulate: for the program that does it
 };

@@ -24,6 +24,8 @@ ConnectedCommand CommandOf(Command command) {
       return ListJobs;
     case Command::kJobShow:
       return ShowJob;
+    case Command::kJobReport:
+      return ReportJob;
     case Command::kJobStop:
       return StopJob;
     case Command::kJobResume:
@@ -40,6 +42,7 @@ ConnectedCommand CommandOf(Command command) {
       return ExportModel;
     case Command::kJobWatch:
     case Command::kRun:
+    case Command::kModelCompress:
     case Command::kPrivacyEpsilon:
     case Command::kPrivacyCalibrate:
     case Command::kPrivacyCompose:
@@ -61,6 +64,8 @@ int Execute(const Arguments& arguments, const std::string& variable, Console& co
       return PrivacyCalibrate(arguments, console);
     case Command::kPrivacyCompose:
       return PrivacyCompose(arguments, console);
+    case Command::kModelCompress:
+      return CompressModel(arguments, variable, console);
     case Command::kSimulate:
       return RunSimulator(arguments, console);
     default:

@@ -50,11 +50,19 @@ int ListJobs(const Arguments& arguments, Connection& connection, Console& consol
 int ShowJob(const Arguments& arguments, Connection& connection, Console& console);
 int StopJob(const Arguments& arguments, Connection& connection, Console& console);
 int ResumeJob(const Arguments& arguments, Connection& connection, Console& console);
+// The figures of a job's counts (docs/measuring.md).
+int ReportJob(const Arguments& arguments, Connection& connection, Console& console);
 int WatchJob(const std::string& name, Connection& connection, Console& console);
 int ListModels(const Arguments& arguments, Connection& connection, Console& console);
 int ExportModel(const Arguments& arguments, Connection& connection, Console& console);
 // Connects itself, after the file was found right.
 int RunJob(const Arguments& arguments, const std::string& variable, Console& console);
+// Needs a connection only for a job's model, and connects itself then.
+int CompressModel(const Arguments& arguments, const std::string& variable, Console& console);
+// The round of a job's model that --round asks for; 0: the newest.
+StatusOr<std::uint64_t> ModelRound(const Arguments& arguments, Connection& connection);
+// Where tutti-simulator lies: beside this program.
+std::string SimulatorPath();
 // Becomes the program tutti-simulator, which lies beside this one; returns only when it cannot.
 int RunSimulator(const Arguments& arguments, Console& console);
 

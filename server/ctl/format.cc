@@ -27,15 +27,33 @@ std::string GroupsText(const v1::RoundInfo& round) {
                     round.groups());
 }
 
+bool IsEvaluated(const v1::RoundInfo& round) { return round.accuracy() >= 0 || round.loss() > 0; }
+
+std::string ScoreText(const v1::RoundInfo& round) {
+  const bool number = IsEvaluated(round) && round.accuracy() < 0;
+  return number ? "test loss " + RoundedUp(round.loss(), 4)
+                : "test accuracy " + Percent(round.accuracy());
+}
+
+v1::RoundInfo NewestEvaluated(const google::protobuf::RepeatedPtrField<v1::RoundInfo>& rounds) {
+  const auto found = std::find_if(rounds.rbegin(), rounds.rend(), IsEvaluated);
+  if (found != rounds.rend()) return *found;
+  v1::RoundInfo none;
+  none.set_accuracy(-1);
+  return none;
+}
+
 std::string RoundTable(const google::protobuf::RepeatedPtrField<v1::RoundInfo>& rounds) {
   if (rounds.empty()) {
     return "";
   }
+  const v1::RoundInfo newest = NewestEvaluated(rounds);
+  const bool numbers = IsEvaluated(newest) && newest.accuracy() < 0;
   Table table({{"round", Align::kRight},
                {"in", Align::kRight},
                {"dropped", Align::kRight},
                {"groups", Align::kRight},
-               {"test accuracy", Align::kRight},
+               {numbers ? "test loss" : "test accuracy", Align::kRight},
                {"epsilon: coordinator", Align::kRight},
                {"models", Align::kRight},
                {"MB up", Align::kRight},
@@ -46,12 +64,13 @@ std::string RoundTable(const google::protobuf::RepeatedPtrField<v1::RoundInfo>& 
   double seconds = 0;
   std::uint64_t dropped = 0;
   for (const v1::RoundInfo& round : rounds) {
-    table.AddRow({std::to_string(round.round()), std::to_string(round.survivors()),
-                  std::to_string(round.dropped()), GroupsText(round), Percent(round.accuracy()),
-                  EpsilonText(round.max_epsilon(), round.privacy_unit() != "none"),
-                  EpsilonText(round.max_epsilon_models(), round.privacy_unit() != "none"),
-                  Megabytes(round.bytes_up()), Megabytes(round.bytes_down()),
-                  Seconds(round.seconds())});
+    table.AddRow(
+        {std::to_string(round.round()), std::to_string(round.survivors()),
+         std::to_string(round.dropped()), GroupsText(round),
+         numbers && IsEvaluated(round) ? RoundedUp(round.loss(), 4) : Percent(round.accuracy()),
+         EpsilonText(round.max_epsilon(), round.privacy_unit() != "none"),
+         EpsilonText(round.max_epsilon_models(), round.privacy_unit() != "none"),
+         Megabytes(round.bytes_up()), Megabytes(round.bytes_down()), Seconds(round.seconds())});
     up += round.bytes_up();
     down += round.bytes_down();
     seconds += round.seconds();

@@ -30,8 +30,16 @@ std::string EpsilonsText(double coordinator, double models);
 // "5", or "4 of 5" when the round went on without some of its groups.
 std::string GroupsText(const v1::RoundInfo& round);
 
-// One line a round: clients in the sum and dropped, accuracy, largest epsilon, traffic, time;
-// totals below. Empty text without rounds.
+// Whether a model was measured on held-out data.
+bool IsEvaluated(const v1::RoundInfo& round);
+// "test accuracy 81.25 %"; of models that predict numbers "test loss 61.2345"; "test accuracy -"
+// when it was not evaluated.
+std::string ScoreText(const v1::RoundInfo& round);
+// The newest round that was evaluated; without one an empty RoundInfo that was not.
+v1::RoundInfo NewestEvaluated(const google::protobuf::RepeatedPtrField<v1::RoundInfo>& rounds);
+
+// One line a round: clients in the sum and dropped, accuracy (of models that predict numbers the
+// loss), largest epsilon, traffic, time; totals below. Empty text without rounds.
 std::string RoundTable(const google::protobuf::RepeatedPtrField<v1::RoundInfo>& rounds);
 
 bool HasEnded(const v1::JobInfo& job);  // stopped, done or failed

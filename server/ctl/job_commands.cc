@@ -22,13 +22,17 @@ std::string RoundsText(const v1::JobInfo& job) {
   return Join(job.rounds_done(), " of ", job.rounds_total());
 }
 
-void PrintJob(const v1::JobInfo& job, Console& console) {
+void PrintJob(const v1::JobReply& reply, Console& console) {
+  const v1::JobInfo& job = reply.job();
+  const v1::RoundInfo newest = NewestEvaluated(reply.rounds());
+  const bool numbers = IsEvaluated(newest) && newest.accuracy() < 0;
   std::vector<std::pair<std::string, std::string>> pairs{
       {"job", job.name()},
       {"state", job.state() + (job.reason().empty() ? "" : " (" + job.reason() + ")")},
       {"rounds", RoundsText(job)},
       {"submitted", Date(job.submitted_at())},
-      {"test accuracy", Percent(job.accuracy())},
+      {numbers ? "test loss" : "test accuracy",
+       numbers ? RoundedUp(newest.loss(), 4) : Percent(job.accuracy())},
       {"protected", job.privacy_unit() == "none" ? "nothing" : "one " + job.privacy_unit()},
       {"mechanism", job.mechanism()},
       {"trust", job.assumption()},
@@ -171,7 +175,7 @@ int ShowJob(const Arguments& arguments, Connection& connection, Console& console
     console.out << ToJson(reply);
     return kDone;
   }
-  PrintJob(reply.job(), console);
+  PrintJob(reply, console);
   const std::string rounds = RoundTable(reply.rounds());
   console.out << (rounds.empty() ? "" : "\n" + rounds);
   return kDone;

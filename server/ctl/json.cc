@@ -21,7 +21,7 @@ Json Text(const FieldDescriptor& field, const std::string& value) {
 }
 
 Json Number(const FieldDescriptor& field, double value) {
-  if (field.name() == "accuracy" && value < 0) {
+  if ((field.name() == "accuracy" || field.name() == "loss") && value < 0) {
     return nullptr;
   }
   return value;

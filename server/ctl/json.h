@@ -9,7 +9,8 @@
 namespace tutti::ctl {
 
 // The message as one indented JSON document with every field: numbers as numbers, byte strings in
-// hexadecimal, absent messages as null, an accuracy that was not measured as null. ASCII only.
+// hexadecimal, absent messages as null, accuracy and loss that were not measured as null; so is
+// the accuracy of a model that predicts numbers. ASCII only.
 std::string ToJson(const google::protobuf::Message& message);
 
 }  // namespace tutti::ctl

@@ -1,14 +1,13 @@
 #include <charconv>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 
 #include "common/base/bytes.h"
 #include "common/base/text.h"
-#include "common/crypto/hash.h"
 #include "server/ctl/commands.h"
 #include "server/ctl/format.h"
 #include "server/ctl/json.h"
+#include "server/ctl/model_stream.h"
+#include "server/ctl/partial_file.h"
 
 namespace tutti::ctl {
 namespace {
@@ -22,57 +21,35 @@ std::string ManifestPath(const std::string& output) {
   return (suffixed ? output.substr(0, output.size() - kSuffix.size()) : output) + ".manifest.json";
 }
 
-// A file under a temporary name that is removed unless it is kept.
-class PartialFile {
- public:
-  explicit PartialFile(std::string path)
-      : path_(std::move(path)), partial_(path_ + ".partial"), file_(partial_, std::ios::binary) {}
-  PartialFile(const PartialFile&) = delete;
-  PartialFile& operator=(const PartialFile&) = delete;
-  ~PartialFile() {
-    std::error_code error;
-    if (!kept_) {
-      std::filesystem::remove(partial_, error);
-    }
+StatusOr<StreamedModel> Receive(const Arguments& arguments, Connection& connection,
+                                PartialFile& file) {
+  TUTTI_ASSIGN(const std::uint64_t round, ModelRound(arguments, connection));
+  return StreamModel(arguments.name, round, connection, [&](std::string_view part) {
+    file.Write(part);
+    return file.Check();
+  });
+}
+
+StatusOr<v1::ModelInfo> Export(const Arguments& arguments, Connection& connection) {
+  const std::string manifest_path = ManifestPath(arguments.output);
+  TUTTI_TRY(CheckFree(arguments.output, arguments.force));
+  TUTTI_TRY(CheckFree(manifest_path, arguments.force));
+  PartialFile model(arguments.output);
+  TUTTI_TRY(model.Check());
+  TUTTI_ASSIGN(StreamedModel received, Receive(arguments, connection, model));
+  PartialFile manifest(manifest_path);
+  manifest.Write(received.manifest);
+  if (!received.manifest.ends_with('\n')) {
+    manifest.Write("\n");
   }
+  TUTTI_TRY(model.Keep());
+  TUTTI_TRY(manifest.Keep());
+  return received.model;
+}
 
-  void Write(const std::string& bytes) {
-    file_.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  }
+}  // namespace
 
-  Status Check() const {
-    return file_ ? OkStatus()
-                 : PermissionDenied(Join(Escaped(partial_),
-                                         " cannot be written; check the folder, who may write "
-                                         "there, and the space left"));
-  }
-
-  Status Keep() {
-    file_.close();
-    TUTTI_TRY(Check());
-    std::error_code error;
-    std::filesystem::rename(partial_, path_, error);
-    if (error) {
-      return PermissionDenied(Join(Escaped(path_), " cannot be written: ", error.message()));
-    }
-    kept_ = true;
-    return OkStatus();
-  }
-
- private:
-  std::string path_;
-  std::string partial_;
-  std::ofstream file_;
-  bool kept_ = false;
-};
-
-struct Received {
-  v1::ModelInfo model;
-  std::string manifest;
-};
-
-// The round --round asks for; 0: the newest.
-StatusOr<std::uint64_t> RoundOf(const Arguments& arguments, Connection& connection) {
+StatusOr<std::uint64_t> ModelRound(const Arguments& arguments, Connection& connection) {
   if (arguments.round.empty()) return 0;
   if (arguments.round != "best") {
     std::uint64_t round = 0;
@@ -91,79 +68,13 @@ StatusOr<std::uint64_t> RoundOf(const Arguments& arguments, Connection& connecti
   TUTTI_TRY(Explain(connection.admin->GetJob(&context, request, &reply), connection.where));
   const v1::RoundInfo* best = nullptr;
   for (const v1::RoundInfo& round : reply.rounds()) {
-    const bool evaluated = round.accuracy() >= 0;
-    if (evaluated && (best == nullptr || round.loss() < best->loss())) best = &round;
+    if (IsEvaluated(round) && (best == nullptr || round.loss() < best->loss())) best = &round;
   }
   if (best != nullptr) return best->round();
   return FailedPrecondition(Join("no round of job ", Escaped(arguments.name),
                                  " was evaluated, so none is the best; start a client with role = "
                                  "\"evaluator\", or leave --round away for the newest"));
 }
-
-// Streams the model into the file, and holds it against the coordinator's own SHA-256 and length.
-StatusOr<Received> Receive(const Arguments& arguments, Connection& connection, PartialFile& file) {
-  v1::ExportModelRequest request;
-  request.set_job(arguments.name);
-  TUTTI_ASSIGN(const std::uint64_t round, RoundOf(arguments, connection));
-  request.set_round(round);
-  grpc::ClientContext context;
-  SetDeadline(context, kExportSeconds);
-  const auto stream = connection.admin->ExportModel(&context, request);
-  Received received;
-  crypto::Sha256Stream hash;
-  std::uint64_t bytes = 0;
-  bool first = true;
-  for (v1::ExportChunk chunk; stream->Read(&chunk); first = false) {
-    if (first) {
-      received = {.model = chunk.model(), .manifest = chunk.manifest_json()};
-    }
-    bytes += chunk.data().size();
-    hash.Update(AsBytes(chunk.data()));
-    file.Write(chunk.data());
-    if (Status written = file.Check(); !written.ok()) {
-      context.TryCancel();
-      return written;
-    }
-  }
-  TUTTI_TRY(Explain(stream->Finish(), connection.where));
-  const Digest digest = hash.Finish();
-  if (bytes != received.model.bytes() || AsText(digest) != received.model.sha256()) {
-    return DataLoss(Join("received ", bytes, " bytes with SHA-256 ", ToHex(digest), ", expected ",
-                         received.model.bytes(), " bytes with ",
-                         ToHex(AsBytes(received.model.sha256())),
-                         "; nothing was written, try again"));
-  }
-  return received;
-}
-
-Status CheckFree(const std::string& path, bool force) {
-  std::error_code error;
-  if (!force && std::filesystem::exists(path, error)) {
-    return InvalidArgument(Join(Escaped(path),
-                                " exists; choose another name, or replace it with "
-                                "--force"));
-  }
-  return OkStatus();
-}
-
-StatusOr<v1::ModelInfo> Export(const Arguments& arguments, Connection& connection) {
-  const std::string manifest_path = ManifestPath(arguments.output);
-  TUTTI_TRY(CheckFree(arguments.output, arguments.force));
-  TUTTI_TRY(CheckFree(manifest_path, arguments.force));
-  PartialFile model(arguments.output);
-  TUTTI_TRY(model.Check());
-  TUTTI_ASSIGN(Received received, Receive(arguments, connection, model));
-  PartialFile manifest(manifest_path);
-  manifest.Write(received.manifest);
-  if (!received.manifest.ends_with('\n')) {
-    manifest.Write("\n");
-  }
-  TUTTI_TRY(model.Keep());
-  TUTTI_TRY(manifest.Keep());
-  return received.model;
-}
-
-}  // namespace
 
 int ListModels(const Arguments& arguments, Connection& connection, Console& console) {
   v1::ListModelsRequest request;

@@ -19,9 +19,9 @@ std::string Progress::EraseLive() {
 
 std::string Progress::RoundLine(const v1::RoundInfo& round) {
   const bool privacy = round.privacy_unit() != "none";
+  if (IsEvaluated(round)) score_ = ScoreText(round);
   if (round.round() == last_round_) {
-    return Join("round ", round.round(), " evaluated: test accuracy ", Percent(round.accuracy()),
-                "\n");
+    return Join("round ", round.round(), " evaluated: ", ScoreText(round), "\n");
   }
   last_round_ = round.round();
   std::string line = Join("round ", round.round(), " of ", job_.rounds_total(), ": ",
@@ -29,8 +29,8 @@ std::string Progress::RoundLine(const v1::RoundInfo& round) {
   if (round.groups() > 1) {
     line += Join(", ", GroupsText(round), " groups");
   }
-  if (round.accuracy() >= 0) {
-    line += ", test accuracy " + Percent(round.accuracy());
+  if (IsEvaluated(round)) {
+    line += ", " + ScoreText(round);
   }
   if (privacy) {
     line += ", largest epsilon " + EpsilonsText(round.max_epsilon(), round.max_epsilon_models());
@@ -51,7 +51,8 @@ std::string Progress::Live() const {
           : Join("step    ", Bar(step_.done(), step_.expected(), width), " round ", step_.round(),
                  ": ", Escaped(step_.step(), 20), " ", step_.done(), " of ", step_.expected());
   text += Cut(step) + "\n";
-  std::string numbers = "test accuracy " + Percent(job_.accuracy());
+  std::string numbers =
+      job_.accuracy() >= 0 || score_.empty() ? "test accuracy " + Percent(job_.accuracy()) : score_;
   if (job_.max_epsilon() > 0) {
     numbers += "   largest epsilon " + EpsilonsText(job_.max_epsilon(), job_.max_epsilon_models());
   }

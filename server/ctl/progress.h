@@ -42,6 +42,7 @@ class Progress {
   std::uint64_t first_round_ = 0;  // rounds done when the watching began
   bool started_ = false;
   std::uint64_t last_round_ = 0;  // the newest round that has a line
+  std::string score_;             // of the newest round that was evaluated
   std::size_t live_lines_ = 0;    // on the screen now
 };
 

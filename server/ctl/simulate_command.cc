@@ -9,10 +9,14 @@
 
 namespace tutti::ctl {
 
-int RunSimulator(const Arguments& arguments, Console& console) {
+std::string SimulatorPath() {
   std::error_code error;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-  std::string program = (self.parent_path() / "tutti-simulator").string();
+  return (self.parent_path() / "tutti-simulator").string();
+}
+
+int RunSimulator(const Arguments& arguments, Console& console) {
+  std::string program = SimulatorPath();
   std::vector<std::string> words = arguments.rest;
   std::vector<char*> argument_list{program.data()};
   for (std::string& word : words) {

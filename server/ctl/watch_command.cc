@@ -41,7 +41,10 @@ int ShowEnd(const std::string& name, Connection& connection, Console& console) {
   const v1::JobInfo& job = reply.job();
   const std::string shown = Escaped(job.name(), 64);
   if (job.state() == "done") {
-    console.out << "job " << shown << " is done: test accuracy " << Percent(job.accuracy());
+    const std::string& kind = reply.config().kind();
+    const bool counts = kind == "evaluate" || kind == "analyse";
+    console.out << "job " << shown << " is done";
+    if (!counts) console.out << ": " << ScoreText(NewestEvaluated(reply.rounds()));
     if (job.max_epsilon() > 0) {
       console.out << ", largest epsilon of any client "
                   << EpsilonsText(job.max_epsilon(), job.max_epsilon_models());
@@ -50,8 +53,12 @@ int ShowEnd(const std::string& name, Connection& connection, Console& console) {
       console.out << "\nthis job alone, from who really was in its sums: epsilon "
                   << EpsilonsText(job.realised_epsilon(), job.realised_epsilon_models());
     }
-    console.out << "\nfetch the model with: tutti model export " << shown << " -o " << shown
-                << ".safetensors\n";
+    if (counts) {
+      console.out << "\nsee what its clients counted with: tutti job report " << shown << "\n";
+    } else {
+      console.out << "\nfetch the model with: tutti model export " << shown << " -o " << shown
+                  << ".safetensors\n";
+    }
     return kDone;
   }
   console.error << "tutti: job " << shown << " is " << Escaped(job.state(), 20)

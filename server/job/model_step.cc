@@ -11,12 +11,16 @@
 #include "common/privacy/clip_norm.h"
 #include "common/privacy/vector.h"
 #include "common/secagg/encoding.h"
+#include "common/strategy/packing.h"
 #include "common/strategy/schedule.h"
 #include "common/strategy/sum_vector.h"
 #include "server/job/sum_privacy.h"
 
 namespace tutti::server {
 namespace {
+
+// Of float32 norms and of a rotation (common/secagg/rotation.h), relative.
+constexpr double kNormMargin = 1e-5;
 
 // Each client scales its update to the bound before rounding it, so a mean that is longer by more
 // than rounding can add holds a vector of somebody who did not.
@@ -29,7 +33,8 @@ Status CheckNorm(const secagg::RoundConfig& config, std::uint32_t survivors,
       config.value_clip / static_cast<double>((std::uint64_t{1} << (config.value_bits - 1)) - 1);
   const double error = survivors * std::ldexp(step, static_cast<int>(config.weight_bits)) /
                        static_cast<double>(sum.weight_sum);
-  const double limit = bound * (1 + 1e-6) + error * std::sqrt(static_cast<double>(config.values));
+  const double limit =
+      bound * (1 + kNormMargin) + error * std::sqrt(static_cast<double>(config.values));
   const double norm = model::L2Norm(sum.mean);
   if (norm <= limit) {
     return OkStatus();
@@ -85,17 +90,20 @@ StatusOr<GroupResult> OpenSum(const PreparedJob& job, const secagg::RoundConfig&
   if (!job.setting.update) {
     result.mean.values.clear();
   } else if (!job.terms) {
-    TUTTI_ASSIGN(strategy::OpenedMean parts,
-                 strategy::OpenSumVector(strategy::TaskOfRound(job.task, config.round),
-                                         std::move(result.mean.values)));
+    const v1::TaskSpec task = strategy::TaskOfRound(job.task, config.round);
+    TUTTI_ASSIGN(std::vector<float> vector,
+                 strategy::Unpack(task, config, std::move(result.mean.values)));
+    TUTTI_ASSIGN(strategy::OpenedMean parts, strategy::OpenSumVector(task, std::move(vector)));
     result.mean.values = std::move(parts.update);
+    result.mean_weight = parts.mean_weight;
     result.mean.values.insert(result.mean.values.end(), parts.control_change.begin(),
                               parts.control_change.end());
   } else {
     TUTTI_ASSIGN(
         privacy::OpenedVector vector,
         OpenPrivately(job, config, survivors, std::move(result.mean.values), clip_norm, noise));
-    result.mean.values = std::move(vector.update);
+    TUTTI_ASSIGN(result.mean.values,
+                 strategy::SpreadSample(job.task, config, std::move(vector.update)));
     result.share_below = vector.share_below;
   }
   return result;

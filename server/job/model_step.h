@@ -24,12 +24,13 @@ struct NoiseSources {
 };
 
 // One group's mean update (for scaffold with the control change behind it; nothing in jobs that do
-// not train), the share of norms below the clip norm (adaptive clipping), and the sums of what
-// clients count.
+// not train), the share of norms below the clip norm (adaptive clipping), the sums of what clients
+// count, and the clients' mean weight in the mixture (AFL).
 struct GroupResult {
   aggregate::GroupMean mean;
   double share_below = 0;
   std::vector<std::int64_t> counts = {};
+  double mean_weight = 1;
 };
 
 // The clip norm clients were to use with this checkpoint.

@@ -6,8 +6,11 @@
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
 #include "common/measure/metadata.h"
+#include "common/model/architecture.h"
 #include "common/model/safetensors.h"
 #include "common/privacy/clip_norm.h"
+#include "common/strategy/clusters.h"
+#include "common/strategy/mixture.h"
 #include "common/strategy/sum_vector.h"
 #include "server/aggregate/adaptive.h"
 #include "server/aggregate/server_optimiser.h"
@@ -96,6 +99,14 @@ StatusOr<NextModel> SameModel(const PreparedJob& job, BytesView checkpoint,
                    .optimiser_state = {}};
 }
 
+// AFL: devices take the common factor of their weights out again.
+Status AddGrowth(BytesView checkpoint, double mean_weight, model::Metadata& metadata) {
+  TUTTI_ASSIGN(const model::Metadata before, model::SafetensorsMetadata(checkpoint));
+  TUTTI_ASSIGN(const strategy::MixtureGrowth growth, strategy::MixtureGrowthOf(before));
+  strategy::SetMixtureGrowth(strategy::NextGrowth(growth, mean_weight), metadata);
+  return OkStatus();
+}
+
 }  // namespace
 
 bool HasOptimiserState(const v1::JobConfig& job) {
@@ -118,9 +129,10 @@ StatusOr<NextModel> MakeNextModel(const PreparedJob& job, BytesView checkpoint,
   if (job.counts) TUTTI_TRY(AddCounts(job, memory, results, metadata));
   if (!job.setting.update) return SameModel(job, checkpoint, metadata);
   std::vector<aggregate::GroupMean> means;
-  double share_below = 0;
+  double share_below = 0, mean_weight = 0;
   for (GroupResult& result : results) {
     share_below += result.share_below / static_cast<double>(results.size());
+    mean_weight += result.mean_weight / static_cast<double>(results.size());
     means.push_back(std::move(result.mean));
   }
   TUTTI_ASSIGN(const std::vector<float> combined, aggregate::Combine(std::move(means), job.rule));
@@ -140,7 +152,9 @@ StatusOr<NextModel> MakeNextModel(const PreparedJob& job, BytesView checkpoint,
   std::vector<float> next(all.begin(), all.end());
   const std::span<float> moved = std::span<float>(next).first(job.layout.values);
   NextModel made;
-  if (HasOptimiserState(job.config)) {
+  if (model::HasCentres(job.config.model())) {
+    TUTTI_TRY(strategy::StepCentres(job.task, job.layout, update, moved));
+  } else if (HasOptimiserState(job.config)) {
     TUTTI_ASSIGN(made.optimiser_state,
                  StepAdaptively(job, weights, update, memory.optimiser_state, moved));
     metadata[kStateHash] = ToHex(BytesView(crypto::Sha256(made.optimiser_state)));
@@ -153,8 +167,11 @@ StatusOr<NextModel> MakeNextModel(const PreparedJob& job, BytesView checkpoint,
     privacy::SetClipNorm(privacy::NextClipNorm(job.config.privacy(), clip_norm, share_below),
                          metadata);
   }
+  if (job.config.training().agnostic_rate() > 0) {
+    TUTTI_TRY(AddGrowth(checkpoint, mean_weight, metadata));
+  }
   if (!model::AllFinite(next)) {
-    return DataLoss("a control variate of the next model is not finite; the old model is kept");
+    return DataLoss("a value of the next model is not finite; the old model is kept");
   }
   made.checkpoint = model::WriteSafetensors(job.checkpoint, next, metadata);
   return made;

@@ -127,26 +127,51 @@ Status Bookkeeper::Measure(RoundReport& report) {
   double examples = 0;
   double loss = 0;
   double correct = 0;
+  std::optional<double> withstood;
+  std::uint64_t triggered = 0;
+  std::uint64_t misled = 0;
   for (const StatusOr<Score>& score : scores) {
     TUTTI_TRY(score.status());
     const auto count = static_cast<double>(score->examples);
     examples += count;
     loss += count * score->loss;
     correct += count * score->accuracy;
+    if (score->robust_accuracy) {
+      withstood = withstood.value_or(0) + count * *score->robust_accuracy;
+    }
+    triggered += score->triggered;
+    misled += score->misled;
   }
   if (examples > 0) {
     report.test_loss = loss / examples;
-    report.test_accuracy = correct / examples;
+    if (correct >= 0) report.test_accuracy = correct / examples;  // else it predicts numbers
+    if (withstood) report.robust_accuracy = *withstood / examples;
+  }
+  if (triggered > 0) {
+    report.backdoor_success = static_cast<double>(misled) / static_cast<double>(triggered);
   }
   return OkStatus();
 }
 
-void Bookkeeper::Judge(const RoundReport& report) {
-  if (!report.test_loss) return;
-  trend_.Evaluated(report.round, *report.test_loss);
-  if (const auto verdict = trend_.Judge(report.round, settings().patience, 0)) {
-    verdict_ = verdict->reason;
+Status Bookkeeper::Judge(RoundReport& report) {
+  if (!report.test_loss) return OkStatus();
+  const double max_loss_increase = settings().max_loss_increase;
+  if (max_loss_increase > 0) {
+    trend_.Offered(report.round, {course_.sha256(), course_.model().size()});
+    saved_.emplace(report.round, course_.Save());
+    std::erase_if(saved_, [this](const auto& saved) { return !trend_.ModelOf(saved.first); });
   }
+  trend_.Evaluated(report.round, *report.test_loss);
+  const auto verdict = trend_.Judge(report.round, settings().patience, max_loss_increase);
+  if (!verdict) return OkStatus();
+  if (verdict->back_to == 0) {
+    verdict_ = verdict->reason;
+  } else if (report.round < settings().rounds) {  // the last model is what the job leaves
+    report.back_to = verdict->back_to;
+    trend_.Dropped(report.round);
+    return course_.GoBack(saved_.at(verdict->back_to));
+  }
+  return OkStatus();
 }
 
 std::vector<float> Bookkeeper::Kept(std::size_t client) {
@@ -178,8 +203,8 @@ Status Bookkeeper::Publish(Instant now, std::span<const ClientId> survivors,
   if (totals.trained > 0) {
     const auto trained = static_cast<double>(totals.trained);
     report.train_loss = totals.loss_sum / trained;
-    report.clipped_fraction =
-        static_cast<double>(totals.clipped_values) / (trained * static_cast<double>(before.size()));
+    report.clipped_fraction = static_cast<double>(totals.clipped_values) /
+                              (trained * static_cast<double>(settings().config.values));
   }
   report.training_seconds = totals.seconds;
   report_.client_rounds += totals.trained;
@@ -188,7 +213,7 @@ Status Bookkeeper::Publish(Instant now, std::span<const ClientId> survivors,
   report_.seconds = measuring - began_ - report_.measuring_seconds;
   if (IsMeasured(report.round)) {
     TUTTI_TRY(Measure(report));
-    Judge(report);
+    TUTTI_TRY(Judge(report));
   }
   const double end = Seconds();
   report_.measuring_seconds += end - measuring;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -68,7 +69,7 @@ class Bookkeeper {
   double Seconds() const { return observer_.seconds ? observer_.seconds() : 0; }
   bool IsMeasured(std::uint64_t round) const;
   Status Measure(RoundReport& report);
-  void Judge(const RoundReport& report);
+  Status Judge(RoundReport& report);
   Status CountPrivacy();
 
   const Scene& scene_;
@@ -81,6 +82,7 @@ class Bookkeeper {
   // Of clients that took part, if the strategy keeps anything: as long as the model each.
   std::map<std::size_t, std::vector<float>> kept_, keep_next_;
   round::internal::Trend trend_;
+  std::map<std::uint64_t, Course::Saved> saved_;  // evaluation.max_loss_increase: by round
   std::string verdict_;
   std::uint32_t failures_of_round_ = 0;
   double began_ = 0;

@@ -8,18 +8,20 @@
 #include "common/model/update_norm.h"
 #include "common/strategy/schedule.h"
 #include "server/simulate/chance.h"
+#include "server/simulate/trigger.h"
 
 namespace tutti::simulate {
 namespace {
 
 void Attack(const v1::MaliciousProfile& profile, SecureRng& rng, std::vector<float>& update) {
-  if (profile.kind() == "sign_flip" || profile.kind() == "scale") {
+  const std::string& kind = profile.kind();
+  if (kind == "sign_flip" || kind == "scale" || kind == "backdoor") {
     const auto factor =
-        static_cast<float>(profile.kind() == "scale" ? profile.strength() : -profile.strength());
+        static_cast<float>(kind == "sign_flip" ? -profile.strength() : profile.strength());
     for (float& value : update) {
       value *= factor;
     }
-  } else if (profile.kind() == "noise") {
+  } else if (kind == "noise") {
     const double stddev =
         profile.strength() * model::L2Norm(update) / std::sqrt(static_cast<double>(update.size()));
     for (float& value : update) {
@@ -40,14 +42,19 @@ StatusOr<Contribution> Contribute(const Scene& scene, const Course& course,
   const update::LocalTask local = update::LocalTaskOf(task, plan, course.clip_norm());
   const std::span<const float> values = course.values();
   const update::StrategyState strategy(task, scene.job.layout, {values.begin(), values.end()},
-                                       std::move(kept));
-  const Assignment assignment{scene.population.rows(client),
-                              malicious && profile.kind() == "label_flip",
-                              local.training,
-                              local.privacy,
-                              strategy.extra(),
-                              plan.counts ? &task.fairness() : nullptr,
-                              course.tilts()};
+                                       std::move(kept), {config.round, course.growth()});
+  const Assignment assignment{
+      scene.population.rows(client),
+      malicious && profile.kind() == "label_flip",
+      local.training,
+      local.privacy,
+      strategy.extra(),
+      plan.counts ? &task.fairness() : nullptr,
+      course.tilts(),
+      task.adversary(),
+      malicious && profile.kind() == "backdoor"
+          ? PoisonedOf(profile, scene.world.seed(), client, scene.population.rows(client).size())
+          : std::vector<std::uint32_t>()};
   TUTTI_ASSIGN(Learnt learnt, learner.Train(assignment, strategy.weights(), rng));
   if (malicious) {
     Attack(profile, rng, learnt.update);

@@ -19,6 +19,8 @@ StatusOr<Course> Course::Start(const server::PreparedJob& job, BytesView warm_st
 Status Course::Take(Bytes model) {
   TUTTI_ASSIGN(clip_norm_, server::ClipNormFor(*job_, model));
   TUTTI_ASSIGN(tilts_, measure::TiltsOf(job_->task, model));
+  TUTTI_ASSIGN(const model::Metadata metadata, model::SafetensorsMetadata(model));
+  TUTTI_ASSIGN(growth_, strategy::MixtureGrowthOf(metadata));
   before_ = std::exchange(model_, std::move(model));
   TUTTI_ASSIGN(values_, model::ViewSafetensors(model_, job_->checkpoint));
   sha256_ = crypto::Sha256(model_);
@@ -47,6 +49,14 @@ Status Course::Advance(std::vector<server::GroupResult> results, std::size_t cli
   ++rounds_done_;
   optimiser_state_ = std::move(next.optimiser_state);
   return Take(std::move(next.checkpoint));
+}
+
+Status Course::GoBack(const Saved& saved) {
+  Bytes before = std::move(before_);  // the newest model but one, whatever the job goes on from
+  optimiser_state_ = saved.optimiser_state;
+  TUTTI_TRY(Take(saved.model));
+  before_ = std::move(before);
+  return OkStatus();
 }
 
 }  // namespace tutti::simulate

@@ -9,6 +9,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/status.h"
+#include "common/strategy/mixture.h"
 #include "server/job/model_step.h"
 #include "server/job/next_model.h"
 
@@ -25,8 +26,9 @@ class Course {
   std::span<const float> weights() const { return values_.first(job_->layout.values); }
   // With what the job's strategy adds behind them (strategy::CheckpointLayout).
   std::span<const float> values() const { return values_; }
-  double clip_norm() const { return clip_norm_; }              // of the next round
-  const std::vector<double>& tilts() const { return tilts_; }  // of the next round, or none
+  double clip_norm() const { return clip_norm_; }                    // of the next round
+  const std::vector<double>& tilts() const { return tilts_; }        // of the next round, or none
+  const strategy::MixtureGrowth& growth() const { return growth_; }  // AFL: of the next round
 
   // One group's sum, opened with noise that follows from `seed` where the coordinator adds some.
   StatusOr<server::GroupResult> Open(const secagg::RoundConfig& config,
@@ -36,6 +38,15 @@ class Course {
   // might take part.
   Status Advance(std::vector<server::GroupResult> results, std::size_t clients,
                  std::size_t population);
+
+  // What a later round needs to go on from this model, as a coordinator keeps it.
+  struct Saved {
+    Bytes model;
+    Bytes optimiser_state;
+  };
+  Saved Save() const { return {model_, optimiser_state_}; }
+  // The next round starts from that model; rounds keep counting.
+  Status GoBack(const Saved& saved);
 
  private:
   explicit Course(const server::PreparedJob& job) : job_(&job) {}
@@ -50,6 +61,7 @@ class Course {
   Digest sha256_{};
   double clip_norm_ = 0;
   std::vector<double> tilts_;
+  strategy::MixtureGrowth growth_;
 };
 
 }  // namespace tutti::simulate

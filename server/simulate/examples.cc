@@ -11,6 +11,7 @@
 #include "client/data/slice.h"
 #include "common/base/text.h"
 #include "common/config/validate.h"
+#include "common/model/architecture.h"
 #include "server/simulate/chance.h"
 #include "server/simulate/population.h"
 
@@ -28,20 +29,6 @@ v1::DataConfig FolderConfig(const std::string& folder, const std::string& part) 
   config.set_format("idx");
   config.set_images(file("-images-idx3-ubyte"));
   config.set_labels(file("-labels-idx1-ubyte"));
-  return config;
-}
-
-StatusOr<v1::DataConfig> ConfigOf(const std::string& path, const std::string& part) {
-  if (std::filesystem::is_directory(path)) {
-    return FolderConfig(path, part);
-  }
-  const auto loaded = config::Load<v1::ClientConfig>(path);
-  if (!loaded.ok()) {
-    return InvalidArgument(config::ToText(loaded.problems));
-  }
-  v1::DataConfig config = loaded.value.data();
-  config.mutable_slice()->set_kind("all");
-  config.set_validation_fraction(0);  // what models are measured on is held out here
   return config;
 }
 
@@ -149,6 +136,11 @@ Status DealOut(const v1::DataConfig& config, const v1::ModelSpec& model,
     }
     return OkStatus();
   }
+  if (world.partition().kind() == "dirichlet" && model::HasCentres(model)) {
+    return InvalidArgument(
+        "partition.kind is \"dirichlet\", which deals examples out by their labels, and a job that "
+        "finds clusters reads none; use \"iid\" or \"column\"");
+  }
   std::vector<std::uint32_t> rows;
   std::vector<std::uint32_t> labels;
   for (std::uint32_t row = 0; row < examples.owners.size(); ++row) {
@@ -169,16 +161,30 @@ Status DealOut(const v1::DataConfig& config, const v1::ModelSpec& model,
 
 }  // namespace
 
+StatusOr<v1::DataConfig> DataConfigOf(const std::string& path, const std::string& part) {
+  if (std::filesystem::is_directory(path)) {
+    return FolderConfig(path, part);
+  }
+  const auto loaded = config::Load<v1::ClientConfig>(path);
+  if (!loaded.ok()) {
+    return InvalidArgument(config::ToText(loaded.problems));
+  }
+  v1::DataConfig config = loaded.value.data();
+  config.mutable_slice()->set_kind("all");
+  config.set_validation_fraction(0);  // what models are measured on is held out here
+  return config;
+}
+
 StatusOr<Examples> LoadExamples(const DataSettings& settings, const v1::ModelSpec& model,
                                 const v1::SimulationConfig& world) {
-  TUTTI_ASSIGN(const v1::DataConfig config, ConfigOf(settings.data, "train"));
+  TUTTI_ASSIGN(const v1::DataConfig config, DataConfigOf(settings.data, "train"));
   Examples examples;
   examples.config = config;
   TUTTI_ASSIGN(examples.train, data::Load(config, model));
   const bool own_test = settings.test.empty() && std::filesystem::is_directory(settings.data);
   if (own_test || !settings.test.empty()) {
     TUTTI_ASSIGN(const v1::DataConfig test,
-                 ConfigOf(own_test ? settings.data : settings.test, "t10k"));
+                 DataConfigOf(own_test ? settings.data : settings.test, "t10k"));
     TUTTI_ASSIGN(examples.test, data::Load(test, model));
     examples.owners.assign(examples.train.examples, 0);
   } else {

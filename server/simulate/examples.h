@@ -27,6 +27,10 @@ struct Examples {
   data::Dataset test;
 };
 
+// What a client's file, or part `part` ("train", "t10k") of a folder of the MNIST family, reads:
+// all of it, without slice. InvalidArgument: the file's problems.
+StatusOr<v1::DataConfig> DataConfigOf(const std::string& path, const std::string& part);
+
 // Errors: as data::Load, naming the file; InvalidArgument when the partition does not fit the data.
 StatusOr<Examples> LoadExamples(const DataSettings& settings, const v1::ModelSpec& model,
                                 const v1::SimulationConfig& world);

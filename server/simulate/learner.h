@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -21,6 +22,8 @@ struct Assignment {
   std::span<const float> extra = {};           // update::StrategyState::extra
   const v1::FairnessSpec* fairness = nullptr;  // of jobs that look at groups
   std::span<const double> tilts = {};          // as TrainRequest.tilts
+  v1::AdversarySpec adversary = {};            // that it trains against
+  std::vector<std::uint32_t> poisoned = {};  // places in `rows` that get the trigger and its class
 };
 struct Learnt {
   std::vector<float> update;
@@ -35,8 +38,12 @@ struct Learnt {
 };
 struct Score {
   std::uint64_t examples = 0;
-  double loss = 0;  // mean over the examples
-  double accuracy = 0;
+  double loss = 0;      // mean over the examples
+  double accuracy = 0;  // share of the examples; -1: a model that predicts numbers
+  std::optional<double> robust_accuracy{};  // against the adversary models are measured with
+  // Of the examples not of the trigger's class, those taken for it once they carry the trigger.
+  std::uint64_t triggered = 0;
+  std::uint64_t misled = 0;
 };
 
 class Learner {

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <utility>
 
 #include "client/data/augment.h"
+#include "common/learn/adversary.h"
 #include "common/learn/local.h"
 #include "common/model/architecture.h"
 #include "common/model/features.h"
+#include "server/simulate/chance.h"
 
 namespace tutti::simulate {
 namespace {
@@ -29,6 +32,7 @@ class TorchLearner final : public Learner {
     if (!augmenter_.IsIdle()) {
       hooks.change = [&](std::span<float> image) { augmenter_.Apply(rng, image); };
     }
+    hooks.adversary = assignment.adversary;
     const auto start = std::chrono::steady_clock::now();
     learnt.extra.assign(assignment.extra.begin(), assignment.extra.end());
     TUTTI_ASSIGN(const learn::LocalTraining local,
@@ -63,10 +67,44 @@ class TorchLearner final : public Learner {
     }
     TUTTI_ASSIGN(const learn::EvaluateResult result,
                  learn::Evaluate(network_, view, weights, kQuiet));
-    return Score{.examples = count, .loss = result.loss, .accuracy = result.accuracy};
+    Score score{.examples = count, .loss = result.loss, .accuracy = result.accuracy};
+    if (learn::HasAdversary(data_->adversary) && view.targets.empty()) {
+      auto rng = StreamOf(0, "adversary of models", part);  // the same for every model
+      TUTTI_ASSIGN(const learn::EvaluateResult robust,
+                   learn::RobustAccuracy(network_, view, weights, data_->adversary, rng, kQuiet));
+      score.robust_accuracy = robust.accuracy;
+    }
+    if (data_->trigger) {
+      TUTTI_TRY(MeasureBackdoor(view, weights, score));
+    }
+    return score;
   }
 
  private:
+  // How many examples of another class the trigger leads to its own.
+  Status MeasureBackdoor(const learn::DataView& view, std::span<const float> weights,
+                         Score& score) {
+    const Trigger& trigger = *data_->trigger;
+    const std::size_t width = view.features.size() / view.size();
+    std::vector<float> features;
+    std::vector<std::uint32_t> labels;
+    for (std::size_t i = 0; i < view.size(); ++i) {
+      if (view.labels[i] == trigger.target_class) continue;
+      const auto row = view.features.subspan(i * width, width);
+      features.insert(features.end(), row.begin(), row.end());
+      Stamp(trigger, std::span(features).last(width));
+      labels.push_back(trigger.target_class);
+    }
+    score.triggered = labels.size();
+    if (labels.empty()) return OkStatus();
+    TUTTI_ASSIGN(
+        const learn::EvaluateResult result,
+        learn::Evaluate(network_, {.features = features, .labels = labels}, weights, kQuiet));
+    score.misled = static_cast<std::uint64_t>(
+        std::llround(result.accuracy * static_cast<double>(labels.size())));
+    return OkStatus();
+  }
+
   // A client's examples lie side by side only while it trains.
   void Gather(const Assignment& assignment) {
     const std::size_t width = data_->features.size() / data_->labels.size();
@@ -83,6 +121,10 @@ class TorchLearner final : public Learner {
       }
       const std::uint32_t label = data_->labels[row];
       labels_.push_back(assignment.reversed_labels ? classes - 1 - label : label);
+    }
+    for (const std::uint32_t place : assignment.poisoned) {
+      Stamp(*data_->trigger, std::span(features_).subspan(place * width, width));
+      labels_[place] = data_->trigger->target_class;
     }
   }
 
@@ -104,8 +146,17 @@ StatusOr<std::vector<float>> FeaturesOf(const v1::ModelSpec& model, std::vector<
 }  // namespace
 
 StatusOr<std::shared_ptr<const LearningData>> LearningDataOf(const v1::ModelSpec& model,
-                                                             Examples& examples) {
+                                                             Examples& examples,
+                                                             const Attacks& attacks) {
   auto data = std::make_shared<LearningData>();
+  if (learn::HasAdversary(attacks.adversary)) {
+    TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(model));
+    TUTTI_TRY(learn::Adversary::Create(attacks.adversary, architecture).status());
+    data->adversary = attacks.adversary;
+  }
+  if (attacks.malicious.kind() == "backdoor") {
+    TUTTI_ASSIGN(data->trigger, TriggerOf(attacks.malicious, model, examples.train.features));
+  }
   data->config = examples.config;
   TUTTI_ASSIGN(data->features, FeaturesOf(model, std::move(examples.train.features)));
   data->labels = std::move(examples.train.labels);

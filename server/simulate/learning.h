@@ -3,12 +3,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/base/status.h"
 #include "server/simulate/examples.h"
 #include "server/simulate/learner.h"
+#include "server/simulate/trigger.h"
 
 namespace tutti::simulate {
 
@@ -21,11 +23,21 @@ struct LearningData {
   std::vector<float> test_features;
   std::vector<std::uint32_t> test_labels;
   std::vector<float> test_targets;
+  v1::AdversarySpec adversary;     // models are measured with; none: they are not
+  std::optional<Trigger> trigger;  // of a backdoor
 };
 
-// `examples` gives up its features. Errors as model::FeaturesOf.
+// What models are measured with beside the examples as they are, and what liars plant.
+struct Attacks {
+  v1::AdversarySpec adversary = {};
+  v1::MaliciousProfile malicious = {};
+};
+
+// `examples` gives up its features. Errors as model::FeaturesOf, learn::Adversary::Create and
+// TriggerOf.
 StatusOr<std::shared_ptr<const LearningData>> LearningDataOf(const v1::ModelSpec& model,
-                                                             Examples& examples);
+                                                             Examples& examples,
+                                                             const Attacks& attacks = {});
 
 // `count` learners. `script_file` and errors: as learn::Network::Create and
 // data::Augmenter::Create. learn::SetUp was called with one thread before.

@@ -13,6 +13,7 @@
 #include "common/config/validate.h"
 #include "common/learn/runtime.h"
 #include "common/platform/files.h"
+#include "server/simulate/evaluate.h"
 #include "server/simulate/learning.h"
 #include "server/simulate/options.h"
 #include "server/simulate/plot.h"
@@ -53,7 +54,21 @@ std::size_t Columns() {
 struct Files {
   v1::JobConfig job;
   v1::SimulationConfig world;
+  v1::AdversarySpec adversary;  // models are measured with
 };
+
+// The job's adversary, or what --adversary makes of it; the problems of the job it belongs to.
+std::vector<config::Problem> LoadAdversary(const Options& options, Files& files) {
+  files.adversary = files.job.adversary();
+  if (options.adversary_sets.empty()) return {};
+  std::vector<std::string> sets = options.job_sets;
+  for (const std::string& set : options.adversary_sets) sets.push_back("adversary." + set);
+  auto measured = config::Load<v1::JobConfig>(options.job_file,
+                                              {.environment = {}, .command_line = std::move(sets)});
+  files.adversary = measured.value.adversary();
+  return std::move(measured.problems);
+}
+
 int LoadFiles(const Options& options, Files& files) {
   const auto job = config::Load<v1::JobConfig>(
       options.job_file, {.environment = {}, .command_line = options.job_sets});
@@ -69,6 +84,11 @@ int LoadFiles(const Options& options, Files& files) {
     return config::ExitCode(job.problems);
   }
   files.job = job.value;
+  const std::vector<config::Problem> wrong = LoadAdversary(options, files);
+  std::cerr << config::ToText(wrong);
+  if (!wrong.empty()) {
+    return config::ExitCode(wrong);
+  }
   return config::ExitCode(world.problems);
 }
 
@@ -120,7 +140,8 @@ StatusOr<int> Run(const Options& options, const Files& files) {
   TUTTI_ASSIGN(const Population population,
                Population::Create(files.world, examples.clients, examples.owners));
   examples.owners = std::vector<std::uint32_t>();
-  TUTTI_ASSIGN(auto data, LearningDataOf(job.config.model(), examples));
+  TUTTI_ASSIGN(auto data, LearningDataOf(job.config.model(), examples,
+                                         {files.adversary, files.world.malicious()}));
   const std::size_t threads =
       options.threads > 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
   TUTTI_ASSIGN(std::vector<std::unique_ptr<Learner>> learners,
@@ -171,5 +192,8 @@ int Main(const std::vector<std::string>& words) {
 
 int main(int argc, char** argv) {
   tutti::learn::RestartWithFasterBlas(argv);
+  if (argc > 1 && std::string_view(argv[1]) == tutti::simulate::kEvaluateWord) {
+    return tutti::simulate::EvaluateFiles({argv + 2, argv + argc});
+  }
   return tutti::simulate::Main({argv + 1, argv + argc});
 }

@@ -58,6 +58,10 @@ void AddData(CLI::App& app, Options& options) {
   app.add_option("--test-fraction", options.data.test_fraction,
                  "that part; 0: models are not measured")
       ->check(CLI::Range(0.0, 0.9));
+  app.add_option("--adversary", options.adversary_sets,
+                 "key=value over the job's [adversary] when models are measured, not in training; "
+                 "may be repeated")
+      ->allow_extra_args(false);
   app.add_option("--torchscript", options.script_file, "the file of a torchscript model");
 }
 

@@ -12,9 +12,10 @@ namespace tutti::simulate {
 
 struct Options {
   std::string job_file;
-  std::vector<std::string> job_sets;    // over the job file, --per-round among them
-  std::string profile;                  // simulation.toml; empty: its defaults
-  std::vector<std::string> world_sets;  // over the profile, --clients, --seed, ... among them
+  std::vector<std::string> job_sets;        // over the job file, --per-round among them
+  std::string profile;                      // simulation.toml; empty: its defaults
+  std::vector<std::string> world_sets;      // over the profile, --clients, --seed, ... among them
+  std::vector<std::string> adversary_sets;  // over the job's [adversary] when models are measured
   DataSettings data;
   std::string script_file;
   std::uint32_t threads = 0;  // 0: as many as there are cores

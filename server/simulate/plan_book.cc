@@ -1,5 +1,7 @@
 #include "server/simulate/plan_book.h"
 
+#include <algorithm>
+
 #include "common/config/load.h"
 #include "common/crypto/hash.h"
 
@@ -53,7 +55,7 @@ std::uint64_t PlanBook::Seen(const policy::Plan& plan, std::uint64_t examples) c
   const v1::TrainingSpec& training = job_.task.training();
   return training.local_epochs() > 0 && !plan.setting.clips_examples()
              ? training.local_epochs() * examples
-             : plan.steps * training.batch_size();
+             : plan.steps * std::min<std::uint64_t>(training.batch_size(), examples);
 }
 
 }  // namespace tutti::simulate

@@ -17,6 +17,7 @@ constexpr double kWidth = 960;
 constexpr double kHeight = 640;
 constexpr const char* kBlue = "#1f6fb4";
 constexpr const char* kOrange = "#d1670f";
+constexpr const char* kGreen = "#2e8540";
 
 struct Series {
   std::string name;
@@ -202,22 +203,43 @@ std::vector<Panel> PanelsOf(const Report& report) {
   const auto accuracy = [](const RoundReport& one) { return one.test_accuracy; };
   const auto test_loss = [](const RoundReport& one) { return one.test_loss; };
   const auto train_loss = [](const RoundReport& one) { return std::optional(one.train_loss); };
-  const auto panel = [](const std::string& x, const std::string& y, double left, double top,
-                        std::vector<Series> series, bool fraction) {
-    return Panel{x, y, left, top, 370, 200, std::move(series), fraction};
+  // A model may be measured against an adversary, or for a backdoor.
+  const auto shares = [&](const auto& x) {
+    std::vector<Series> series{Points("accuracy", kBlue, report, x, accuracy)};
+    for (Series& more :
+         std::vector<Series>{Points("robust", kGreen, report, x,
+                                    [](const RoundReport& one) { return one.robust_accuracy; }),
+                             Points("backdoor", kOrange, report, x,
+                                    [](const RoundReport& one) { return one.backdoor_success; })}) {
+      if (!more.points.empty()) series.push_back(std::move(more));
+    }
+    return series;
   };
-  return {panel("rounds", "Test accuracy", 80, 90,
-                {Points("accuracy", kBlue, report, round, accuracy)}, true),
-          panel(clock, "Test accuracy", 550, 90,
-                {Points("accuracy", kBlue, report, time, accuracy)}, true),
-          panel("rounds", "Loss", 80, 380,
-                {Points("clients'", kOrange, report, round, train_loss),
-                 Points("test", kBlue, report, round, test_loss)},
-                false),
-          panel(clock, "Loss", 550, 380,
-                {Points("clients'", kOrange, report, time, train_loss),
-                 Points("test", kBlue, report, time, test_loss)},
-                false)};
+  const auto panel = [](const std::string& x, const std::string& y, double left, double top,
+                        double height, std::vector<Series> series, bool fraction) {
+    return Panel{x, y, left, top, 370, height, std::move(series), fraction};
+  };
+  // Models that predict numbers have no accuracy: then the losses take the whole picture.
+  const bool numbers =
+      std::any_of(report.rounds.begin(), report.rounds.end(),
+                  [](const RoundReport& one) { return one.test_loss.has_value(); }) &&
+      std::none_of(report.rounds.begin(), report.rounds.end(),
+                   [](const RoundReport& one) { return one.test_accuracy.has_value(); });
+  std::vector<Panel> panels;
+  if (!numbers) {
+    panels = {panel("rounds", "Test accuracy", 80, 90, 200, shares(round), true),
+              panel(clock, "Test accuracy", 550, 90, 200, shares(time), true)};
+  }
+  const double top = numbers ? 90 : 380, height = numbers ? 490 : 200;
+  panels.push_back(panel("rounds", "Loss", 80, top, height,
+                         {Points("clients'", kOrange, report, round, train_loss),
+                          Points("test", kBlue, report, round, test_loss)},
+                         false));
+  panels.push_back(panel(clock, "Loss", 550, top, height,
+                         {Points("clients'", kOrange, report, time, train_loss),
+                          Points("test", kBlue, report, time, test_loss)},
+                         false));
+  return panels;
 }
 
 }  // namespace

@@ -23,7 +23,10 @@ struct RoundReport {
   double clipped_fraction = 0;  // of their values, outside what the ring holds
   double update_norm = 0;       // l2 norm of the step the model took
   std::optional<double> test_loss{};
-  std::optional<double> test_accuracy{};
+  std::optional<double> test_accuracy{};     // never of a model that predicts numbers
+  std::optional<double> robust_accuracy{};   // against the adversary models are measured with
+  std::optional<double> backdoor_success{};  // share of the other classes' examples it misleads
+  std::uint64_t back_to = 0;    // its model gave way to that of this round; 0: it did not
   double training_seconds = 0;  // real time of the training itself, all clients
   double seconds = 0;           // real time since the round before
 };

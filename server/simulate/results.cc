@@ -39,13 +39,36 @@ nlohmann::json ToJson(const RoundReport& round) {
           {"update_norm", round.update_norm},
           {"test_loss", OrNull(round.test_loss)},
           {"test_accuracy", OrNull(round.test_accuracy)},
+          {"robust_accuracy", OrNull(round.robust_accuracy)},
+          {"backdoor_success", OrNull(round.backdoor_success)},
+          {"back_to", round.back_to},
           {"training_seconds", round.training_seconds},
           {"seconds", round.seconds}};
 }
 
+// What was measured beside the test's accuracy.
+std::string Attacked(const RoundReport& round) {
+  std::string text;
+  if (round.robust_accuracy) {
+    text += Join(", robust accuracy ", terminal::Percent(*round.robust_accuracy));
+  }
+  if (round.backdoor_success) {
+    text += Join(", backdoor ", terminal::Percent(*round.backdoor_success));
+  }
+  return text;
+}
+
+// "accuracy 81.25 %, loss 0.5120"; of models that predict numbers the loss alone.
+std::string ScoreText(const RoundReport& round) {
+  const std::string loss = Join("loss ", RoundedUp(*round.test_loss, 4));
+  if (!round.test_accuracy) return loss;
+  return Join("accuracy ", terminal::Percent(*round.test_accuracy), ", ", loss, Attacked(round));
+}
+
 const RoundReport* LastMeasured(const Report& report) {
-  const auto found = std::find_if(report.rounds.rbegin(), report.rounds.rend(),
-                                  [](const RoundReport& round) { return round.test_accuracy; });
+  const auto found =
+      std::find_if(report.rounds.rbegin(), report.rounds.rend(),
+                   [](const RoundReport& round) { return round.test_loss.has_value(); });
   return found == report.rounds.rend() ? nullptr : &*found;
 }
 
@@ -55,15 +78,16 @@ std::string ToCsv(const Report& report) {
   std::string text =
       "round,failures,clock_seconds,round_seconds,invited,survivors,malicious,groups,"
       "groups_left_out,train_loss,clipped_fraction,update_norm,test_loss,test_accuracy,"
-      "training_seconds,seconds\n";
+      "robust_accuracy,backdoor_success,back_to,training_seconds,seconds\n";
   for (const RoundReport& round : report.rounds) {
     text += Join(round.round, ",", round.failures, ",", Number(round.clock_seconds), ",",
                  Number(round.round_seconds), ",", round.invited, ",", round.survivors, ",",
                  round.malicious, ",", round.groups, ",", round.groups_left_out, ",",
                  Number(round.train_loss), ",", Number(round.clipped_fraction), ",",
                  Number(round.update_norm), ",", Number(round.test_loss), ",",
-                 Number(round.test_accuracy), ",", Number(round.training_seconds), ",",
-                 Number(round.seconds), "\n");
+                 Number(round.test_accuracy), ",", Number(round.robust_accuracy), ",",
+                 Number(round.backdoor_success), ",", round.back_to, ",",
+                 Number(round.training_seconds), ",", Number(round.seconds), "\n");
   }
   return text;
 }
@@ -116,9 +140,11 @@ std::string RoundLine(const RoundReport& round, std::uint64_t rounds) {
   if (round.groups > 1) {
     line += Join(", ", round.groups - round.groups_left_out, " of ", round.groups, " groups");
   }
-  if (round.test_accuracy) {
-    line += Join(", test accuracy ", terminal::Percent(*round.test_accuracy), ", loss ",
-                 RoundedUp(*round.test_loss, 4));
+  if (round.test_loss) {
+    line += ", test " + ScoreText(round);
+  }
+  if (round.back_to > 0) {
+    line += Join(", dropped for the model of round ", round.back_to);
   }
   return line + Join(", ", terminal::Seconds(round.round_seconds), " s, clock ",
                      terminal::Clock(round.clock_seconds), "\n");
@@ -147,8 +173,7 @@ std::string Summary(const About& about, const Report& report) {
                        Join(about.malicious, " clients, ", report.excluded, " excluded"));
   }
   if (last != nullptr) {
-    pairs.emplace_back("test", Join("accuracy ", terminal::Percent(*last->test_accuracy), ", loss ",
-                                    RoundedUp(*last->test_loss, 4), " after round ", last->round));
+    pairs.emplace_back("test", Join(ScoreText(*last), " after round ", last->round));
   }
   if (about.with_privacy) {
     pairs.emplace_back(

@@ -62,7 +62,7 @@ struct JobRecord {
   std::string reason;
   std::uint64_t rounds_done = 0;
   WallSeconds submitted_at = 0;
-  double accuracy = -1;    // newest evaluation; negative: none yet
+  double accuracy = -1;    // newest evaluation; negative: none yet, or none of a model of numbers
   double max_epsilon = 0;  // over all published rounds
   double max_epsilon_models = 0;
   double realised_epsilon = -1;  // of the newest published round
@@ -85,8 +85,8 @@ struct RoundRecord {
   double seconds = 0;
   std::uint64_t bytes_up = 0;
   std::uint64_t bytes_down = 0;
-  double accuracy = -1;
-  double loss = 0;
+  double accuracy = -1;  // negative: not evaluated, or a model that predicts numbers
+  double loss = 0;       // of what the store returns: negative when not evaluated
   // The largest that a client in the sum reported, over all its jobs on that data: against the
   // coordinator, and against whoever sees only the models (1e9: nothing is promised).
   double max_epsilon = 0;

@@ -5,6 +5,9 @@
 namespace tutti::store {
 namespace {
 
+// Evaluations come late. So many models more are kept while they may still turn out the best.
+constexpr std::size_t kAwaitingEvaluation = 16;
+
 std::vector<std::string> Lines(const std::string& text) {
   std::vector<std::string> lines;
   std::size_t start = 0;
@@ -21,7 +24,7 @@ constexpr const char* kRoundsSql =
     "SELECT r.round, attempt, session, reason, invited, survivors, declined, seconds, bytes_up, "
     "bytes_down, max_epsilon, delta, privacy_unit, mechanism, accountant, model_sha256, "
     "sum_sha256, "
-    "finished_at, refusals, failures, coalesce(e.accuracy, -1), coalesce(e.loss, 0), r.groups, "
+    "finished_at, refusals, failures, coalesce(e.accuracy, -1), coalesce(e.loss, -1), r.groups, "
     "groups_left_out, max_epsilon_models, realised_epsilon, realised_epsilon_models, smallest_sum "
     "FROM rounds r LEFT JOIN (SELECT round, sum(accuracy * examples) / sum(examples) AS accuracy, "
     "sum(loss * examples) / sum(examples) AS loss FROM evaluations WHERE job = ?1 AND examples > 0 "
@@ -208,12 +211,15 @@ StatusOr<std::vector<ModelRecord>> SqliteStore::ForgetOldModels(const std::strin
   std::vector<ModelRecord> old;
   const Status forgotten = database_.Transaction([&] {
     TUTTI_TRY(database_.Each(
-        "SELECT job, round, sha256, path, bytes, created_at, -1.0 FROM (SELECT * FROM models WHERE "
-        "job = ?1 ORDER BY round DESC LIMIT -1 OFFSET ?2) WHERE round <> coalesce((SELECT round "
-        "FROM evaluations WHERE job = ?1 AND examples > 0 GROUP BY round ORDER BY sum(loss * "
-        "examples) / sum(examples), round LIMIT 1), -1)",
+        "SELECT job, round, sha256, path, bytes, created_at, -1.0 FROM (SELECT *, row_number() "
+        "OVER "
+        "(ORDER BY round DESC) AS place FROM models WHERE job = ?1) WHERE place > ?2 AND round <> "
+        "coalesce((SELECT round FROM evaluations WHERE job = ?1 AND examples > 0 GROUP BY round "
+        "ORDER BY sum(loss * examples) / sum(examples), round LIMIT 1), -1) AND (place > ?3 OR "
+        "round <= coalesce((SELECT max(round) FROM evaluations WHERE job = ?1 AND examples > 0), "
+        "9223372036854775807))",
         [&](const Row& row) { old.push_back(ModelFrom(row)); }, job,
-        static_cast<std::uint64_t>(keep)));
+        static_cast<std::uint64_t>(keep), static_cast<std::uint64_t>(keep + kAwaitingEvaluation)));
     for (const ModelRecord& model : old) {
       TUTTI_TRY(
           database_.Run("DELETE FROM models WHERE job = ?1 AND round = ?2", job, model.round));

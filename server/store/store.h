@@ -69,8 +69,9 @@ class Store {
   // ---- checkpoints
   virtual StatusOr<std::vector<ModelRecord>> Models(
       const std::string& job) = 0;  // newest first; empty job: all
-  // Forgets all but the newest `keep` checkpoints of the job and the one with the smallest
-  // evaluated loss; gives the forgotten ones, whose files may go.
+  // Forgets all but the newest `keep` checkpoints of the job, the one with the smallest evaluated
+  // loss and, of jobs that are evaluated, up to 16 more that are newer than the last evaluation;
+  // gives the forgotten ones, whose files may go.
   virtual StatusOr<std::vector<ModelRecord>> ForgetOldModels(const std::string& job,
                                                              std::size_t keep) = 0;
   // The checkpoint of `round` takes the place of that of `newest` as well.

@@ -69,7 +69,13 @@ TEST_CASE("every strategy's job runs to the end and learns", "[e2e]") {
            {"nova", Plain({"training.correction=nova", "training.local_steps=0",
                            "training.local_epochs=2"})},
            {"fair", Plain({"training.fairness_power=1.0"})},
+           {"hardened", Plain({"adversary.kind=pgd", "adversary.radius=0.1", "adversary.steps=3"})},
+           {"hardened-private", {"rounds=3", "adversary.kind=fgsm", "adversary.radius=0.1"}},
+           {"agnostic", Plain({"training.agnostic_rate=0.1"})},
            {"ditto", Plain({"training.correction=ditto", "training.proximal=0.1"})},
+           {"compressed",
+            Plain({"secure_aggregation.sampled_fraction=0.5", "secure_aggregation.rotate=true"})},
+           {"compressed-private", {"rounds=3", "secure_aggregation.sampled_fraction=0.5"}},
            {"cosine", Plain({"training.schedule=cosine", "training.final_learning_rate=0.05"})},
        }) {
     INFO(row.name);
@@ -84,6 +90,7 @@ TEST_CASE("every strategy's job runs to the end and learns", "[e2e]") {
   namespace fs = std::filesystem;
   REQUIRE(fs::exists(world.ClientState("client-0") + "/jobs/scaffold.control.safetensors"));
   REQUIRE(fs::exists(world.ClientState("client-3") + "/jobs/ditto.personal.safetensors"));
+  REQUIRE(fs::exists(world.ClientState("client-1") + "/jobs/agnostic.mixture.safetensors"));
   REQUIRE_FALSE(fs::exists(world.ClientState("client-0") + "/jobs/fedprox.control.safetensors"));
 }
 

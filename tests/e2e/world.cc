@@ -139,8 +139,8 @@ void World::Configure(const std::string& name, const ClientOptions& options) {
   WriteText(ClientConfig(name),
             "state_directory = \"" + name + "\"\npolicy_file = \"" + name +
                 "-policy.toml\"\nrole = \"" + options.role + "\"\n" + options.extra +
-                "\n[log]\nlevel = \"debug\"\n[data]\nformat = \"csv\"\nfile = \"" + file +
-                "\"\n[data.csv]\nlabel = \"label\"\n[data.slice]\nkind = \"" +
+                "\n[log]\nlevel = \"debug\"\n[data]\nformat = \"csv\"\nfile = \"" + file + "\"\n" +
+                options.data + "[data.csv]\nlabel = \"label\"\n[data.slice]\nkind = \"" +
                 (options.slices > 1 ? "iid" : "all") +
                 "\"\nindex = " + std::to_string(options.slice) +
                 "\ncount = " + std::to_string(options.slices) + "\n[trainer]\nprogram = \"" +

@@ -47,6 +47,7 @@ struct ClientOptions {
   std::uint32_t slice = 0, slices = 1;
   std::string extra = {};    // lines at the top of client.toml
   std::string trainer = {};  // lines of its [trainer]
+  std::string data = {};     // lines of its [data]
 };
 
 class World {

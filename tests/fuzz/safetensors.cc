@@ -1,8 +1,10 @@
 // A model file as a coordinator serves it, and as an operator starts a job from.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "common/model/architecture.h"
+#include "common/model/compress.h"
 #include "common/model/safetensors.h"
 #include "common/model/warm_start.h"
 #include "tests/fuzz/target.h"
@@ -45,6 +47,26 @@ void Reuse(BytesView bytes, const model::Layout& layout, const StatusOr<std::vec
   }
 }
 
+// What can be compressed can be read again, within what it says it changed.
+void Compress(BytesView bytes, const model::Layout& layout,
+              const StatusOr<std::vector<float>>& read) {
+  for (const double sparsity : {0.0, 0.5}) {
+    const auto made = model::CompressModel(bytes, {.int8 = true, .sparsity = sparsity});
+    if (read.ok()) Expect(made.ok(), "a model can be compressed");
+    if (!made.ok()) continue;
+    Expect(model::SafetensorsParameters(made->file).ok(), "a compressed file is read");
+    const auto again = model::CompressModel(made->file, {.int8 = true, .sparsity = 0});
+    Expect(again.ok() && again->values == made->values, "and has all its values");
+    if (!read.ok() || sparsity > 0) continue;
+    const auto back = model::ReuseWeights(SmallModel(), layout, made->file);
+    Expect(back.ok(), "and is a model's");
+    for (std::size_t i = 0; i < read->size(); ++i) {
+      const double error = std::abs(static_cast<double>((*back)[i]) - (*read)[i]);
+      Expect(error <= made->largest_weight_error * 1.001 + 1e-37, "and within the stated error");
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tutti::fuzz
 
@@ -56,6 +78,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto read = model::ReadSafetensors(bytes, layout);
   const auto view = model::ViewSafetensors(bytes, layout);
   fuzz::Reuse(bytes, layout, read);
+  fuzz::Compress(bytes, layout, read);
   if (!read.ok()) {
     fuzz::Expect(!view.ok(), "both readers refuse the same files");
     return 0;

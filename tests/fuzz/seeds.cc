@@ -12,6 +12,7 @@
 
 #include "common/crypto/certificate.h"
 #include "common/ledger/ledger.h"
+#include "common/model/compress.h"
 #include "common/model/safetensors.h"
 #include "tests/seeded_rng.h"
 
@@ -111,6 +112,11 @@ void AddModels(Seeds& seeds) {
   other.Raw(AsBytes(mixed));
   other.Raw(Bytes(12, 0x3c));
   seeds["safetensors/half"] = ToString(other.bytes());
+  const Bytes model = model::WriteSafetensors(layout, values, {});
+  seeds["safetensors/int8"] =
+      ToString(model::CompressModel(model, {.int8 = true, .sparsity = 0})->file);
+  seeds["safetensors/pruned"] =
+      ToString(model::CompressModel(model, {.int8 = true, .sparsity = 0.7})->file);
 }
 
 void AddCertificates(Seeds& seeds) {

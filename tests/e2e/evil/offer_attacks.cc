@@ -12,6 +12,16 @@ namespace {
 
 v1::SecureAggregationSpec& Secagg(Draft& draft) { return *draft.task.mutable_secure_aggregation(); }
 
+// A task that looks at groups, with a round that has lanes for them.
+void CountGroups(Draft& draft) {
+  v1::FairnessSpec& fairness = *draft.task.mutable_fairness();
+  fairness.set_attribute("sex");
+  fairness.add_groups("female");
+  fairness.add_groups("male");
+  draft.task.mutable_privacy()->set_counts_noise_multiplier(4);
+  draft.config.extra_lanes = 9;
+}
+
 // The checkpoint of the task's own model with these weights; not through WriteSafetensors' callers,
 // which would refuse some of them.
 Bytes CheckpointOf(const Draft& draft, const std::vector<float>& weights) {
@@ -105,6 +115,12 @@ constexpr Attack kAttacks[] = {
      [](Draft& d) { d.config.level = secagg::ThreatLevel::kCurious; }},
     {"job-of-round", Step::kOffer, [](Draft& d) { d.config.job = "spy"; }},
     {"values-of-round", Step::kOffer, [](Draft& d) { ++d.config.values; }},
+    {"all-values-of-a-sample", Step::kOffer, [](Draft& d) { Secagg(d).set_sampled_fraction(0.5); }},
+    {"sampled-control", Step::kOffer,
+     [](Draft& d) {
+       Secagg(d).set_sampled_fraction(0.5);
+       d.task.mutable_training()->set_correction("scaffold");
+     }},
     {"bits-of-round", Step::kOffer, [](Draft& d) { --d.config.value_bits; }},
     {"clip-of-round", Step::kOffer, [](Draft& d) { d.config.value_clip *= 2; }},
     {"weights-of-round", Step::kOffer, [](Draft& d) { d.config.weight_bits = 10; }},
@@ -115,6 +131,16 @@ constexpr Attack kAttacks[] = {
        Secagg(d).set_weighting("examples");
      }},
     {"per-example-losses", Step::kOffer, [](Draft& d) { d.config.extra_lanes = 64; }},
+    {"counts-without-noise", Step::kOffer,
+     [](Draft& d) {
+       CountGroups(d);
+       d.task.mutable_privacy()->set_counts_noise_multiplier(0);
+     }},
+    {"group-of-one", Step::kOffer,
+     [](Draft& d) {
+       CountGroups(d);
+       d.task.mutable_fairness()->mutable_groups()->RemoveLast();
+     }},
     {"round-beyond-the-job", Step::kOffer, [](Draft& d) { d.config.round = d.task.rounds() + 1; }},
     {"groups-of-round", Step::kOffer, [](Draft& d) { d.config.groups = 3; }},
     {"split-round", Step::kOffer,

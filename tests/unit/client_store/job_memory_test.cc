@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "common/strategy/mixture.h"
 #include "tests/catch.h"
 #include "tests/unit/client_store/scratch.h"
 
@@ -35,6 +36,23 @@ TEST_CASE("what a job keeps is there after a restart, for that job and kind alon
               .Load("digits", Kept::kControl, Layout(3))
               .status()
               .code() == StatusCode::kNotFound);
+}
+
+TEST_CASE("a device's weight in the mixture of clients survives a restart", "[memory]") {
+  const testing::Scratch scratch;
+  const strategy::MixtureRound round{7, {.sum = 12.5, .last = 0.25}};
+  {
+    const JobMemory memory(scratch.path(), "ca");
+    REQUIRE(memory
+                .Save("digits", Kept::kMixture, strategy::MixtureLayout(),
+                      strategy::KeptWeight(round, 0.75))
+                .ok());
+  }
+  const auto kept =
+      JobMemory(scratch.path(), "ca").Load("digits", Kept::kMixture, strategy::MixtureLayout());
+  REQUIRE(kept.ok());
+  const strategy::MixtureRound next{8, {.sum = 12.75, .last = 0.25}};
+  REQUIRE(strategy::LogWeight(next, *kept, 0.1, 3) == Approx(0.75 + 0.3 - 0.25).margin(1e-6));
 }
 
 TEST_CASE("a damaged or foreign memory is told apart from none", "[memory]") {

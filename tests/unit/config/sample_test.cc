@@ -28,6 +28,16 @@ std::vector<std::string> Jobs(bool clients = false) {
   return names;
 }
 
+// Every shipped world of a simulation beside the sample: "simulations/backdoor.toml".
+std::vector<std::string> Worlds() {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(kConfigs + "simulations")) {
+    names.push_back("simulations/" + entry.path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 // The sample loads without a problem and sets every key of the schema; those of layers in one of
 // its layers, and those of layers and parameters only when it has any.
 template <typename Message>
@@ -77,6 +87,17 @@ TEST_CASE("the shipped simulation.toml is complete, right, and shows the default
   REQUIRE(simulation.SerializeAsString() == expected.SerializeAsString());
 }
 
+TEST_CASE("every shipped world is right and has liars", "[config]") {
+  const std::vector<std::string> names = Worlds();
+  REQUIRE(std::count(names.begin(), names.end(), "simulations/backdoor.toml") == 1);
+  for (const std::string& name : names) {
+    INFO(name);
+    const Loaded<v1::SimulationConfig> loaded = Load<v1::SimulationConfig>(kConfigs + name);
+    REQUIRE(ToText(loaded.problems).empty());
+    REQUIRE(loaded.value.malicious().share() > 0);
+  }
+}
+
 TEST_CASE("the shipped jobs are complete and right", "[config]") {
   const auto job = RequireCompleteSample<v1::JobConfig>("jobs/fashion-mnist.toml");
   REQUIRE(CheckJob(job).ok());
@@ -119,9 +140,11 @@ TEST_CASE("every key of a sample has a comment above it or beside it", "[config]
   // Those of the domains say in their first lines what they are; their keys are explained here.
   std::erase_if(names, [](const std::string& name) {
     const std::string folder = std::filesystem::path(name).parent_path().filename().string();
-    return folder != "jobs" && folder != "benchmarks";
+    return folder != "jobs" && folder != "benchmarks" && folder != "attacks";
   });
   names.insert(names.end(), {"server.toml", "client.toml", "policy.toml", "simulation.toml"});
+  const std::vector<std::string> worlds = Worlds();
+  names.insert(names.end(), worlds.begin(), worlds.end());
   for (const std::string& name : names) {
     std::istringstream text(ReadAll(kConfigs + name));
     bool explained = false;

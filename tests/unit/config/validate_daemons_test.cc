@@ -83,8 +83,11 @@ TEST_CASE("each data format has the files it reads, and no others", "[config]") 
                 "job.toml:4:1: data.labels: missing: format = \"idx\" needs the labels file"});
   REQUIRE(Client(kIdx + "file = \"f\"\n").size() == 1);
   REQUIRE(Client(kCsv + kCsvLabel).empty());
-  REQUIRE(Client(kCsv).size() == 1);
-  REQUIRE(Client("format = \"csv\"\n").size() == 2);
+  // A table without a label is for jobs that find clusters or analyse.
+  REQUIRE(Client(kCsv).empty());
+  REQUIRE(Client(kCsv + "target = \"number\"\n").size() == 1);
+  REQUIRE(Client(kCsv + "[data.csv]\nclasses = [\"a\", \"b\"]\n").size() == 1);
+  REQUIRE(Client("format = \"csv\"\n").size() == 1);
   REQUIRE(Client(kCsv + "images = \"i\"\nlabels = \"l\"\n" + kCsvLabel).size() == 2);
 }
 

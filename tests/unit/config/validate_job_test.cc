@@ -1,3 +1,5 @@
+#include <array>
+
 #include "tests/catch.h"
 #include "tests/unit/config/texts.h"
 #include "tutti/v1/config.pb.h"
@@ -43,6 +45,27 @@ TEST_CASE("local steps and local epochs exclude each other", "[config]") {
           Lines{"job.toml:9:2: training.local_steps: found neither local_steps nor local_epochs; "
                 "set one of the two"});
   REQUIRE(With("local_steps = 2", "local_epochs = 2").empty());
+}
+
+TEST_CASE("sampling and rotation are refused where they do not fit", "[config]") {
+  const auto with = [](const std::string& lines, const std::string& more) {
+    return Problems<v1::JobConfig>(
+        Replaced(kJob, "target_epsilon = 2", "target_epsilon = 2\n" + more) +
+        "\n[secure_aggregation]\n" + lines);
+  };
+  REQUIRE(with("sampled_fraction = 0.5\nrotate = true", "").empty());
+  REQUIRE(with("sampled_fraction = 0.5", "unit = \"client\"").empty());
+  for (const auto& [lines, more, what] : std::vector<std::array<std::string, 3>>{
+           {"rotate = true", "unit = \"client\"", "rotated anyway"},
+           {"sampled_fraction = 0.5", "unit = \"client\"\nnoise = \"tree\"", "noise = \"tree\""},
+           {"sampled_fraction = 0", "", "sampled_fraction"},
+           {"sampled_fraction = 1.5", "", "sampled_fraction"}}) {
+    const Lines found = with(lines, more);
+    INFO(lines << " " << more << ": " << (found.empty() ? "nothing" : found.front()));
+    REQUIRE(found.size() == 1);
+    REQUIRE(found.front().find(what) != std::string::npos);
+    REQUIRE(found.front().find("secure_aggregation.") != std::string::npos);
+  }
 }
 
 TEST_CASE("adam has no momentum of the user's", "[config]") {

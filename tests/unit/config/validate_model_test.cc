@@ -81,5 +81,49 @@ TEST_CASE("personal parameters of single examples need the client's own noise", 
                     "\"central\"") != std::string::npos);
 }
 
+// The small job as one of clusters; `from` of it replaced.
+Lines Clusters(const std::string& from = "classes = 4", const std::string& to = "classes = 4") {
+  std::string text = Replaced(kJob, "architecture = \"logistic\"\ninput_shape = [4]\nclasses = 2",
+                              "architecture = \"kmeans\"\ninput_shape = [4]\nclasses = 4");
+  text = Replaced(text, "learning_rate = 0.5\nbatch_size = 16\nlocal_steps = 2",
+                  "loss = \"distortion\"\nlearning_rate = 1\nbatch_size = 1000\nlocal_steps = 1");
+  return Problems<v1::JobConfig>(Replaced(text, from, to));
+}
+
+TEST_CASE("a job of clusters names each key that would make its step no mean", "[config]") {
+  INFO(JoinWith(Clusters(), "\n"));
+  REQUIRE(Clusters().empty());
+  RequireProblem(Clusters("loss = \"distortion\"", "loss = \"mse\""),
+                 "training.loss: found \"mse\" with a model of centres, expected \"distortion\"");
+  RequireProblem(Clusters("learning_rate = 1", "learning_rate = 0.5"),
+                 "training.learning_rate: found 0.5 where clusters are found");
+  RequireProblem(Clusters("local_steps = 1", "local_epochs = 1"),
+                 "training.local_steps: found no single step where clusters are found");
+  RequireProblem(Clusters("local_steps = 1", "local_steps = 1\nproximal = 0.1"),
+                 "training.proximal: found 0.1 where clusters are found");
+  RequireProblem(Clusters("[cohort]", "[server]\noptimiser = \"fedadam\"\n[cohort]"),
+                 "server.optimiser: found \"fedadam\" where clusters are found");
+  RequireProblem(Clusters("[cohort]", "[server]\nlearning_rate = 0.5\n[cohort]"),
+                 "server.learning_rate: found 0.5 where clusters are found");
+  RequireProblem(Clusters("[cohort]", "[server]\nmomentum = 0.5\n[cohort]"),
+                 "server.momentum: found 0.5 where clusters are found");
+  RequireProblem(Clusters("classes = 4", "classes = 1"), "expected at least 2 clusters");
+  RequireProblem(Job(kLogistic, "loss = \"distortion\""),
+                 "training.loss: found \"distortion\" with a model that has no centres");
+  // Several are all named at once.
+  REQUIRE(Clusters("learning_rate = 1",
+                   "optimiser = \"adam\"\nweight_decay = 0.1\n"
+                   "learning_rate = 0.1")
+              .size() == 3);
+}
+
+TEST_CASE("an agnostic job needs to see its weights without noise", "[config]") {
+  RequireProblem(Job(kLogistic, "agnostic_rate = 0.1"),
+                 "training.agnostic_rate: with privacy the numbers of steps and losses");
+  REQUIRE(Job(kLogistic, "agnostic_rate = 0.1", "", "unit = \"none\"").empty());
+  RequireProblem(Job(kLogistic, "agnostic_rate = 0.1\nfairness_power = 1", "", "unit = \"none\""),
+                 "training.agnostic_rate: found beside fairness_power");
+}
+
 }  // namespace
 }  // namespace tutti::config

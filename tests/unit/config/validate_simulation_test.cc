@@ -28,6 +28,23 @@ TEST_CASE("a partition by column needs a column, and no other has one", "[config
               .find("partition.column: found a column with kind = \"iid\"") != std::string::npos);
 }
 
+TEST_CASE("only a backdoor has a trigger and a class it leads to", "[config]") {
+  REQUIRE(ProblemsOf("[malicious]\nkind = \"backdoor\"\ntarget_class = 7\ntrigger = 4\n"
+                     "poisoned = 1.0\n")
+              .empty());
+  for (const std::string key : {"target_class = 1", "trigger = 4", "poisoned = 0.25"}) {
+    INFO(key);
+    const std::string name = key.substr(0, key.find(' '));
+    REQUIRE(ProblemsOf("[malicious]\nkind = \"scale\"\n" + key + "\n") ==
+            "world.toml:3:1: malicious." + name +
+                ": found with kind = \"scale\", which does not read it; remove it, or set kind = "
+                "\"backdoor\"\n");
+  }
+  REQUIRE(
+      ProblemsOf("[malicious]\nkind = \"backdoor\"\ntrigger = 65\n").find("malicious.trigger") !=
+      std::string::npos);
+}
+
 TEST_CASE("keys of a world that are unknown or out of range are named with their place",
           "[config]") {
   REQUIRE(ProblemsOf("[devices]\nspeeed = 2\n").find("world.toml:2:1: devices.speeed") !=

@@ -30,6 +30,9 @@ TEST_CASE("every command is recognised", "[ctl]") {
   REQUIRE(Good({"job", "list"}).command == Command::kJobList);
   REQUIRE(Good({"job", "show", "a"}).command == Command::kJobShow);
   REQUIRE(Good({"job", "stop", "a"}).command == Command::kJobStop);
+  REQUIRE(Good({"job", "report", "a"}).command == Command::kJobReport);
+  REQUIRE(Good({"job", "report", "a", "--round", "3", "--json"}).round == "3");
+  REQUIRE(Good({"job", "report", "a", "--toml", "--label", "y"}).label == "y");
   REQUIRE(Good({"job", "resume", "a"}).command == Command::kJobResume);
   REQUIRE(Good({"job", "watch", "a"}).command == Command::kJobWatch);
   REQUIRE(Good({"clients"}).command == Command::kClientsList);
@@ -38,6 +41,7 @@ TEST_CASE("every command is recognised", "[ctl]") {
   REQUIRE(Good({"clients", "readmit", "a"}).command == Command::kClientsReadmit);
   REQUIRE(Good({"model", "list"}).command == Command::kModelList);
   REQUIRE(Good({"model", "export", "a", "-o", "b"}).command == Command::kModelExport);
+  REQUIRE(Good({"model", "compress", "a", "-o", "b"}).command == Command::kModelCompress);
 }
 
 TEST_CASE("options reach their command", "[ctl]") {
@@ -91,9 +95,14 @@ TEST_CASE("the endpoint may stand before or after the command", "[ctl]") {
 TEST_CASE("mistakes end with the usage code and say what to do", "[ctl]") {
   REQUIRE(Wrong({"stats"}).find("unknown command 'stats'; did you mean 'tutti status'?") !=
           std::string::npos);
-  REQUIRE(Wrong({"job"}).find("'tutti job' needs a command: list, show, stop, resume, watch") !=
-          std::string::npos);
+  REQUIRE(
+      Wrong({"job"}).find("'tutti job' needs a command: list, show, report, stop, resume, watch") !=
+      std::string::npos);
   REQUIRE(Wrong({"job", "shwo", "a"}).find("did you mean 'tutti job show'?") != std::string::npos);
+  REQUIRE_FALSE(Wrong({"job", "report"}).empty());
+  REQUIRE_FALSE(Wrong({"job", "report", "a", "--round", "best"}).empty());
+  REQUIRE_FALSE(Wrong({"job", "report", "a", "--toml", "--json"}).empty());
+  REQUIRE_FALSE(Wrong({"job", "report", "a", "--label", "y"}).empty());
   REQUIRE_FALSE(Wrong({"run"}).empty());
   REQUIRE_FALSE(Wrong({"model", "export", "a"}).empty());
   REQUIRE_FALSE(Wrong({"model", "export", "a", "-o", "b", "--round", "0"}).empty());
@@ -133,10 +142,11 @@ TEST_CASE("docs/cli.md has every command of tutti", "[ctl]") {
   std::ifstream file(std::string(TUTTI_SOURCE_DIR) + "/docs/cli.md");
   std::ostringstream text;
   text << file.rdbuf();
-  for (const char* command : {"tutti status", "tutti token create", "tutti run", "tutti job list",
-                              "tutti job show", "tutti job stop", "tutti job resume",
-                              "tutti job watch", "tutti clients", "tutti clients revoke",
-                              "tutti clients readmit", "tutti model list", "tutti model export"}) {
+  for (const char* command :
+       {"tutti status", "tutti token create", "tutti run", "tutti job list", "tutti job show",
+        "tutti job report", "tutti job stop", "tutti job resume", "tutti job watch",
+        "tutti clients", "tutti clients revoke", "tutti clients readmit", "tutti model list",
+        "tutti model export"}) {
     INFO(command);
     REQUIRE(text.str().find(command) != std::string::npos);
   }

@@ -163,7 +163,13 @@ class Coordinator final : public v1::Admin::Service {
     return model;
   }
 
-  static inline const std::string kWeights = std::string(3000, 'w');
+  static std::string Weights() {
+    model::Layout layout;
+    layout.parameters = {{.name = "w", .shape = {25, 30}, .offset = 0, .values = 750}};
+    layout.values = 750;
+    return std::string(AsText(model::WriteSafetensors(layout, std::vector<float>(750, 0.5F), {})));
+  }
+  static inline const std::string kWeights = Weights();
   v1::SubmitJobRequest submitted;
   std::string end_state = "done";
   std::atomic<int> watchers = 0;
@@ -409,6 +415,17 @@ TEST_CASE("a model is written with its manifest after its SHA-256 was checked", 
   REQUIRE(world.Run({"model", "export", "digits", "-o", file}) == 64);
   REQUIRE(world.Run({"model", "export", "digits", "-o", file, "--force", "--json"}) == 0);
   REQUIRE(nlohmann::json::parse(world.out.str())["round"] == 2);
+}
+
+TEST_CASE("a job's model is compressed without an export before", "[ctl]") {
+  World world;
+  const std::string file = world.folder + "/small.safetensors";
+  REQUIRE(world.Run({"model", "compress", "digits", "--int8", "-o", file}) == 0);
+  REQUIRE(world.Read("small.safetensors").find("\"dtype\":\"I8\"") != std::string::npos);
+  REQUIRE(Has(world.out, "750 of 750 values"));
+  world.coordinator.damage_export = true;
+  REQUIRE(world.Run({"model", "compress", "digits", "--int8", "-o", file, "--force"}) == 1);
+  REQUIRE(Has(world.error, "nothing was written"));
 }
 
 TEST_CASE("a damaged model leaves no file behind", "[ctl]") {

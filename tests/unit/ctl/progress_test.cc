@@ -66,6 +66,18 @@ TEST_CASE("in a pipe there is one line for each thing that happened", "[ctl]") {
   REQUIRE(progress.Finish().empty());
 }
 
+TEST_CASE("models that predict numbers are watched by their loss", "[ctl]") {
+  Progress plain(ProgressStyle::kPlain, 80);
+  plain.Update(JobAt(2), 0);
+  plain.Update(Finished(3, -1), 1);
+  v1::JobUpdate evaluated = Finished(3, -1);
+  evaluated.mutable_finished()->set_loss(61.25);
+  REQUIRE(plain.Update(evaluated, 2) == "round 3 evaluated: test loss 61.2500\n");
+  Progress terminal(ProgressStyle::kTerminal, 80);
+  terminal.Update(JobAt(2), 0);
+  REQUIRE(terminal.Update(evaluated, 1).find("test loss 61.2500   ") != std::string::npos);
+}
+
 TEST_CASE("on a terminal the bars are redrawn below the lines that stay", "[ctl]") {
   Progress progress(ProgressStyle::kTerminal, 60);
   progress.Update(JobAt(2), 0);

@@ -70,6 +70,21 @@ v1::RoundInfo Round(std::uint64_t number, double accuracy) {
   return round;
 }
 
+TEST_CASE("models that predict numbers are shown by their loss", "[ctl]") {
+  v1::JobReply reply;
+  *reply.add_rounds() = Round(1, -1);
+  *reply.add_rounds() = Round(2, -1);
+  reply.mutable_rounds(0)->set_loss(61.25);
+  reply.mutable_rounds(1)->set_loss(-1);
+  REQUIRE(ScoreText(reply.rounds(0)) == "test loss 61.2500");
+  REQUIRE(ScoreText(reply.rounds(1)) == "test accuracy -");
+  REQUIRE(NewestEvaluated(reply.rounds()).round() == 1);
+  const std::string table = RoundTable(reply.rounds());
+  REQUIRE(table.find("test loss") != std::string::npos);
+  REQUIRE(table.find("61.2500") != std::string::npos);
+  REQUIRE(table.find("accuracy") == std::string::npos);
+}
+
 TEST_CASE("the table of rounds shows clients, accuracy, epsilon, traffic and totals", "[ctl]") {
   v1::JobReply reply;
   REQUIRE(RoundTable(reply.rounds()).empty());

@@ -380,4 +380,75 @@ TEST_CASE("the keys that compute something from a client's own examples are know
       keys([](auto& c) { AddColumn(c, "c", "one_hot", {"x"}).set_missing("indicator"); }).empty());
 }
 
+namespace {
+
+StatusOr<Dataset> ForClusters(
+    const std::string& text, const Change& change = [](auto&) {}) {
+  const TestFolder folder;
+  v1::DataConfig config = TableConfig(folder.Write("t.csv", text));
+  config.mutable_csv()->clear_label();
+  change(config);
+  v1::ModelSpec model;
+  model.set_architecture("kmeans");
+  model.add_input_shape(2);
+  model.set_classes(3);
+  return Load(config, model);
+}
+
+}  // namespace
+
+TEST_CASE("a job that finds clusters reads tables without a label", "[data]") {
+  const auto data = ForClusters("a,b\n1,2\n3,4\n");
+  INFO(TextOf(data.status()));
+  REQUIRE(data.ok());
+  REQUIRE(data->features == Floats{1, 2, 3, 4});
+  REQUIRE(data->labels == std::vector<std::uint32_t>{0, 0});
+  REQUIRE(data->warnings.empty());
+  REQUIRE(Says(WhyNot("a,b\n1,2\n", [](auto& config) { config.mutable_csv()->clear_label(); }),
+               "data.csv.label is empty, and the job predicts something"));
+}
+
+TEST_CASE("a job that finds clusters leaves the label out and does not look at it", "[data]") {
+  const std::string text = "a,y,b\n1,what,2\n3,,4\n";
+  const auto label = [](v1::DataConfig& config) { config.mutable_csv()->set_label("y"); };
+  REQUIRE(ForClusters(text, label)->features == Floats{1, 2, 3, 4});
+  REQUIRE(ForClusters(text, [&](auto& config) {
+            label(config);
+            config.set_target("number");
+          })->targets.empty());
+  // Duplicates differ in what is used.
+  REQUIRE(ForClusters("a,y,b\n1,u,2\n1,v,2\n", [&](auto& config) {
+            label(config);
+            config.mutable_csv()->set_duplicates("drop");
+          })->examples == 1);
+}
+
+TEST_CASE("a slice by labels is dealt out by them where clusters are found, too", "[data]") {
+  const std::string text = "a,y,b\n1,u,2\n3,v,4\n5,u,6\n7,v,8\n";
+  const auto part = [&](std::uint32_t index, bool with_label) {
+    return ForClusters(text, [&](v1::DataConfig& config) {
+      if (with_label) {
+        config.mutable_csv()->set_label("y");
+        config.mutable_csv()->add_classes("u");
+        config.mutable_csv()->add_classes("v");
+      } else {
+        config.mutable_csv()->add_features("a");
+        config.mutable_csv()->add_features("b");
+      }
+      v1::SliceConfig& slice = *config.mutable_slice();
+      slice.set_kind("dirichlet");
+      slice.set_alpha(1);
+      slice.set_count(2);
+      slice.set_index(index);
+      slice.set_seed(1);
+    });
+  };
+  const auto first = part(0, true), second = part(1, true);
+  REQUIRE(first.ok());
+  REQUIRE(second.ok());
+  REQUIRE(first->examples + second->examples == 4);
+  for (const std::uint32_t label : first->labels) REQUIRE(label == 0);
+  REQUIRE(Says(TextOf(part(0, false).status()), "data.slice.kind is \"dirichlet\""));
+}
+
 }  // namespace tutti::data

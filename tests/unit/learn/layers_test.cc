@@ -210,7 +210,7 @@ TEST_CASE("regression finds a line, and evaluation gives both errors", "[layers]
     REQUIRE(after.ok());
     REQUIRE(after->loss < 1e-3);
     REQUIRE(after->mean_absolute_error < 0.02);
-    REQUIRE(after->accuracy == 0);
+    REQUIRE(after->accuracy == -1);
   }
   const auto before = Evaluate(Spec("linear", {1}, 1), data, std::vector<float>{0, 1}, quiet);
   double squares = 0, distances = 0;

@@ -1,6 +1,7 @@
 // Layers of series, text and residual networks: shapes, layouts and what is refused.
 #include "common/model/layers.h"
 
+#include <cmath>
 #include <string>
 
 #include "common/model/architecture.h"
@@ -92,6 +93,7 @@ TEST_CASE("the sizes that docs/models.md states are those of the architectures",
   REQUIRE(Made(Spec("resnet", {3, 32, 32})).layout.values == 75530);
   REQUIRE(Made(Spec("cnn1d", {100})).layout.values == 4570);
   REQUIRE(Made(Spec("gru", {3, 50})).layout.values == 1178);
+  REQUIRE(Made(Spec("kmeans", {8}, 5)).layout.values == 45);
   v1::ModelSpec text = Spec("text_bag", {100}, 4);
   text.set_vocabulary(5000);
   text.set_width(32);
@@ -220,6 +222,53 @@ TEST_CASE("a section of the layout is taken out and put back in order", "[model]
   REQUIRE(Take(layout, Section::kPersonal, all) == std::vector<float>{7, 8});
   Put(layout, Section::kTrained, std::vector<float>{9, 10}, all);
   REQUIRE(all == std::vector<float>{1, 2, 3, 4, 5, 6, 9, 10});
+}
+
+TEST_CASE("k-means is one layer of centres with their shares", "[model]") {
+  const Architecture made = Made(Spec("kmeans", {4}, 3));
+  REQUIRE(made.clusters);
+  REQUIRE(made.layers.size() == 1);
+  REQUIRE(made.layout.parameters[0].name == "0.centres");
+  REQUIRE(made.layout.parameters[0].shape == Shape{3, 4});
+  REQUIRE(made.layout.parameters[1].name == "0.shares");
+  REQUIRE(made.layout.parameters[1].shape == Shape{3});
+  REQUIRE(made.layout.values == 15);
+  const std::vector<float> start = InitialWeights(made.layout, 1);
+  for (std::size_t i = 0; i < 15; ++i) {
+    REQUIRE(std::abs(start[i]) <= 1);
+    REQUIRE((start[i] == 0) == (i >= 12));  // shares start at 0
+  }
+  REQUIRE(Made(Spec("kmeans", {3, 5, 7}, 2)).layers[1].input == Shape{105});
+  REQUIRE(HasCentres(Spec("kmeans", {4}, 3)));
+  REQUIRE_FALSE(HasCentres(Spec("logistic", {4}, 3)));
+  REQUIRE_FALSE(Made(Spec("logistic", {4}, 3)).clusters);
+  v1::ModelSpec list = Spec("layers", {2, 6}, 3);
+  Add(list, "max_pool1d", 0, 2);
+  Add(list, "flatten");
+  REQUIRE_FALSE(HasCentres(list));
+  Add(list, "centres", 3);
+  REQUIRE(HasCentres(list));
+  REQUIRE(Made(list).clusters);
+}
+
+TEST_CASE("centres are of features that stay as they are, and the last layer", "[model]") {
+  v1::ModelSpec learnt = Spec("layers", {4}, 3);
+  Add(learnt, "linear", 5);
+  Add(learnt, "centres", 3);
+  REQUIRE(ErrorOf(learnt).find("layer 2 (centres): a layer before it has parameters") !=
+          std::string::npos);
+  v1::ModelSpec followed = Spec("layers", {4}, 3);
+  Add(followed, "centres", 3);
+  Add(followed, "relu");
+  REQUIRE(ErrorOf(followed).find("layer 2 (relu): it follows a centres layer") !=
+          std::string::npos);
+  v1::ModelSpec image = Spec("layers", {4, 4}, 3);
+  Add(image, "centres", 3);
+  REQUIRE(ErrorOf(image).find("put a flatten layer before it") != std::string::npos);
+  REQUIRE(ErrorOf(Spec("kmeans", {4}, 1)).find("at least 2 clusters") != std::string::npos);
+  v1::ModelSpec adapted = Spec("kmeans", {4}, 3);
+  adapted.set_adapter_rank(2);
+  REQUIRE(ErrorOf(adapted).find("no linear layer to adapt") != std::string::npos);
 }
 
 }  // namespace

@@ -301,6 +301,26 @@ TEST_CASE("a round that is not its task's is refused by field", "[policy]") {
                  "weighting");
 }
 
+TEST_CASE("a round of a sampled task has the sample's values", "[policy]") {
+  const auto sampled = [](std::uint64_t values) {
+    return [values](Case& c) {
+      c.task.mutable_secure_aggregation()->set_sampled_fraction(0.25);
+      c.round.values = values;
+    };
+  };
+  RequireAllowed(sampled(15427));  // a quarter of 61706, rounded
+  RequireRefused(sampled(61706), "CONFIG_MISMATCH", "values 61706, its task has 15427");
+  RequireRefused([](Case& c) { c.task.mutable_secure_aggregation()->set_rotate(true); },
+                 "CONFIG_MISMATCH", "values 61706, its task has 61952");
+  RequireRefused(
+      [&](Case& c) {
+        sampled(15427)(c);
+        c.task.mutable_training()->set_correction("scaffold");
+        c.task.mutable_training()->set_optimiser("sgd");
+      },
+      "CONFIG_MISMATCH", "sampled_fraction is below 1 with correction");
+}
+
 TEST_CASE("a policy without limits decides nothing", "[policy]") {
   Case c;
   c.policy.set_max_epsilon_total(0);

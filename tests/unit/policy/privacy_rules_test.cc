@@ -158,6 +158,48 @@ TEST_CASE("a round has the counts of its task and no others", "[policy]") {
       "CONFIG_MISMATCH", "positive_class");
 }
 
+// A job without a model that asks how many cells of a column are there.
+void Analyse(Case& c) {
+  c.task.set_kind("analyse");
+  c.task.clear_model();
+  c.task.clear_training();
+  c.task.set_values(0);
+  v1::QuestionSpec& question = *c.task.add_questions();
+  question.set_column("age");
+  question.set_statistic("count");
+  c.task.mutable_privacy()->set_noise_multiplier(2);
+  c.round.values = 1;
+  c.round.extra_lanes = 1 + 2;
+}
+
+TEST_CASE("questions need no architecture, but noise, budget and a name", "[policy]") {
+  const Plan plan = RequireAllowed([](Case& c) {
+    Analyse(c);
+    c.policy.add_architectures("mlp");
+    c.policy.set_max_model_values(1);
+  });
+  REQUIRE_FALSE(plan.setting.update);
+  REQUIRE(plan.steps == 0);
+  REQUIRE(plan.noise_multiplier == 2);
+  REQUIRE(plan.coordinator.round > 0);
+  const auto refused = [](const std::function<void(Case&)>& change, const std::string& code,
+                          const std::string& word) {
+    RequireRefused(
+        [&](Case& c) {
+          Analyse(c);
+          change(c);
+        },
+        code, word);
+  };
+  refused([](Case& c) { c.policy.add_jobs("digits"); }, "POLICY", "jobs");
+  refused([](Case& c) { c.policy.set_min_noise_multiplier(3); }, "POLICY", "min_noise_multiplier");
+  refused([](Case& c) { c.task.mutable_privacy()->set_unit("none"); }, "POLICY",
+          "allow_without_privacy");
+  refused([](Case& c) { c.round.extra_lanes = 2; }, "CONFIG_MISMATCH", "extra lanes");
+  refused([](Case& c) { c.task.mutable_questions(0)->set_statistic("rows"); }, "CONFIG_MISMATCH",
+          "questions[0].statistic");
+}
+
 TEST_CASE("counts are charged beside the update, and never go without noise", "[policy]") {
   const Plan plan = RequireAllowed(LookAtGroups);
   REQUIRE(plan.counts_event.has_value());

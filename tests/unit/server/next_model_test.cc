@@ -6,6 +6,7 @@
 #include "common/crypto/random.h"
 #include "common/measure/metadata.h"
 #include "common/model/safetensors.h"
+#include "common/strategy/mixture.h"
 #include "tests/catch.h"
 #include "tests/unit/server/fixture.h"
 
@@ -19,6 +20,11 @@ PreparedJob Job(const std::function<void(v1::JobConfig&)>& change) {
   INFO(prepared.status());
   REQUIRE(prepared.ok());
   return *std::move(prepared);
+}
+
+void WithoutPrivacy(v1::JobConfig& config) {
+  config.mutable_privacy()->set_unit("none");
+  config.mutable_privacy()->set_noise_multiplier(0);
 }
 
 std::vector<float> Weights(const PreparedJob& job, const Bytes& checkpoint) {
@@ -134,6 +140,61 @@ TEST_CASE("sums of counts are in the next checkpoint, with what they are sums of
   // Noise of stddev 2 a client cannot make this of three counts.
   sum.extras()[5] = static_cast<std::uint32_t>(-60);
   REQUIRE(OpenSum(job, round, sum, 3, 1, {rng, nullptr}).status().code() == StatusCode::kDataLoss);
+}
+
+TEST_CASE("centres are divided by their shares, and shares are those of the round", "[server]") {
+  const PreparedJob job = Job([](v1::JobConfig& config) {
+    WithoutPrivacy(config);
+    config.mutable_model()->set_architecture("kmeans");
+    config.mutable_model()->clear_input_shape();
+    config.mutable_model()->add_input_shape(1);
+    config.mutable_model()->set_classes(2);
+    v1::TrainingSpec& training = *config.mutable_training();
+    training.set_loss("distortion");
+    training.set_learning_rate(1);
+    training.set_local_steps(1);
+    training.set_local_epochs(0);
+  });
+  const Bytes first = *FirstCheckpoint(job, {});
+  const std::vector<float> start = Weights(job, first);
+  Bytes checkpoint = first;
+  for (std::uint64_t round = 1; round <= 2; ++round) {
+    const auto next = MakeNextModel(job, checkpoint, {.round = round, .clients = 3},
+                                    One({0.25F, -0.125F, 0.5F, 0.0F}));
+    INFO(TextOf(next.status()));
+    REQUIRE(next.ok());
+    checkpoint = next->checkpoint;
+  }
+  const std::vector<float> end = Weights(job, checkpoint);
+  REQUIRE(end[0] == Approx(start[0] + 2 * 0.5));
+  REQUIRE(end[1] == start[1]);  // no example, so what is there is rounding
+  REQUIRE(end[2] == 0.5F);      // not added up
+  REQUIRE(end[3] == 0);
+}
+
+TEST_CASE("the common growth of an agnostic job's weights adds up in the checkpoint", "[server]") {
+  const PreparedJob job = Job([](v1::JobConfig& config) {
+    WithoutPrivacy(config);
+    config.mutable_training()->set_agnostic_rate(0.5);
+  });
+  Bytes checkpoint = *FirstCheckpoint(job, {});
+  const auto growth = [&] {
+    return *strategy::MixtureGrowthOf(*model::SafetensorsMetadata(checkpoint));
+  };
+  REQUIRE(growth() == strategy::MixtureGrowth{});
+  const std::vector<float> mean(job.layout.values, 0.25F);
+  strategy::MixtureGrowth expected;
+  for (const double weight : {1.5, 0.75}) {
+    std::vector<GroupResult> results = One(mean);
+    results[0].mean_weight = weight;
+    const auto next = MakeNextModel(job, checkpoint, {.round = 1, .clients = 3}, results);
+    REQUIRE(next.ok());
+    checkpoint = next->checkpoint;
+    expected = strategy::NextGrowth(expected, weight);
+    REQUIRE(growth() == expected);
+  }
+  REQUIRE(expected.last == Approx(std::log(1.5) + std::log(0.75)));
+  REQUIRE(expected.sum == Approx(2 * std::log(1.5) + std::log(0.75)));
 }
 
 }  // namespace

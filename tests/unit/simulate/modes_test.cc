@@ -26,6 +26,7 @@ void RequireSame(const Outcome& a, const Outcome& b) {
     REQUIRE(one.groups_left_out == other.groups_left_out);
     REQUIRE(one.clock_seconds == other.clock_seconds);
     REQUIRE(one.train_loss == other.train_loss);
+    REQUIRE(one.back_to == other.back_to);
   }
   REQUIRE(a.report.most_rounds == b.report.most_rounds);
   REQUIRE(a.report.excluded == b.report.excluded);
@@ -60,6 +61,10 @@ const std::vector<Case> kCases = {
      {"robust.groups=3", "robust.rule=median", "cohort.size=12", "robust.max_update_norm=0.5",
       "rounds=12", "secure_aggregation.corrupt_fraction=0.06"},
      {"malicious.share=0.05", "malicious.kind=scale", "malicious.strength=100"}},
+    {"models that give way to better ones",
+     {"evaluation.every=1", "evaluation.max_loss_increase=0.05", "rounds=10",
+      "server.momentum=0.5"},
+     {}},
     {"noise in the sum",
      {"privacy.unit=client", "privacy.noise=distributed", "privacy.noise_multiplier=1",
       "privacy.clip_norm=0.5", "cohort.size=15", "cohort.min_clients=10"},
@@ -67,6 +72,15 @@ const std::vector<Case> kCases = {
     {"noise of the coordinator",
      {"privacy.unit=client", "privacy.noise=central", "privacy.noise_multiplier=1",
       "privacy.clip_norm=0.5", "privacy.target_quantile=0.5", "server.momentum=0.5"},
+     {}},
+    {"few values and bits",
+     {"secure_aggregation.sampled_fraction=0.5", "secure_aggregation.rotate=true",
+      "secure_aggregation.value_bits=8", "server.momentum=0.5"},
+     {"dropout.training=0.1"}},
+    {"noise on a sample",
+     {"privacy.unit=client", "privacy.noise=distributed", "privacy.noise_multiplier=1",
+      "privacy.clip_norm=0.5", "privacy.target_quantile=0.5", "cohort.size=15",
+      "cohort.min_clients=10", "secure_aggregation.sampled_fraction=0.5"},
      {}},
 };
 

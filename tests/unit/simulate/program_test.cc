@@ -43,8 +43,11 @@ size = 8
   std::string At(const std::string& name) const { return folder_ + "/" + name; }
 
   Ended Run(const std::string& options) const {
-    const std::string command = std::string(TUTTI_BIN_DIR) + "/tutti simulate " + At("job.toml") +
-                                " --data " + folder_ + " " + options + " 2>" + At("errors");
+    return Tutti("simulate " + At("job.toml") + " --data " + folder_ + " " + options);
+  }
+  Ended Tutti(const std::string& words) const {
+    const std::string command =
+        std::string(TUTTI_BIN_DIR) + "/tutti " + words + " 2>" + At("errors");
     FILE* const pipe = ::popen(command.c_str(), "r");
     REQUIRE(pipe != nullptr);
     Ended ended;
@@ -95,6 +98,55 @@ TEST_CASE("the same seed gives the same files, also with secure aggregation", "[
   };
   const std::string one = model("--threads 2");
   REQUIRE(model("--secure-aggregation") == one);
+}
+
+TEST_CASE("a compressed model is measured beside the one it came from", "[simulate]") {
+  const ImageFiles files(200, 40);
+  const Simulator simulator(files);
+  REQUIRE(simulator
+              .Run("--clients 20 --quiet --json-file " + simulator.At("r.json") + " --checkpoint " +
+                   simulator.At("m.safetensors"))
+              .code == 0);
+  const auto compress = [&](const std::string& options) {
+    return simulator.Tutti("model compress " + simulator.At("m.safetensors") + " -o " +
+                           simulator.At("small.safetensors") + " " + options);
+  };
+  const std::string measured = " --job " + simulator.At("job.toml") + " --data " + files.folder();
+  const Ended ended = compress("--int8 --json" + measured);
+  INFO(simulator.Read("errors"));
+  REQUIRE(ended.code == 0);
+  const auto json = nlohmann::json::parse(ended.output);
+  const auto rounds = nlohmann::json::parse(simulator.Read("r.json"))["rounds"];
+  REQUIRE(json["examples"] == 40);
+  REQUIRE(json["before"]["score"]["accuracy"] == rounds[2]["test_accuracy"]);
+  REQUIRE(json["before"]["score"]["loss"] == Approx(rounds[2]["test_loss"].get<double>()));
+  REQUIRE(json["after"]["score"]["loss"] ==
+          Approx(json["before"]["score"]["loss"].get<double>()).epsilon(0.05));
+  REQUIRE(json["after"]["bytes"] < json["before"]["bytes"]);
+  const Ended again = compress("--prune 0.9 --force" + measured);
+  REQUIRE(again.code == 0);
+  REQUIRE(again.output.find("of 40 examples") != std::string::npos);
+
+  std::ofstream(simulator.At("other.toml")) << R"(
+name = "other"
+rounds = 3
+[model]
+architecture = "logistic"
+input_shape = [8, 8]
+classes = 3
+[training]
+learning_rate = 0.2
+batch_size = 5
+local_epochs = 1
+[privacy]
+unit = "none"
+[cohort]
+size = 8
+)";
+  const Ended other =
+      compress("--int8 --force --job " + simulator.At("other.toml") + " --data " + files.folder());
+  REQUIRE(other.code != 0);
+  REQUIRE(simulator.Read("errors").find("nothing was written") != std::string::npos);
 }
 
 TEST_CASE("mistakes are said with the place they are at", "[simulate]") {

@@ -210,6 +210,22 @@ TEST_CASE("evaluations are averaged over evaluators by their examples", "[store]
   REQUIRE((*store->Models("j"))[0].accuracy == Approx(0.8));
 }
 
+TEST_CASE("a model that predicts numbers is evaluated by its loss, without an accuracy",
+          "[store]") {
+  const test::TemporaryDirectory folder;
+  auto store = Opened(folder / "db");
+  AddJob(*store);
+  REQUIRE(store->Publish(Round(1, 1)).ok());
+  REQUIRE((*store->Rounds("j"))[0].loss < 0);  // nobody evaluated it
+  REQUIRE(store
+              ->RecordEvaluation(
+                  {.job = "j", .round = 1, .examples = 100, .loss = 61.25, .accuracy = -1}, "e1")
+              .ok());
+  REQUIRE((*store->Rounds("j"))[0].loss == Approx(61.25));
+  REQUIRE((*store->Rounds("j"))[0].accuracy == -1);
+  REQUIRE(store->Job("j")->accuracy == -1);
+}
+
 TEST_CASE("attempts are remembered from survivor sets and failures", "[store]") {
   const test::TemporaryDirectory folder;
   auto store = Opened(folder / "db");
@@ -282,6 +298,26 @@ TEST_CASE("the checkpoint with the smallest loss is kept however old it is", "[s
   for (const ModelRecord& model : *more) REQUIRE(model.path != kept->back().path);
   REQUIRE(store->Reinstate("j", 99, 5).ok());  // there is none: nothing changes
   REQUIRE((*store->Models("j"))[0].sha256 == kept->back().sha256);
+}
+
+TEST_CASE("checkpoints wait for their evaluation, but not for ever", "[store]") {
+  const test::TemporaryDirectory folder;
+  auto store = Opened(folder / "db");
+  AddJob(*store);
+  for (std::uint64_t round = 1; round <= 10; ++round) {
+    REQUIRE(store->Publish(Round(round, 1)).ok());
+  }
+  REQUIRE(
+      store->RecordEvaluation({.job = "j", .round = 5, .examples = 10, .loss = 1}, "judge").ok());
+  REQUIRE(
+      store->RecordEvaluation({.job = "j", .round = 6, .examples = 10, .loss = 2}, "judge").ok());
+  REQUIRE(store->ForgetOldModels("j", 2)->size() == 6);  // 0 to 4, and 6
+  REQUIRE(store->Models("j")->back().round == 5);
+  for (std::uint64_t round = 11; round <= 30; ++round) {
+    REQUIRE(store->Publish(Round(round, 1)).ok());
+  }
+  REQUIRE(store->ForgetOldModels("j", 2)->size() == 6);  // 7 to 12
+  REQUIRE(store->Models("j")->size() == 19);
 }
 
 TEST_CASE("activity never moves last seen back and keeps what is empty", "[store]") {

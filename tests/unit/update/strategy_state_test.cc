@@ -1,5 +1,7 @@
 #include "client/update/strategy_state.h"
 
+#include <cmath>
+
 #include "tests/catch.h"
 
 namespace tutti::update {
@@ -78,6 +80,30 @@ TEST_CASE("personal parameters are this device's, and what it learnt of them is 
   REQUIRE(kept.values == 1);
   task.mutable_privacy()->set_unit("client");
   REQUIRE(KeptLayout(task, layout) != kept);
+}
+
+TEST_CASE("a device's weight in the mixture grows with its loss and is kept", "[update]") {
+  v1::TaskSpec task = Task("none");
+  task.mutable_training()->set_agnostic_rate(0.5);
+  task.mutable_secure_aggregation()->set_value_clip(1);
+  const Values update{0.5F, -0.25F};
+  REQUIRE(KeptLayout(task, Layout()) == strategy::MixtureLayout());
+  const StrategyState first(task, Layout(), {1, 2}, {}, {1, {}});
+  REQUIRE(first.extra().empty());  // nothing of it is the trainer's business
+  const strategy::LocalResult local = first.Local(update, 1, 1.2);
+  REQUIRE(local.log_weight == Approx(0.6));
+  const Values vector = strategy::MakeSumVector(task, local).value();
+  REQUIRE(vector[0] == Approx(0.5 * std::exp(0.6)));
+  REQUIRE(vector.back() == Approx(std::exp(0.6) / strategy::kMostMixtureWeight));
+  const Values kept = first.Keep(task, local, update, {});
+  // In the next round the mean weight of 1.5 is taken out: it is in the checkpoint.
+  const strategy::MixtureRound next{2, strategy::NextGrowth({}, 1.5)};
+  const StrategyState second(task, Layout(), {1, 2}, kept, next);
+  REQUIRE(second.Local(update, 1, 0.4).log_weight ==
+          Approx(0.6 - std::log(1.5) + 0.2 - std::log(1.5)).margin(1e-6));
+  // A device that was not in the sum keeps nothing, so it goes on from what it had.
+  const StrategyState again(task, Layout(), {1, 2}, {}, next);
+  REQUIRE(again.Local(update, 1, 0.4).log_weight == Approx(0.2 - std::log(1.5)));
 }
 
 }  // namespace

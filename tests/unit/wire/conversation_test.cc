@@ -303,8 +303,12 @@ TEST_CASE("numbers no honest peer sends are refused", "[wire]") {
       protocol::EvaluationReport{.job = "j", .round = 1, .examples = 1, .loss = 1, .accuracy = 1},
       &message);
   REQUIRE(FromProto(message).ok());
-  message.set_accuracy(1.5);
-  REQUIRE_FALSE(FromProto(message).ok());
+  message.set_accuracy(-1);  // a model that predicts numbers
+  REQUIRE(FromProto(message)->accuracy == -1);
+  for (const double accuracy : {1.5, -0.5, -2.0, std::numeric_limits<double>::quiet_NaN()}) {
+    message.set_accuracy(accuracy);
+    REQUIRE_FALSE(FromProto(message).ok());
+  }
   message.set_accuracy(0.5);
   message.set_loss(std::numeric_limits<double>::quiet_NaN());
   REQUIRE_FALSE(FromProto(message).ok());

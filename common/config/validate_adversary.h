@@ -1,0 +1,12 @@
+// The rules of a job file's [adversary] section. Internal to common/config. Thread safety: confined
+// to the call.
+#pragma once
+
+#include "common/config/rules.h"
+#include "tutti/v1/config.pb.h"
+
+namespace tutti::config {
+
+void CheckAdversary(const v1::JobConfig& job, Rules& rules);
+
+}  // namespace tutti::config
