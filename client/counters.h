@@ -36,7 +36,8 @@ struct Counters {
       0};  // rounds whose sum holds this client's update, as the coordinator says
   std::atomic<std::uint64_t> rounds_failed{0};
   std::atomic<std::uint64_t> rounds_dropped{0};
-  RefusalCounts refusals;  // offers that were refused
+  RefusalCounts refusals;                      // offers that were refused
+  std::atomic<std::uint64_t> late_updates{0};  // of an earlier round, made ready for a later one
   std::atomic<std::uint64_t> evaluations{0};
   std::atomic<std::uint64_t> trainer_starts{0};
   std::atomic<std::uint64_t> trainer_failures{0};

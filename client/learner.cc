@@ -11,6 +11,7 @@
 #include "common/privacy/clip_norm.h"
 #include "common/protocol/messages.h"
 #include "common/strategy/schedule.h"
+#include "common/strategy/staleness.h"
 #include "common/strategy/sum_vector.h"
 
 namespace tutti::client {
@@ -223,9 +224,36 @@ Attempted<Prepared> Learner::PrepareCounts(const ModelRef& model, const v1::Task
   v1::TrainReply summary;
   summary.set_examples(counted.value->examples());
   summary.set_seconds(counted.value->seconds());
-  return {
-      Prepared{.trained = std::move(summary), .encoded = std::move(encoded->vector), .keep = {}},
-      {}};
+  return {Prepared{.trained = std::move(summary),
+                   .encoded = std::move(encoded->vector),
+                   .keep = {},
+                   .rounds_late = {}},
+          {}};
+}
+
+Attempted<Prepared> Learner::PrepareHeld(const HeldUpdate& held, const v1::TaskSpec& task,
+                                         const secagg::RoundConfig& round,
+                                         const policy::Plan& plan) {
+  const std::uint64_t late = round.round - held.round.round;
+  std::vector<float> update = held.update;
+  StatusOr<update::Encoded> encoded =
+      update::Encode(round, task, plan, held.clip_norm,
+                     {.update = update,
+                      .local = {.update = update,
+                                .steps = held.trained.steps(),
+                                .initial_loss = held.trained.initial_loss()},
+                      .examples = held.trained.examples(),
+                      .norms_counted = held.trained.norms_counted(),
+                      .norms_below = held.trained.norms_below(),
+                      .factor = strategy::StalenessFactor(task.training(), late)},
+                     rng_);
+  if (!encoded.ok()) return {std::nullopt, EncodingFailure(encoded.status())};
+  WarnOfEncoding(*encoded, update.size(), task.robust().max_update_norm());
+  return {Prepared{.trained = held.trained,
+                   .encoded = std::move(encoded->vector),
+                   .keep = held.keep,
+                   .rounds_late = late},
+          {}};
 }
 
 Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& offered,
@@ -233,6 +261,9 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
                                      std::stop_token stop) {
   const v1::TaskSpec task = strategy::TaskOfRound(offered, round.round);
   if (!plan.setting.update) return PrepareCounts(model, task, round, plan, std::move(stop));
+  if (const HeldUpdate* held = last_.For(round, task, plan)) {
+    return PrepareHeld(*held, task, round, plan);
+  }
   Attempted<FetchedModel> fetched = Fetch(model, task, stop);
   if (!fetched.value) return {std::nullopt, std::move(fetched.failure)};
   Failpoint("client.model_fetched");
@@ -265,6 +296,8 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
   std::vector<float> common = strategy.Common(trained->update);
   const strategy::LocalResult result =
       strategy.Local(common, trained->reply.steps(), trained->reply.initial_loss());
+  std::vector<float> held;
+  if (task.training().max_staleness() > 0) held = common;  // encoding may scale it
   const std::vector<std::uint64_t> counts(trained->reply.counts().begin(),
                                           trained->reply.counts().end());
   StatusOr<update::Encoded> encoded =
@@ -280,9 +313,13 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
     keep = {task.job(), kept, update::KeptLayout(task, layout),
             strategy.Keep(task, result, trained->update, std::move(trained->extra))};
   }
+  if (!held.empty()) {
+    last_.Hold({round, plan, clip_norm, trained->reply, std::move(held), keep});
+  }
   return {Prepared{.trained = std::move(trained->reply),
                    .encoded = std::move(encoded->vector),
-                   .keep = std::move(keep)},
+                   .keep = std::move(keep),
+                   .rounds_late = {}},
           {}};
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "client/held_update.h"
 #include "client/policy/policy.h"
 #include "client/rpc/link.h"
 #include "client/script_folder.h"
@@ -40,19 +41,11 @@ struct FetchedModel {
   strategy::MixtureGrowth growth;   // of jobs with training.agnostic_rate
 };
 
-// What a strategy keeps for the next round, to be saved once this one is published with this device
-// in its sum.
-struct ToKeep {
-  std::string job;
-  strategy::Kept kept = strategy::Kept::kNothing;
-  model::Layout layout;
-  std::vector<float> values;
-};
-
 struct Prepared {
   v1::TrainReply trained;
-  secagg::RingVector encoded;  // not yet masked
-  std::optional<ToKeep> keep;  // for the next round, once this one is published
+  secagg::RingVector encoded;                // not yet masked
+  std::optional<ToKeep> keep;                // for the next round, once this one is published
+  std::optional<std::uint64_t> rounds_late;  // of an update that was held back; none: a new one
 };
 
 // Why a task failed: `code` and `reason` may go to the coordinator, so they tell nothing of the
@@ -77,9 +70,12 @@ class Learner {
   // Examples this client has for the task: for models of its input shape, or rows its questions are
   // about. Asked of the trainer once.
   Attempted<std::uint64_t> CountExamples(const v1::TaskSpec& task, std::stop_token stop);
+  // Trains, or takes the update that is held back where it still counts. A new update of a job with
+  // training.max_staleness is held until Sent.
   Attempted<Prepared> Prepare(const ModelRef& model, const v1::TaskSpec& task,
                               const secagg::RoundConfig& round, const policy::Plan& plan,
                               std::stop_token stop);
+  void Sent() { last_.Forget(); }  // the update held back may have left the device
   Attempted<v1::EvaluateReply> Evaluate(const ModelRef& model, const v1::TaskSpec& task,
                                         std::stop_token stop);
 
@@ -94,6 +90,8 @@ class Learner {
   Attempted<Prepared> PrepareCounts(const ModelRef& model, const v1::TaskSpec& task,
                                     const secagg::RoundConfig& round, const policy::Plan& plan,
                                     std::stop_token stop);
+  Attempted<Prepared> PrepareHeld(const HeldUpdate& held, const v1::TaskSpec& task,
+                                  const secagg::RoundConfig& round, const policy::Plan& plan);
   Attempted<FetchedModel> Fetch(const ModelRef& model, const v1::TaskSpec& task,
                                 std::stop_token stop);
 
@@ -105,6 +103,7 @@ class Learner {
   const client_store::JobMemory& memory_;
   trainer::Supervisor supervisor_;
   ScriptFolder scripts_;
+  LastUpdate last_;
   std::map<std::string, std::uint64_t> examples_;  // by input shape and classes
 };
 

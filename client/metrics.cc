@@ -73,6 +73,9 @@ std::string MetricsText(const Counters& counters, const client_rpc::LinkCounts& 
   const std::vector<MetricFamily> families = {
       Rounds(counters),
       Refusals(counters),
+      Counter("tutti_client_late_updates_total",
+              "Updates of an earlier round made ready for a later one (training.max_staleness)",
+              counters.late_updates),
       Counter("tutti_client_evaluations_total", "Models measured for the coordinator",
               counters.evaluations),
       Counter("tutti_client_trainer_starts_total", "Trainer processes started",

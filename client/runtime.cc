@@ -113,6 +113,7 @@ void Runtime::Stop() {
   if (state.session_thread.joinable()) state.session_thread.join();
   // The session thread is gone: its round is ours, and nobody starts new work.
   if (state.round) state.round->stop.request_stop();
+  state.stop_training.request_stop();
   state.all.request_stop();
   state.work_queue.Close();
   state.send_queue.Close();

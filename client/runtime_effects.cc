@@ -127,13 +127,17 @@ void Runtime::State::DecideWith(const protocol::SessionHash& hash, std::uint64_t
                                {"reason", "what is left of the budget"}});
   }
   Failpoint("client.decided");
-  Feed(session::Allowed{hash});
+  // After the job's last round nothing is asked for any more.
+  const bool last = round->config.round >= round->task.rounds();
+  Feed(session::Allowed{hash, last ? 0 : round->task.training().max_staleness()});
 }
 
 void Runtime::State::Carry(session::Train& effect) {
   const protocol::SessionHash hash = effect.offer.session;
+  training = hash;
+  stop_training = {};
   work_queue.Push([this, hash, model = round->model, task = round->task, config = round->config,
-                   plan = round->plan, stop = round->stop.get_token()] {
+                   plan = round->plan, stop = stop_training.get_token()] {
     if (stop.stop_requested()) return;
     Attempted<Prepared> attempted = learner.Prepare(model, task, config, plan, stop);
     if (stop.stop_requested()) return;  // the session is over: nobody asks for the result
@@ -144,7 +148,13 @@ void Runtime::State::Carry(session::Train& effect) {
 
 void Runtime::State::AfterTraining(const protocol::SessionHash& hash,
                                    Attempted<Prepared> attempted) {
-  if (!InRound(hash)) return;
+  if (!InRound(hash)) {
+    const bool ok = attempted.value.has_value();
+    log::Debug("trained_too_late", {{"held_for_a_later_round", ok}});
+    if (ok) return Feed(session::Trained{hash});
+    log::Warn("training_failed", {{"reason", attempted.failure.detail}});
+    return Feed(session::TrainingFailed{hash, attempted.failure.code, attempted.failure.reason});
+  }
   if (!attempted.value) {
     log::Warn("training_failed", {{"job", round->config.job},
                                   {"round", round->config.round},
@@ -155,6 +165,12 @@ void Runtime::State::AfterTraining(const protocol::SessionHash& hash,
   round->trained = std::move(attempted.value->trained);
   round->encoded = std::move(attempted.value->encoded);
   round->keep = std::move(attempted.value->keep);
+  if (attempted.value->rounds_late.value_or(0) > 0) {
+    ++counters.late_updates;
+    log::Info("late_update", {{"job", round->config.job},
+                              {"round", round->config.round},
+                              {"rounds_late", *attempted.value->rounds_late}});
+  }
   const std::string& method = round->trained.gradient_method();
   log::Debug("trained", {{"job", round->config.job},
                          {"round", round->config.round},
@@ -171,7 +187,7 @@ void Runtime::State::AfterTraining(const protocol::SessionHash& hash,
 }
 
 void Runtime::State::Carry(session::StopTraining& effect) {
-  if (InRound(effect.session)) round->stop.request_stop();
+  if (effect.session == training) stop_training.request_stop();
 }
 
 void Runtime::State::Carry(session::Charge& effect) {
@@ -208,6 +224,7 @@ void Runtime::State::Carry(session::Upload& effect) {
   }
   work_queue.Push(
       [this, hash = effect.session, upload = *std::move(prepared), stop = round->stop.get_token()] {
+        learner.Sent();
         Failpoint("client.before_upload");
         const Status status = link.Upload(upload.header, upload.vector, stop);
         Failpoint("client.uploaded");

@@ -27,7 +27,7 @@ struct Round {
   v1::TrainReply trained;
   std::optional<secagg::RingVector> encoded;  // of the trained update, until it is masked
   std::optional<ToKeep> keep;                 // once the round is published
-  std::stop_source stop;
+  std::stop_source stop;                      // of all but the training, which may go on longer
   Instant started{0};
   bool refused = false;  // by the owner's policy or for want of data; nothing was done
 };
@@ -81,6 +81,9 @@ struct Runtime::State {
   crypto::CachingVerifier verifier;
   session::Session machine;
   std::optional<Round> round;
+  // The newest training, of `round` or of one that is over.
+  protocol::SessionHash training{};
+  std::stop_source stop_training;
   std::deque<session::Event> events;  // caused by effects, fed after the batch that caused them
   std::string told_refusal;  // the newest refusal that was logged for everyone to see, and when
   Instant told_refusal_at{0};

@@ -8,10 +8,12 @@
 
 add_library(tutti_flags INTERFACE)
 target_compile_options(tutti_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wconversion
-  -Wsign-conversion -fstack-protector-strong -fno-omit-frame-pointer)
+  -Wsign-conversion -fstack-protector-strong -fno-omit-frame-pointer
+  -pthread)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports dangling and uninitialised values inside the standard library itself (GCC bugs 105562, 105329).
-  target_compile_options(tutti_flags INTERFACE -Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-stringop-overread)
+  target_compile_options(tutti_flags INTERFACE -Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-stringop-overread
+    -Wno-array-bounds)
 endif()
 if(TUTTI_WERROR)
   target_compile_options(tutti_flags INTERFACE -Werror)

@@ -11,6 +11,7 @@
 #include "common/privacy/personal.h"
 #include "common/strategy/packing.h"
 #include "common/strategy/schedule.h"
+#include "common/strategy/staleness.h"
 #include "common/strategy/sum_vector.h"
 
 namespace tutti::policy {
@@ -136,6 +137,7 @@ Status CheckStrategy(const v1::TaskSpec& task) {
   Status status = strategy::CheckSchedule(task.training());
   status.Update(strategy::CheckStrategy(task));
   status.Update(strategy::CheckPacking(task));
+  status.Update(strategy::CheckStaleness(task));
   if (status.ok() || !Guard("policy.strategy")) return OkStatus();
   return Mismatch(std::string(MessageOf(status)));
 }

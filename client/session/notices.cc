@@ -59,6 +59,7 @@ void Session::State::Take(const protocol::Offer& offer) {
   if (current) {
     Finish(protocol::Outcome::kDropped, "a newer offer replaced this session", 0);
   }
+  if (late && !late->IsFor(*config)) StopLateTraining();
   current.emplace();
   current->offer = offer;
   current->config = *std::move(config);

@@ -102,6 +102,7 @@ void Session::State::On(const NoticeArrived& event) {
 void Session::State::On(const Allowed& event) {
   if (Is(event.session, Step::kDeciding)) {
     current->step = Step::kTraining;
+    current->max_staleness = event.max_staleness;
     Emit(Train{current->offer, current->config});
   }
 }
@@ -114,7 +115,7 @@ void Session::State::On(const Refused& event) {
 
 // The update is ready before the join: what can still go wrong after it is a few short round trips.
 void Session::State::On(const Trained& event) {
-  if (!Is(event.session, Step::kTraining)) {
+  if (EndedLate(event.session) || !Is(event.session, Step::kTraining)) {
     return;
   }
   StatusOr<secagg::ClientSession> keys =
@@ -129,7 +130,7 @@ void Session::State::On(const Trained& event) {
 }
 
 void Session::State::On(const TrainingFailed& event) {
-  if (Is(event.session, Step::kTraining)) {
+  if (!EndedLate(event.session) && Is(event.session, Step::kTraining)) {
     current->step = Step::kDeciding;  // nothing runs that would have to be stopped
     DeclineAndFinish(event.code, event.reason);
   }
@@ -181,11 +182,28 @@ void Session::State::FailStep(const Status& status, std::string_view fallback_co
 
 void Session::State::Finish(protocol::Outcome outcome, std::string reason,
                             std::uint32_t survivors) {
-  if (current->step == Step::kTraining) {
-    Emit(StopTraining{current->offer.session});
-  }
+  if (current->step == Step::kTraining) LeaveTraining();
   Emit(Finished{current->offer.session, outcome, std::move(reason), survivors});
   current.reset();  // wipes the keys
+}
+
+void Session::State::LeaveTraining() {
+  StopLateTraining();
+  if (current->max_staleness == 0) return Emit(StopTraining{current->offer.session});
+  late = {current->offer.session, current->config.task_hash, current->config.round,
+          current->max_staleness};
+}
+
+void Session::State::StopLateTraining() {
+  if (!late) return;
+  Emit(StopTraining{late->session});
+  late.reset();
+}
+
+bool Session::State::EndedLate(const protocol::SessionHash& session) {
+  if (!late || late->session != session) return false;
+  late.reset();
+  return true;
 }
 
 }  // namespace tutti::session

@@ -6,8 +6,9 @@
 //
 // Steps: offered -> (Decide) -> training -> joined -> shared -> (Charge) -> uploaded -> [committed]
 // -> unmasked -> closed. A new offer of another session ends the current one (its keys are wiped;
-// what was charged stays charged). The same notice again gives the same answer again; a different
-// one for an answered step is refused and logged.
+// what was charged stays charged). A training whose update may be late goes on without its session;
+// its result is for a later round's Train. The same notice again gives the same answer again; a
+// different one for an answered step is refused and logged.
 #pragma once
 
 #include <memory>
@@ -45,6 +46,9 @@ struct NoticeArrived {
 // The owner's policy and budget said yes / no to the offer.
 struct Allowed {
   protocol::SessionHash session{};
+  // Rounds for which the update still counts after this one; 0: a training whose round is over is
+  // of no use.
+  std::uint64_t max_staleness = 0;
 };
 struct Refused {
   protocol::SessionHash session{};
@@ -85,7 +89,9 @@ struct Decide {
   protocol::Offer offer;
   secagg::RoundConfig config;
 };
-// Fetch the model, train, encode; answer Trained or TrainingFailed.
+// Fetch the model, train, encode; answer Trained or TrainingFailed, even when the session is over.
+// Where an update of an earlier round is at hand that still counts, that one is encoded instead.
+// One training at a time: one that outlived its round is finished first.
 struct Train {
   protocol::Offer offer;
   secagg::RoundConfig config;

@@ -11,10 +11,24 @@ struct Current {
   protocol::Offer offer;
   secagg::RoundConfig config;
   Step step = Step::kDeciding;
+  std::uint64_t max_staleness = 0;
   std::optional<secagg::ClientSession> keys;
   // What was answered, for the same question asked again; `keys` knows the rest.
   std::optional<protocol::JoinRequest> join;
   std::optional<protocol::UnmaskRequest> unmask;
+};
+
+// A training that goes on although its session is over: for a later round of the same task.
+struct LateTraining {
+  protocol::SessionHash session{};
+  Digest task_hash{};
+  std::uint64_t round = 0;
+  std::uint64_t max_staleness = 0;
+
+  bool IsFor(const secagg::RoundConfig& later) const {
+    return later.task_hash == task_hash && later.round >= round &&
+           later.round - round <= max_staleness;
+  }
 };
 
 struct Session::State {
@@ -57,6 +71,11 @@ struct Session::State {
   void DeclineAndFinish(std::string code, std::string reason);
   void FailStep(const Status& status, std::string_view fallback_code);
   void Finish(protocol::Outcome outcome, std::string reason, std::uint32_t survivors);
+  // The running training goes on, or stops, as its update may be late or not.
+  void LeaveTraining();
+  void StopLateTraining();
+  // Whether it was a training that outlived its session.
+  bool EndedLate(const protocol::SessionHash& session);
   // Writes down the set the session has just bound itself to.
   void Record();
   void Answer(secagg::Unmask unmask);
@@ -67,6 +86,7 @@ struct Session::State {
   std::vector<LastAnswered> journal;
   protocol::BudgetReport budget;
   std::optional<Current> current;
+  std::optional<LateTraining> late;
   std::optional<protocol::SessionHash> declined;  // the newest one, so that it is declined once
   std::vector<Effect> effects;
 };

@@ -21,6 +21,7 @@
 #include "common/crypto/hash.h"
 #include "common/learn/count_evaluation.h"
 #include "common/learn/local.h"
+#include "common/learn/outcomes.h"
 #include "common/measure/counts.h"
 #include "common/measure/groups.h"
 #include "common/model/architecture.h"
@@ -195,6 +196,7 @@ StatusOr<const data::Dataset*> Service::DataOf(const v1::DataConfig& config,
 
 StatusOr<learn::DataView> Service::InputsOf(const v1::DataConfig& config,
                                             const v1::ModelSpec& model, Use use,
+                                            std::span<const std::uint32_t> groups,
                                             const ProgressSink& progress) {
   TUTTI_ASSIGN(const data::Dataset* const data, DataOf(config, model));
   std::span<const float> features = data->features;
@@ -217,6 +219,7 @@ StatusOr<learn::DataView> Service::InputsOf(const v1::DataConfig& config,
   } else {
     view.targets = std::span(data->targets).subspan(first, count);
   }
+  if (!groups.empty()) view.groups = groups.subspan(first, count);
   return view;
 }
 
@@ -255,11 +258,20 @@ StatusOr<v1::TrainReply> Service::Train(const v1::TrainRequest& request, int mem
   }
   TUTTI_ASSIGN(MappedValues block,
                MappedValues::Map(memory_fd, (2 + request.extra_blocks()) * layout.values));
+  const v1::FairnessSpec& fairness = request.fairness();
+  const bool compares_groups = !fairness.attribute().empty();
+  std::vector<std::uint32_t> groups;
+  if (compares_groups) {
+    TUTTI_ASSIGN(const data::Dataset* const all, DataOf(request.data(), request.model()));
+    TUTTI_ASSIGN(groups, data::GroupCodes(*all, fairness));
+  }
   TUTTI_ASSIGN(const learn::DataView data,
-               InputsOf(request.data(), request.model(), Use::kTraining, progress));
+               InputsOf(request.data(), request.model(), Use::kTraining, groups, progress));
   TUTTI_ASSIGN(data::Augmenter augmenter, data::Augmenter::Create(request.data(), request.model()));
   SecureRng& rng = RandomnessFor(request.insecure_noise_seed());
   learn::TrainHooks hooks;
+  const std::vector<double> tilts(request.tilts().begin(), request.tilts().end());
+  TUTTI_ASSIGN(hooks.tilts, learn::GroupTilts::Create(fairness, tilts));
   if (!augmenter.IsIdle()) {
     hooks.change = [&](std::span<float> image) { augmenter.Apply(rng, image); };
   }
@@ -268,13 +280,20 @@ StatusOr<v1::TrainReply> Service::Train(const v1::TrainRequest& request, int mem
   std::vector<float> weights(received.begin(), received.end());
   TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(request.model()));
   TUTTI_ASSIGN(learn::Network network, learn::Network::Create(architecture, request.script_file()));
+  v1::TrainReply reply;
+  if (compares_groups) {
+    TUTTI_ASSIGN(const learn::DataView measured,
+                 InputsOf(request.data(), request.model(), Use::kMeasuring, groups, progress));
+    TUTTI_ASSIGN(const std::vector<std::uint64_t> counts,
+                 learn::CountOutcomes(network, fairness, measured, received, Throttle(progress)));
+    reply.mutable_counts()->Assign(counts.begin(), counts.end());
+  }
   TUTTI_ASSIGN(const learn::LocalTraining local,
                learn::TrainLocally(network, request.training(), request.privacy(), data, weights,
                                    block.values().subspan(2 * layout.values), rng,
                                    Throttle(progress), hooks));
   std::memcpy(block.values().data() + layout.values, weights.data(), layout.values * sizeof(float));
   const learn::TrainResult& result = local.result;
-  v1::TrainReply reply;
   reply.set_initial_loss(local.initial_loss);
   reply.set_examples(result.examples);
   reply.set_steps(result.steps);
@@ -299,7 +318,7 @@ StatusOr<v1::EvaluateReply> Service::Evaluate(const v1::EvaluateRequest& request
   }
   TUTTI_ASSIGN(MappedValues block, MappedValues::Map(memory_fd, layout.values));
   TUTTI_ASSIGN(const learn::DataView data,
-               InputsOf(request.data(), request.model(), Use::kMeasuring, progress));
+               InputsOf(request.data(), request.model(), Use::kMeasuring, {}, progress));
   TUTTI_ASSIGN(const learn::EvaluateResult result,
                learn::Evaluate(request.model(), data, block.values(), Throttle(progress),
                                request.script_file()));
@@ -333,7 +352,7 @@ StatusOr<v1::CountReply> Service::Count(const v1::CountRequest& request, int mem
                  groups.begin() + static_cast<std::ptrdiff_t>(all->first_measured()));
   }
   TUTTI_ASSIGN(const learn::DataView data,
-               InputsOf(request.data(), task.model(), Use::kMeasuring, progress));
+               InputsOf(request.data(), task.model(), Use::kMeasuring, {}, progress));
   TUTTI_ASSIGN(learn::Network network, learn::Network::Create(architecture, request.script_file()));
   TUTTI_ASSIGN(const std::vector<std::uint64_t> counts,
                learn::CountEvaluation(network, task, data, groups, block.values(), rng_,

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -44,10 +45,12 @@ class Service {
   // that goes on from request to request.
   SecureRng& RandomnessFor(std::uint64_t insecure_noise_seed);
   StatusOr<const data::Dataset*> DataOf(const v1::DataConfig& config, const v1::ModelSpec& model);
-  // What the model's layers read of that data: to train on, or to measure a model with.
+  // What the model's layers read of that data: to train on, or to measure a model with. `groups`:
+  // of all examples, or empty.
   enum class Use { kTraining, kMeasuring };
   StatusOr<learn::DataView> InputsOf(const v1::DataConfig& config, const v1::ModelSpec& model,
-                                     Use use, const ProgressSink& progress);
+                                     Use use, std::span<const std::uint32_t> groups,
+                                     const ProgressSink& progress);
 
   learn::RuntimeReport runtime_;
   SecureRng& rng_;

@@ -70,6 +70,13 @@ StatusOr<Encoded> EncodeWithoutNoise(const secagg::RoundConfig& round, const v1:
 
 namespace {
 
+void ScaleLate(const Trained& trained, const policy::Plan& plan, double clip_norm) {
+  if (plan.setting.unit == privacy::Unit::kClient) model::LimitNorm(trained.update, clip_norm);
+  for (float& value : trained.update) {
+    value = static_cast<float>(value * trained.factor);
+  }
+}
+
 StatusOr<Encoded> EncodeTrained(const secagg::RoundConfig& round, const v1::TaskSpec& task,
                                 const policy::Plan& plan, double clip_norm, const Trained& trained,
                                 SecureRng& rng) {
@@ -78,6 +85,7 @@ StatusOr<Encoded> EncodeTrained(const secagg::RoundConfig& round, const v1::Task
   }
   const double norm_bound = task.robust().max_update_norm();
   const bool scaled_down = norm_bound > 0 && model::LimitNorm(trained.update, norm_bound);
+  if (trained.factor < 1) ScaleLate(trained, plan, clip_norm);
   if (plan.terms) return EncodeWithNoise(round, task, plan, clip_norm, trained, rng);
   TUTTI_ASSIGN(std::vector<float> whole, strategy::MakeSumVector(task, trained.local));
   TUTTI_ASSIGN(const std::vector<float> vector, strategy::Pack(task, round, std::move(whole)));

@@ -34,6 +34,7 @@ struct Trained {
   std::uint64_t norms_counted = 0;  // of single examples' gradients, and those of at most clip norm
   std::uint64_t norms_below = 0;
   std::span<const std::uint64_t> counts = {};  // of plan.counts
+  double factor = 1;  // what the update counts: strategy::StalenessFactor of one that is late
 };
 struct Encoded {
   secagg::RingVector vector;         // not yet masked
@@ -41,7 +42,9 @@ struct Encoded {
   std::uint64_t clipped_values = 0;  // outside [-clip_limit, clip_limit]
   double clip_limit = 0;
 };
-// `task` is that of the round (strategy::TaskOfRound). OutOfRange when a value of the update is not
+// `task` is that of the round (strategy::TaskOfRound). A factor below 1 scales the update where it
+// is, after its own clipping and before any noise in the sum: a client's bound holds for it and the
+// noise stays whole. OutOfRange when a value of the update is not
 // finite; other errors as strategy::MakeSumVector, secagg::EncodeUpdate, privacy::MakeVector and
 // privacy::NoisyCounts. Jobs that do not train have no update: `trained` holds counts alone.
 StatusOr<Encoded> Encode(const secagg::RoundConfig& round, const v1::TaskSpec& task,

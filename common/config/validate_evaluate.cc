@@ -93,7 +93,7 @@ void CheckEvaluate(const v1::JobConfig& job, Rules& rules) {
   for (const TrainingKey& one : TrainingKeysOf(job)) {
     if (!one.set) continue;
     rules.Add({one.key, "kind"},
-              "found with kind = \"evaluate\", which trains nothing and sums exact counts alike; "
+              "found with kind = \"evaluate\", which trains nothing and sends counts alone; "
               "remove it");
   }
   CheckNoise(job.privacy(), rules);

@@ -9,6 +9,7 @@
 #include "common/config/validate_adversary.h"
 #include "common/config/validate_analysis.h"
 #include "common/config/validate_evaluate.h"
+#include "common/config/validate_fairness.h"
 #include "common/config/validate_model.h"
 #include "common/model/architecture.h"
 #include "common/privacy/setting.h"
@@ -17,12 +18,14 @@
 #include "common/strategy/clusters.h"
 #include "common/strategy/packing.h"
 #include "common/strategy/schedule.h"
+#include "common/strategy/staleness.h"
 #include "common/strategy/sum_vector.h"
 
 namespace tutti::config {
 namespace {
 
 constexpr double kMaxCohort = 10000;
+constexpr double kUsualStalenessPower = 0.5;  // the schema's default
 
 void CheckTraining(const v1::TrainingSpec& training, Rules& rules) {
   if (training.local_steps() > 0 && training.local_epochs() > 0) {
@@ -58,6 +61,17 @@ void CheckStrategy(const v1::JobConfig& job, Rules& rules) {
     rules.Add({"secure_aggregation.sampled_fraction", "secure_aggregation.rotate",
                "training.correction", "privacy.noise", "privacy.unit", "kind"},
               std::string(MessageOf(status)));
+  }
+  if (const Status status = strategy::CheckStaleness(task); !status.ok()) {
+    rules.Add({"training.max_staleness", "training.staleness_power"},
+              std::string(MessageOf(status)));
+  }
+  if (job.training().max_staleness() == 0 && rules.IsSet("training.staleness_power") &&
+      job.training().staleness_power() != kUsualStalenessPower) {
+    rules.Add({"training.staleness_power", "training.max_staleness"},
+              Join("found ", job.training().staleness_power(),
+                   " with max_staleness = 0, so no update is ever late; set max_staleness, or "
+                   "remove it"));
   }
   const v1::ServerOptimiserSpec& server = job.server();
   const bool adaptive = !server.optimiser().empty() && server.optimiser() != "fedavg";
@@ -270,6 +284,7 @@ void Validate(const v1::JobConfig& config, LoadResult& result) {
   CheckSecureAggregation(config, rules);
   CheckRobust(config, rules);
   CheckAdversary(config, rules);
+  CheckFairness(config, rules);
   CheckRounds(config, rules);
 }
 

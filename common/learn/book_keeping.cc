@@ -35,7 +35,7 @@ Status Record(const ClipRequest& request, Tape& tape, at::Tensor& losses) {
         Join("the model has ", tape.problem,
              ": no rule for per-example gradients covers that; change the model"));
   }
-  losses = ExampleLosses(request.loss, logits, request.labels);
+  losses = ExampleLosses(request.loss, logits, request.labels, request.terms);
   std::vector<at::Tensor> outputs;
   for (const Use& use : tape.uses) {
     outputs.push_back(use.output);
@@ -81,8 +81,11 @@ StatusOr<std::vector<at::Tensor>> GradientsOfRows(const ClipRequest& request,
   c10::AutoGradMode with_grad(true);
   const at::Tensor inputs = request.inputs.index_select(0, rows);
   const at::Tensor labels = request.labels.index_select(0, rows);
-  TUTTI_ASSIGN(ClippedSum rest, ClipByBookKeeping({request.forward, request.parameters, inputs,
-                                                   labels, request.clip_norm, request.loss}));
+  const ExampleTerms terms =
+      request.terms.With([&](const at::Tensor& of_all) { return of_all.index_select(0, rows); });
+  TUTTI_ASSIGN(ClippedSum rest,
+               ClipByBookKeeping({request.forward, request.parameters, inputs, labels,
+                                  request.clip_norm, request.loss, terms}));
   return std::move(rest.gradients);
 }
 

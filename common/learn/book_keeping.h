@@ -11,6 +11,7 @@
 
 #include "common/base/status.h"
 #include "common/learn/aten.h"
+#include "common/learn/example_losses.h"
 #include "common/learn/loss.h"
 
 namespace tutti::learn {
@@ -32,6 +33,7 @@ struct ClipRequest {
   const at::Tensor& labels;  // or targets; see example_losses.h
   double clip_norm = 1;
   Loss loss = Loss::kCrossEntropy;
+  ExampleTerms terms = {};
 };
 
 // Sum over the examples of gradient * min(1, clip_norm / norm). An example whose norm or loss is

@@ -41,7 +41,9 @@ Loss MeasuredBy(const model::Architecture& architecture) {
   return architecture.classes == 1 ? Loss::kSquaredError : Loss::kCrossEntropy;
 }
 
-at::Tensor ExampleLosses(Loss loss, const at::Tensor& outputs, const at::Tensor& wanted) {
+namespace {
+
+at::Tensor PlainLosses(Loss loss, const at::Tensor& outputs, const at::Tensor& wanted) {
   switch (loss) {
     case Loss::kCrossEntropy:
       return at::cross_entropy_loss(outputs, wanted, {}, at::Reduction::None);
@@ -53,6 +55,18 @@ at::Tensor ExampleLosses(Loss loss, const at::Tensor& outputs, const at::Tensor&
       return std::get<0>(at::min(outputs, /*dim=*/1));
   }
   return {};
+}
+
+}  // namespace
+
+at::Tensor ExampleLosses(Loss loss, const at::Tensor& outputs, const at::Tensor& wanted,
+                         const ExampleTerms& terms) {
+  at::Tensor losses = PlainLosses(loss, outputs, wanted);
+  if (terms.factors.defined()) losses = losses * terms.factors;
+  if (terms.tilts.defined()) {
+    losses = losses + terms.tilts * at::softmax(outputs, 1).select(1, terms.tilted_class);
+  }
+  return losses;
 }
 
 }  // namespace tutti::learn

@@ -135,6 +135,26 @@ struct Network::State {
     return labels;
   }
 
+  StatusOr<ExampleTerms> Terms(const Batch& batch) const {
+    if (batch.factors.empty() && batch.tilts.empty()) return ExampleTerms();
+    if (loss != Loss::kCrossEntropy || batch.tilted_class >= architecture.classes) {
+      return InvalidArgument(Join("a batch has terms for class ", batch.tilted_class,
+                                  ", the model has ", architecture.classes, " classes"));
+    }
+    ExampleTerms terms{.factors = {}, .tilts = {}, .tilted_class = batch.tilted_class};
+    for (const auto& [values, tensor] :
+         {std::pair(batch.factors, &terms.factors), std::pair(batch.tilts, &terms.tilts)}) {
+      if (values.empty()) continue;
+      if (values.size() != batch.size()) {
+        return InvalidArgument(
+            Join("a batch has ", batch.size(), " examples and ", values.size(), " terms"));
+      }
+      *tensor = at::from_blob(const_cast<float*>(values.data()),
+                              {static_cast<std::int64_t>(values.size())}, at::kFloat);
+    }
+    return terms;
+  }
+
   // Made-up inputs and weights: neither data nor a coordinator's weights decide how gradients are
   // computed.
   StatusOr<MethodChoice> ChooseByTrial(const learn::Forward& forward) {
@@ -236,7 +256,9 @@ StatusOr<BatchLoss> Network::AddGradients(const Batch& batch, std::span<float> s
   return Guarded([&]() -> StatusOr<BatchLoss> {
     TUTTI_ASSIGN(const at::Tensor inputs, state_->Inputs(batch));
     TUTTI_ASSIGN(const at::Tensor wanted, state_->Wanted(batch));
-    const at::Tensor loss = ExampleLosses(state_->loss, state_->Forward(inputs), wanted).sum();
+    TUTTI_ASSIGN(const ExampleTerms terms, state_->Terms(batch));
+    const at::Tensor loss =
+        ExampleLosses(state_->loss, state_->Forward(inputs), wanted, terms).sum();
     const std::vector<at::Tensor> gradients = torch::autograd::grad({loss}, state_->trained);
     const c10::NoGradGuard no_grad;
     state_->AddTo(sum, gradients);
@@ -249,11 +271,12 @@ StatusOr<BatchLoss> Network::AddClippedGradients(const Batch& batch, double clip
   return Guarded([&]() -> StatusOr<BatchLoss> {
     TUTTI_ASSIGN(const at::Tensor inputs, state_->Inputs(batch));
     TUTTI_ASSIGN(const at::Tensor wanted, state_->Wanted(batch));
+    TUTTI_ASSIGN(const ExampleTerms terms, state_->Terms(batch));
     const Forward forward = [&](const at::Tensor& x) { return state_->Forward(x); };
     TUTTI_ASSIGN(const MethodChoice method, state_->Method(forward));
-    TUTTI_ASSIGN(
-        const ClippedSum clipped,
-        ClipBy(method.method, {forward, state_->trained, inputs, wanted, clip_norm, state_->loss}));
+    TUTTI_ASSIGN(const ClippedSum clipped,
+                 ClipBy(method.method, {forward, state_->trained, inputs, wanted, clip_norm,
+                                        state_->loss, terms}));
     const c10::NoGradGuard no_grad;
     state_->AddTo(sum, clipped.gradients);
     const at::Tensor finite = at::isfinite(clipped.losses);

@@ -19,6 +19,10 @@ struct Batch {
   std::span<const float> features;
   std::span<const std::uint32_t> labels = {};  // each below the architecture's classes
   std::span<const float> targets = {};         // in their place for a loss that NeedsTargets
+  // Of models of classes, for gradients only: loss * factor + tilt * probability of tilted_class.
+  std::span<const float> factors = {};  // one an example; empty: 1
+  std::span<const float> tilts = {};    // one an example; empty: 0
+  std::uint32_t tilted_class = 1;
   std::size_t size() const { return targets.empty() ? labels.size() : targets.size(); }
 };
 

@@ -150,9 +150,11 @@ StatusOr<ClippedSum> ClipSingleExamples(const ClipRequest& request) {
   result.gradients.resize(request.parameters.size());
   std::vector<at::Tensor> norms, losses;
   for (std::int64_t i = 0; i < request.inputs.size(0); ++i) {
+    const ExampleTerms terms =
+        request.terms.With([i](const at::Tensor& of_all) { return of_all.narrow(0, i, 1); });
     const at::Tensor loss =
         ExampleLosses(request.loss, request.forward(request.inputs.narrow(0, i, 1)),
-                      request.labels.narrow(0, i, 1));
+                      request.labels.narrow(0, i, 1), terms);
     const std::vector<at::Tensor> gradients = torch::autograd::grad(
         {loss.sum()}, request.parameters, {}, {}, false, /*allow_unused=*/true);
     const c10::NoGradGuard no_grad;

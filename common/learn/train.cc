@@ -162,14 +162,18 @@ class TrainedTerms {
 // Rows of the data copied side by side.
 class Gathered {
  public:
-  Gathered(const DataView& data, std::span<const std::uint32_t> rows, const RowChange& change) {
+  Gathered(const DataView& data, std::span<const std::uint32_t> rows, const TrainHooks& hooks)
+      : tilts_(hooks.tilts) {
     const std::size_t width = data.features.size() / data.size();
     features_.reserve(rows.size() * width);
     for (const std::uint32_t row : rows) {
       const auto from = data.features.begin() + static_cast<std::ptrdiff_t>(row * width);
       features_.insert(features_.end(), from, from + static_cast<std::ptrdiff_t>(width));
-      if (change) {
-        change(std::span(features_).last(width));
+      if (hooks.change) {
+        hooks.change(std::span(features_).last(width));
+      }
+      if (!tilts_.empty()) {
+        coefficients_.push_back(tilts_.Of(data.groups[row], data.labels[row]));
       }
       if (data.targets.empty()) {
         labels_.push_back(data.labels[row]);
@@ -178,13 +182,20 @@ class Gathered {
       }
     }
   }
-  Batch batch() const { return {.features = features_, .labels = labels_, .targets = targets_}; }
+  Batch batch() const {
+    Batch batch{.features = features_, .labels = labels_, .targets = targets_};
+    (tilts_.scales() ? batch.factors : batch.tilts) = coefficients_;
+    batch.tilted_class = tilts_.positive_class();
+    return batch;
+  }
   std::span<float> features() { return features_; }
 
  private:
   std::vector<float> features_;
   std::vector<std::uint32_t> labels_;
   std::vector<float> targets_;
+  const GroupTilts& tilts_;
+  std::vector<float> coefficients_;  // one a row; empty: none
 };
 
 // Sums of one round of training.
@@ -246,7 +257,7 @@ class Trainer {
   Status AddExamples(std::span<const std::uint32_t> rows, std::span<float> gradient) {
     for (std::size_t start = 0; start < rows.size(); start += kPartExamples) {
       Gathered part(data_, rows.subspan(start, std::min(kPartExamples, rows.size() - start)),
-                    hooks_.change);
+                    hooks_);
       if (adversary_) {
         TUTTI_TRY(adversary_->ChangeShare(network_, part.batch(), part.features(), rng_));
       }
@@ -319,6 +330,7 @@ StatusOr<TrainResult> Train(Network& network, const v1::TrainingSpec& training,
   const model::Architecture& architecture = network.architecture();
   TUTTI_TRY(CheckData(architecture, data, weights.size()));
   TUTTI_TRY(CheckTerms(hooks.terms, weights.size()));
+  TUTTI_TRY(hooks.tilts.CheckFit(architecture.classes, data.labels.size(), data.groups.size()));
   const bool with_privacy = privacy.unit() != "none";
   TUTTI_TRY(CheckSpecs(training, privacy));
   const model::Layout& layout = network.architecture().layout;

@@ -10,6 +10,7 @@
 
 #include "common/base/rng.h"
 #include "common/base/status.h"
+#include "common/learn/group_tilts.h"
 #include "common/learn/network.h"
 #include "tutti/v1/task.pb.h"
 
@@ -19,6 +20,8 @@ struct DataView {
   std::span<const float> features;             // what the first layer reads; row major, size() rows
   std::span<const std::uint32_t> labels = {};  // below model.classes
   std::span<const float> targets = {};         // in their place for models that predict a number
+  // Which of fairness.groups an example is of; any larger number: of none. Empty: nobody asks.
+  std::span<const std::uint32_t> groups = {};
   std::size_t size() const { return targets.empty() ? labels.size() : targets.size(); }
 };
 
@@ -68,6 +71,7 @@ struct TrainHooks {
   RowChange change = {};
   StepSeen seen = {};
   v1::AdversarySpec adversary = {};  // after `change`; against the weights of the step
+  GroupTilts tilts = {};             // not empty: the data has groups
 };
 
 // `weights` holds the received weights and afterwards the update (trained minus received; 0 where

@@ -63,6 +63,10 @@ Each GradientsOfEach(const ClipRequest& request, std::int64_t first, std::int64_
       functorch::TransformType::Vmap, count, functorch::RandomnessType::Different));
   const at::Tensor input = functorch::makeBatched(inputs, 0, over_examples.number());
   const at::Tensor label = functorch::makeBatched(labels, 0, over_examples.number());
+  const ExampleTerms terms = request.terms.With([&](const at::Tensor& of_all) {
+    return functorch::makeBatched(of_all.narrow(0, first, count).unsqueeze(1), 0,
+                                  over_examples.number());
+  });
   const bool with_grad = c10::GradMode::is_enabled();
   const Level of_one(
       functorch::initAndPushDynamicLayer(functorch::TransformType::Grad, {}, {}, with_grad));
@@ -78,7 +82,7 @@ Each GradientsOfEach(const ClipRequest& request, std::int64_t first, std::int64_
   at::Tensor loss;
   {
     const Substitution substitution(request.parameters, inside);
-    loss = ExampleLosses(request.loss, request.forward(input), label).sum();
+    loss = ExampleLosses(request.loss, request.forward(input), label, terms).sum();
   }
   const std::vector<at::Tensor> gradients =
       torch::autograd::grad({loss}, inside, {}, {}, false, /*allow_unused=*/true);

@@ -21,6 +21,9 @@ constexpr std::size_t kBlock = 4096;
 constexpr int kTries = 32;  // each fits with probability 1 - e^-1/2 = 0.39 or more
 
 Status CheckNoise(const RoundConfig& config, const IntegerNoise& noise) {
+  if (config.extra_lanes == 0) {
+    return InvalidArgument("the round has no extra lane, expected one for the weights");
+  }
   if (config.weight_bits != 0) {
     return InvalidArgument(Join("noised values have weight 1; the round has weight_bits = ",
                                 config.weight_bits, ", expected 0"));
@@ -168,7 +171,8 @@ double GridStep(const RoundConfig& config) {
 StatusOr<EncodedUpdate> EncodeNoised(const RoundConfig& config, std::span<const float> values,
                                      const IntegerNoise& noise, SecureRng& rng) {
   TUTTI_TRY(CheckNoise(config, noise));
-  TUTTI_TRY(CheckUpdate(config, values, 1, {}));
+  const std::vector<std::uint32_t> no_metrics(config.extra_lanes - 1);
+  TUTTI_TRY(CheckUpdate(config, values, 1, no_metrics));
   const double step = GridStep(config);
   TUTTI_ASSIGN(ShareOfNoise share, ShareOfNoise::Make(noise.share, step, rng));
   const RoundingScale scale{

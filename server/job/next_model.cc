@@ -5,7 +5,9 @@
 
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
+#include "common/measure/groups.h"
 #include "common/measure/metadata.h"
+#include "common/measure/tilts.h"
 #include "common/model/architecture.h"
 #include "common/model/safetensors.h"
 #include "common/privacy/clip_norm.h"
@@ -13,6 +15,7 @@
 #include "common/strategy/mixture.h"
 #include "common/strategy/sum_vector.h"
 #include "server/aggregate/adaptive.h"
+#include "server/aggregate/fairness.h"
 #include "server/aggregate/server_optimiser.h"
 
 namespace tutti::server {
@@ -76,8 +79,26 @@ void AddControl(std::span<const float> change, const RoundMemory& memory,
   for (std::size_t i = 0; i < change.size(); ++i) control[i] += share * change[i];
 }
 
+// What the next round's training is tilted by, in jobs whose [fairness] has a rule.
+Status AddTilts(const PreparedJob& job, BytesView checkpoint, const RoundMemory& memory,
+                const measure::OpenedCounts& opened, model::Metadata& metadata) {
+  if (!job.setting.update || measure::FairRuleOf(job.task.fairness()) == measure::FairRule::kNone) {
+    return OkStatus();
+  }
+  const std::span<const std::int64_t> outcomes =
+      measure::Of<const std::int64_t>(job.counts->layout, measure::kOutcomes, opened.counts);
+  // All lanes of the one family have the same noise.
+  const double noise_stddev =
+      measure::NoiseStddevs(job.counts->layout, opened.noise_multiplier).front();
+  TUTTI_ASSIGN(const std::vector<double> dual, measure::DualOf(checkpoint));
+  TUTTI_ASSIGN(const aggregate::FairnessStep step,
+               aggregate::NextFairness(job.task, memory.round, outcomes, noise_stddev, dual));
+  measure::SetTilts(step.tilts, step.dual, metadata);
+  return OkStatus();
+}
+
 // The sums over all groups of clients, and what follows from them for the next round.
-Status AddCounts(const PreparedJob& job, const RoundMemory& memory,
+Status AddCounts(const PreparedJob& job, BytesView checkpoint, const RoundMemory& memory,
                  std::span<const GroupResult> results, model::Metadata& metadata) {
   measure::OpenedCounts opened{.counts = std::vector<std::int64_t>(job.counts->layout.lanes()),
                                .clients = memory.clients,
@@ -87,7 +108,7 @@ Status AddCounts(const PreparedJob& job, const RoundMemory& memory,
     for (std::size_t i = 0; i < result.counts.size(); ++i) opened.counts[i] += result.counts[i];
   }
   measure::SetCounts(opened, metadata);
-  return OkStatus();
+  return AddTilts(job, checkpoint, memory, opened, metadata);
 }
 
 // Of a job that does not train.
@@ -126,7 +147,7 @@ BytesView StateOf(BytesView checkpoint, BytesView state) {
 StatusOr<NextModel> MakeNextModel(const PreparedJob& job, BytesView checkpoint,
                                   const RoundMemory& memory, std::vector<GroupResult> results) {
   model::Metadata metadata = {{"job", job.config.name()}, {"round", std::to_string(memory.round)}};
-  if (job.counts) TUTTI_TRY(AddCounts(job, memory, results, metadata));
+  if (job.counts) TUTTI_TRY(AddCounts(job, checkpoint, memory, results, metadata));
   if (!job.setting.update) return SameModel(job, checkpoint, metadata);
   std::vector<aggregate::GroupMean> means;
   double share_below = 0, mean_weight = 0;

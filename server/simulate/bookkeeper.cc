@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "common/dp/accountant.h"
+#include "common/measure/rates.h"
+#include "common/strategy/staleness.h"
 #include "server/simulate/chance.h"
 
 namespace tutti::simulate {
@@ -22,11 +24,25 @@ double Distance(std::span<const float> a, std::span<const float> b) {
   return std::sqrt(sum);
 }
 
-// Epsilon of a client that was charged for `event` so many times.
-StatusOr<double> EpsilonOf(const dp::Event& event, std::uint32_t times, double delta) {
+// None when fewer than two groups have examples to compare.
+StatusOr<std::optional<double>> GapOf(const v1::FairnessSpec& fairness,
+                                      std::span<const std::int64_t> outcomes) {
+  TUTTI_ASSIGN(const std::vector<measure::GroupRates> rates, measure::RatesOf(outcomes, 0.0));
+  TUTTI_ASSIGN(const measure::Criterion criterion, measure::CriterionOf(fairness.criterion()));
+  const measure::Estimate gap = measure::GapOf(rates, criterion).estimate;
+  return gap.known() ? std::optional(gap.value) : std::nullopt;
+}
+
+// Epsilon of a client that was charged for `event` so many times, and for the counts of `rounds`.
+StatusOr<double> EpsilonOf(const dp::Event& event, std::uint32_t times,
+                           const std::optional<dp::Event>& counts, std::uint32_t rounds,
+                           double delta) {
   dp::Accountant spent;
   for (std::uint32_t i = 0; i < times; ++i) {
     TUTTI_TRY(spent.Add(event));
+  }
+  for (std::uint32_t i = 0; counts && i < rounds; ++i) {
+    TUTTI_TRY(spent.Add(*counts));
   }
   TUTTI_ASSIGN(const dp::SpentBudget budget, spent.Spent(delta));
   return budget.epsilon;
@@ -36,6 +52,7 @@ StatusOr<double> EpsilonOf(const dp::Event& event, std::uint32_t times, double d
 
 void TrainingTotals::Add(const Contribution& contribution) {
   ++trained;
+  late += contribution.rounds_late > 0 ? 1U : 0U;
   clipped_values += contribution.clipped_values;
   loss_sum += contribution.loss;
   seconds += contribution.seconds;
@@ -61,13 +78,28 @@ StatusOr<const policy::Plan*> Bookkeeper::PlanOf(std::size_t client) {
   return plans_.For(scene_.population.rows(client).size());
 }
 
-StatusOr<Fate> Bookkeeper::FateOf(std::size_t client, const secagg::RoundConfig& config) {
+StatusOr<Fate> Bookkeeper::Invite(std::size_t client, const secagg::RoundConfig& config,
+                                  Instant now) {
+  if (std::exchange(attempt_over_, false)) {
+    invited_.clear();
+  }
   TUTTI_ASSIGN(const policy::Plan* const plan, PlanOf(client));
-  const Work work{course_.model().size(), config.layout().wire_bytes(),
-                  plans_.Seen(*plan, scene_.population.rows(client).size())};
-  return simulate::FateOf(scene_.world, scene_.population.device(client), work,
-                          config.level == secagg::ThreatLevel::kMalicious, client, config.round,
-                          config.attempt);
+  Work work{course_.model().size(), config.layout().wire_bytes(),
+            plans_.Seen(*plan, scene_.population.rows(client).size())};
+  Invitation invitation{.at = now, .fate = {}, .held = {}, .attempt = config.attempt};
+  if (const auto held = held_.find(client); held != held_.end()) {
+    invitation.held = held->second;
+    work.held_ready_in = held->second.ready - now;
+  }
+  invitation.fate = simulate::FateOf(scene_.world, scene_.population.device(client), work,
+                                     config.level == secagg::ThreatLevel::kMalicious, client,
+                                     config.round, config.attempt);
+  return invited_.insert_or_assign(client, std::move(invitation)).first->second.fate;
+}
+
+const Held* Bookkeeper::HeldBy(std::size_t client) const {
+  const auto found = invited_.find(client);
+  return found != invited_.end() && found->second.held ? &*found->second.held : nullptr;
 }
 
 std::vector<std::size_t> Bookkeeper::Available(std::uint64_t draw) const {
@@ -97,11 +129,38 @@ void Bookkeeper::ShowTraining(std::size_t done, std::size_t expected) {
 void Bookkeeper::Charge(std::span<const std::size_t> clients) {
   for (const std::size_t client : clients) {
     ++charged_[client];
+    invited_[client].charged = true;
   }
 }
 
-void Bookkeeper::CountTraffic(std::size_t invited, std::size_t uploads) {
-  report_.bytes_down += invited * course_.model().size();
+// An update that stayed on its device is of use as long as the task says: one that was ready, or
+// whose training goes on. A device that vanished before it could send has lost it.
+void Bookkeeper::HoldBack() {
+  const v1::TrainingSpec& training = scene_.job.task.training();
+  const std::uint64_t round = course_.rounds_done() + 1;
+  std::shared_ptr<const Received> received;
+  for (const auto& [client, invitation] : invited_) {
+    const bool lost = invitation.fate.VanishesIn(Exchange::kTraining) ||
+                      invitation.fate.VanishesIn(Exchange::kSharing);
+    if (invitation.charged || lost) {
+      held_.erase(client);
+    } else if (!invitation.held && strategy::StillCounts(training, round, round)) {
+      if (!received) {
+        const std::span<const float> values = course_.values();
+        received = std::make_shared<const Received>(
+            Received{round, {values.begin(), values.end()}, course_.clip_norm()});
+      }
+      held_[client] = {received, invitation.attempt, invitation.at + invitation.fate.answers[0]};
+    }
+  }
+}
+
+void Bookkeeper::EndAttempt(std::size_t uploads) {
+  HoldBack();
+  attempt_over_ = true;
+  const auto fetched = static_cast<std::uint64_t>(std::count_if(
+      invited_.begin(), invited_.end(), [](const auto& entry) { return !entry.second.held; }));
+  report_.bytes_down += fetched * course_.model().size();
   report_.bytes_up += uploads * settings().config.layout().wire_bytes();
 }
 
@@ -130,6 +189,7 @@ Status Bookkeeper::Measure(RoundReport& report) {
   std::optional<double> withstood;
   std::uint64_t triggered = 0;
   std::uint64_t misled = 0;
+  std::vector<std::int64_t>& outcomes = report.test_outcomes;
   for (const StatusOr<Score>& score : scores) {
     TUTTI_TRY(score.status());
     const auto count = static_cast<double>(score->examples);
@@ -141,6 +201,10 @@ Status Bookkeeper::Measure(RoundReport& report) {
     }
     triggered += score->triggered;
     misled += score->misled;
+    outcomes.resize(std::max(outcomes.size(), score->outcomes.size()));
+    std::transform(
+        score->outcomes.begin(), score->outcomes.end(), outcomes.begin(), outcomes.begin(),
+        [](std::uint64_t more, std::int64_t sum) { return sum + static_cast<std::int64_t>(more); });
   }
   if (examples > 0) {
     report.test_loss = loss / examples;
@@ -149,6 +213,9 @@ Status Bookkeeper::Measure(RoundReport& report) {
   }
   if (triggered > 0) {
     report.backdoor_success = static_cast<double>(misled) / static_cast<double>(triggered);
+  }
+  if (!outcomes.empty()) {
+    TUTTI_ASSIGN(report.test_gap, GapOf(scene_.job.task.fairness(), outcomes));
   }
   return OkStatus();
 }
@@ -196,6 +263,10 @@ Status Bookkeeper::Publish(Instant now, std::span<const ClientId> survivors,
       kept_.insert_or_assign(next.key(), std::move(next.mapped()));
   }
   keep_next_.clear();
+  std::erase_if(held_, [&](const auto& entry) {
+    return !strategy::StillCounts(scene_.job.task.training(), entry.second.received->round,
+                                  course_.rounds_done() + 1);
+  });
   report.round = course_.rounds_done();
   report.failures = std::exchange(failures_of_round_, 0);
   report.clock_seconds = static_cast<double>(now.count()) / 1000;
@@ -207,6 +278,7 @@ Status Bookkeeper::Publish(Instant now, std::span<const ClientId> survivors,
                               (trained * static_cast<double>(settings().config.values));
   }
   report.training_seconds = totals.seconds;
+  report.late = static_cast<std::uint32_t>(totals.late);
   report_.client_rounds += totals.trained;
   report_.training_seconds += totals.seconds;
   const double measuring = Seconds();
@@ -239,10 +311,12 @@ Status Bookkeeper::CountPrivacy() {
       continue;
     }
     TUTTI_ASSIGN(const policy::Plan* const plan, plans_.For(examples));
-    TUTTI_ASSIGN(const double coordinator, EpsilonOf(plan->event, times, delta));
+    TUTTI_ASSIGN(const double coordinator,
+                 EpsilonOf(plan->event, times, plan->counts_event, times, delta));
     // A tree is charged once for all rounds it allows.
     const bool tree = plan->setting.noise == privacy::NoiseSource::kTree;
-    TUTTI_ASSIGN(const double models, EpsilonOf(plan->model_event, tree ? 1 : times, delta));
+    TUTTI_ASSIGN(const double models, EpsilonOf(plan->model_event, tree ? 1 : times,
+                                                plan->counts_model_event, times, delta));
     report_.epsilon_coordinator = std::max(report_.epsilon_coordinator, coordinator);
     report_.epsilon_models = std::max(report_.epsilon_models, models);
   }

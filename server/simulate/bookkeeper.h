@@ -24,6 +24,7 @@ inline constexpr Milliseconds kUnmaskLinger{20};  // as the daemon's (round::Cor
 // Sums of one attempt's trainings, in the order of the clients.
 struct TrainingTotals {
   std::uint64_t trained = 0;
+  std::uint64_t late = 0;  // of those, for an earlier round
   std::uint64_t clipped_values = 0;
   double loss_sum = 0;
   double seconds = 0;
@@ -44,14 +45,18 @@ class Bookkeeper {
   Milliseconds grace() const;
 
   StatusOr<const policy::Plan*> PlanOf(std::size_t client);
-  StatusOr<Fate> FateOf(std::size_t client, const secagg::RoundConfig& config);
+  // What becomes of a client that is invited now.
+  StatusOr<Fate> Invite(std::size_t client, const secagg::RoundConfig& config, Instant now);
+  // What it sends in place of a new training; null: nothing. Until the next attempt's invitations.
+  const Held* HeldBy(std::size_t client) const;
   // The clients that are attached when a cohort is chosen for the `draw`th time; ascending.
   std::vector<std::size_t> Available(std::uint64_t draw) const;
 
   bool Stopped();                                             // any thread
   void ShowTraining(std::size_t done, std::size_t expected);  // any thread
   void Charge(std::span<const std::size_t> clients);          // they debited their ledgers
-  void CountTraffic(std::size_t invited, std::size_t uploads);
+  // Everyone invited has done its part; the model has not taken its step yet.
+  void EndAttempt(std::size_t uploads);
   void Fail(Instant now, std::string reason);
   // What a client kept for itself (strategy::KeptBy); it keeps `next` once its round is published.
   std::vector<float> Kept(std::size_t client);                   // any thread
@@ -71,6 +76,7 @@ class Bookkeeper {
   Status Measure(RoundReport& report);
   Status Judge(RoundReport& report);
   Status CountPrivacy();
+  void HoldBack();
 
   const Scene& scene_;
   Course& course_;
@@ -78,6 +84,17 @@ class Bookkeeper {
   Workers workers_;
   PlanBook plans_;
   Report report_;
+  // Of the running attempt, or of the one that ended last.
+  struct Invitation {
+    Instant at{0};
+    Fate fate;
+    std::optional<Held> held;
+    bool charged = false;
+    std::uint64_t attempt = 0;
+  };
+  std::map<std::size_t, Invitation> invited_;
+  bool attempt_over_ = false;
+  std::map<std::size_t, Held> held_;    // still of use, by client
   std::vector<std::uint32_t> charged_;  // rounds, by client
   // Of clients that took part, if the strategy keeps anything: as long as the model each.
   std::map<std::size_t, std::vector<float>> kept_, keep_next_;

@@ -7,6 +7,7 @@
 #include "client/update/update.h"
 #include "common/model/update_norm.h"
 #include "common/strategy/schedule.h"
+#include "common/strategy/staleness.h"
 #include "server/simulate/chance.h"
 #include "server/simulate/trigger.h"
 
@@ -34,13 +35,19 @@ void Attack(const v1::MaliciousProfile& profile, SecureRng& rng, std::vector<flo
 
 StatusOr<Contribution> Contribute(const Scene& scene, const Course& course,
                                   const policy::Plan& plan, const secagg::RoundConfig& config,
-                                  std::size_t client, std::vector<float> kept, Learner& learner) {
+                                  std::size_t client, const Held* held, std::vector<float> kept,
+                                  Learner& learner) {
   const bool malicious = scene.population.device(client).malicious;
   const v1::MaliciousProfile& profile = scene.world.malicious();
-  auto rng = StreamOf(scene.world.seed(), "client", client, config.round, config.attempt);
-  v1::TaskSpec task = strategy::TaskOfRound(scene.job.task, config.round);
-  const update::LocalTask local = update::LocalTaskOf(task, plan, course.clip_norm());
-  const std::span<const float> values = course.values();
+  const std::uint64_t trained_for = held != nullptr ? held->received->round : config.round;
+  const std::uint64_t late = config.round - trained_for;
+  auto rng = StreamOf(scene.world.seed(), "client", client, trained_for,
+                      held != nullptr ? held->attempt : config.attempt);
+  v1::TaskSpec task = strategy::TaskOfRound(scene.job.task, trained_for);
+  const double clip_norm = held != nullptr ? held->received->clip_norm : course.clip_norm();
+  const update::LocalTask local = update::LocalTaskOf(task, plan, clip_norm);
+  const std::span<const float> values =
+      held != nullptr ? std::span<const float>(held->received->values) : course.values();
   const update::StrategyState strategy(task, scene.job.layout, {values.begin(), values.end()},
                                        std::move(kept), {config.round, course.growth()});
   const Assignment assignment{
@@ -63,13 +70,17 @@ StatusOr<Contribution> Contribute(const Scene& scene, const Course& course,
   std::vector<float> common = strategy.Common(learnt.update);
   const strategy::LocalResult result = strategy.Local(common, learnt.steps, learnt.initial_loss);
   TUTTI_ASSIGN(update::Encoded encoded,
-               update::Encode(config, task, plan, course.clip_norm(),
+               update::Encode(config, task, plan, clip_norm,
                               {common, result, assignment.rows.size(), learnt.norms_counted,
-                               learnt.norms_below, learnt.counts},
+                               learnt.norms_below, learnt.counts,
+                               strategy::StalenessFactor(task.training(), late)},
                               rng));
   return Contribution{std::move(encoded.vector),
                       strategy.Keep(task, result, learnt.update, std::move(learnt.extra)),
-                      learnt.loss, learnt.seconds, encoded.clipped_values};
+                      learnt.loss,
+                      learnt.seconds,
+                      encoded.clipped_values,
+                      late};
 }
 
 bool SitsOut(const Status& status) {

@@ -11,6 +11,7 @@
 #include "common/secagg/ring.h"
 #include "server/job/job_settings.h"
 #include "server/simulate/course.h"
+#include "server/simulate/held.h"
 #include "server/simulate/learner.h"
 #include "server/simulate/population.h"
 #include "tutti/v1/simulation.pb.h"
@@ -30,13 +31,16 @@ struct Contribution {
   double loss = 0;
   double seconds = 0;                // of training
   std::uint64_t clipped_values = 0;  // outside secure_aggregation.value_clip
+  std::uint64_t rounds_late = 0;     // since the round it was trained for
 };
 
+// `held`: what an earlier round left to be sent in this one; null: it trains the course's model.
 // `kept`: of the client's rounds before, or empty (strategy::KeptBy). FailedPrecondition or
 // OutOfRange: training diverged, the client sits out.
 StatusOr<Contribution> Contribute(const Scene& scene, const Course& course,
                                   const policy::Plan& plan, const secagg::RoundConfig& config,
-                                  std::size_t client, std::vector<float> kept, Learner& learner);
+                                  std::size_t client, const Held* held, std::vector<float> kept,
+                                  Learner& learner);
 
 bool SitsOut(const Status& status);  // the errors above
 

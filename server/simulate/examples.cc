@@ -100,6 +100,10 @@ data::Dataset Copied(const data::Dataset& from, std::span<const std::uint32_t> r
     to.labels.push_back(from.labels[row]);
     if (!from.targets.empty()) to.targets.push_back(from.targets[row]);
   }
+  for (const data::Groups& groups : from.groups) {
+    to.groups.push_back({.column = groups.column, .names = groups.names, .codes = {}});
+    for (const std::uint32_t row : rows) to.groups.back().codes.push_back(groups.codes[row]);
+  }
   return to;
 }
 

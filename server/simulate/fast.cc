@@ -67,7 +67,7 @@ class Fast {
       books_.Charge(group.charged);
       uploads += group.survivors.size();
     }
-    books_.CountTraffic(chosen.invited, uploads);
+    books_.EndAttempt(uploads);
     if (!played.failed.empty()) {
       return Fail(played.failed, false);
     }
@@ -116,7 +116,7 @@ class Fast {
       std::vector<Invited>& group = chosen.groups.emplace_back();
       for (const ClientId& name : names) {
         const std::size_t client = NumberOf(name);
-        TUTTI_ASSIGN(const Fate fate, books_.FateOf(client, chosen.configs.front()));
+        TUTTI_ASSIGN(const Fate fate, books_.Invite(client, chosen.configs.front(), now_));
         group.push_back({client, fate});
       }
     }
@@ -166,9 +166,9 @@ class Fast {
             task.status = Aborted("stopped");
             return;
           }
-          StatusOr<Contribution> contribution =
-              Contribute(books_.scene(), books_.course(), *task.plan, chosen.configs[task.group],
-                         task.client, books_.Kept(task.client), learner);
+          StatusOr<Contribution> contribution = Contribute(
+              books_.scene(), books_.course(), *task.plan, chosen.configs[task.group], task.client,
+              books_.HeldBy(task.client), books_.Kept(task.client), learner);
           task.status = contribution.status();
           if (contribution.ok()) {
             task.totals.Add(*contribution);
@@ -201,6 +201,7 @@ class Fast {
       if (task.status.ok()) {
         survivors[task.group].push_back(NameOf(task.client));
         totals.trained += task.totals.trained;
+        totals.late += task.totals.late;
         totals.clipped_values += task.totals.clipped_values;
         totals.loss_sum += task.totals.loss_sum;
         totals.seconds += task.totals.seconds;

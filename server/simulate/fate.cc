@@ -26,6 +26,9 @@ Fate FateOf(const v1::SimulationConfig& world, const Device& device, const Work&
   Fate fate;
   // The offer, the model asked for and sent, the join.
   fate.answers[0] = Span(2 * there_and_back + download + training);
+  if (work.held_ready_in) {
+    fate.answers[0] = std::max(Span(there_and_back), *work.held_ready_in);
+  }
   fate.answers[1] = Span(there_and_back);
   fate.answers[2] = Span(there_and_back + upload);
   fate.answers[3] = Span(there_and_back);

@@ -22,6 +22,8 @@ struct Work {
   std::uint64_t model_bytes = 0;   // down
   std::uint64_t vector_bytes = 0;  // up
   std::uint64_t examples = 0;      // trained on, each pass counted
+  // An update of an earlier round is at hand after this time: nothing is fetched, nothing trained.
+  std::optional<Milliseconds> held_ready_in{};
 };
 
 struct Fate {

@@ -44,6 +44,7 @@ struct Score {
   // Of the examples not of the trigger's class, those taken for it once they carry the trigger.
   std::uint64_t triggered = 0;
   std::uint64_t misled = 0;
+  std::vector<std::uint64_t> outcomes = {};  // as measure::kOutcomes, of jobs that look at groups
 };
 
 class Learner {

@@ -6,8 +6,10 @@
 #include <utility>
 
 #include "client/data/augment.h"
+#include "client/data/group_codes.h"
 #include "common/learn/adversary.h"
 #include "common/learn/local.h"
+#include "common/learn/outcomes.h"
 #include "common/model/architecture.h"
 #include "common/model/features.h"
 #include "server/simulate/chance.h"
@@ -33,12 +35,20 @@ class TorchLearner final : public Learner {
       hooks.change = [&](std::span<float> image) { augmenter_.Apply(rng, image); };
     }
     hooks.adversary = assignment.adversary;
+    if (assignment.fairness != nullptr) {
+      TUTTI_ASSIGN(hooks.tilts, learn::GroupTilts::Create(*assignment.fairness, assignment.tilts));
+    }
+    const learn::DataView view{
+        .features = features_, .labels = labels_, .targets = targets_, .groups = groups_};
     const auto start = std::chrono::steady_clock::now();
+    if (assignment.fairness != nullptr) {
+      TUTTI_ASSIGN(learnt.counts,
+                   learn::CountOutcomes(network_, *assignment.fairness, view, weights, kQuiet));
+    }
     learnt.extra.assign(assignment.extra.begin(), assignment.extra.end());
     TUTTI_ASSIGN(const learn::LocalTraining local,
-                 learn::TrainLocally(network_, assignment.training, assignment.privacy,
-                                     {features_, labels_, targets_}, learnt.update, learnt.extra,
-                                     rng, kQuiet, hooks));
+                 learn::TrainLocally(network_, assignment.training, assignment.privacy, view,
+                                     learnt.update, learnt.extra, rng, kQuiet, hooks));
     const learn::TrainResult& result = local.result;
     learnt.steps = result.steps;
     learnt.initial_loss = local.initial_loss;
@@ -77,10 +87,17 @@ class TorchLearner final : public Learner {
     if (data_->trigger) {
       TUTTI_TRY(MeasureBackdoor(view, weights, score));
     }
+    if (ComparesGroups()) {
+      view.groups = std::span(data_->test_groups).subspan(first, count);
+      TUTTI_ASSIGN(score.outcomes,
+                   learn::CountOutcomes(network_, data_->fairness, view, weights, kQuiet));
+    }
     return score;
   }
 
  private:
+  bool ComparesGroups() const { return !data_->fairness.attribute().empty(); }
+
   // How many examples of another class the trigger leads to its own.
   Status MeasureBackdoor(const learn::DataView& view, std::span<const float> weights,
                          Score& score) {
@@ -112,6 +129,7 @@ class TorchLearner final : public Learner {
     features_.clear();
     labels_.clear();
     targets_.clear();
+    groups_.clear();
     for (const std::uint32_t row : assignment.rows) {
       const auto from = data_->features.begin() + static_cast<std::ptrdiff_t>(row * width);
       features_.insert(features_.end(), from, from + static_cast<std::ptrdiff_t>(width));
@@ -121,6 +139,7 @@ class TorchLearner final : public Learner {
       }
       const std::uint32_t label = data_->labels[row];
       labels_.push_back(assignment.reversed_labels ? classes - 1 - label : label);
+      if (ComparesGroups()) groups_.push_back(data_->groups[row]);
     }
     for (const std::uint32_t place : assignment.poisoned) {
       Stamp(*data_->trigger, std::span(features_).subspan(place * width, width));
@@ -134,6 +153,7 @@ class TorchLearner final : public Learner {
   std::vector<float> features_;
   std::vector<std::uint32_t> labels_;
   std::vector<float> targets_;
+  std::vector<std::uint32_t> groups_;
 };
 
 StatusOr<std::vector<float>> FeaturesOf(const v1::ModelSpec& model, std::vector<float> examples) {
@@ -147,7 +167,8 @@ StatusOr<std::vector<float>> FeaturesOf(const v1::ModelSpec& model, std::vector<
 
 StatusOr<std::shared_ptr<const LearningData>> LearningDataOf(const v1::ModelSpec& model,
                                                              Examples& examples,
-                                                             const Attacks& attacks) {
+                                                             const Attacks& attacks,
+                                                             const v1::FairnessSpec& fairness) {
   auto data = std::make_shared<LearningData>();
   if (learn::HasAdversary(attacks.adversary)) {
     TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(model));
@@ -158,6 +179,13 @@ StatusOr<std::shared_ptr<const LearningData>> LearningDataOf(const v1::ModelSpec
     TUTTI_ASSIGN(data->trigger, TriggerOf(attacks.malicious, model, examples.train.features));
   }
   data->config = examples.config;
+  data->fairness = fairness;
+  if (!fairness.attribute().empty()) {
+    TUTTI_ASSIGN(data->groups, data::GroupCodes(examples.train, fairness));
+    if (examples.test.examples > 0) {
+      TUTTI_ASSIGN(data->test_groups, data::GroupCodes(examples.test, fairness));
+    }
+  }
   TUTTI_ASSIGN(data->features, FeaturesOf(model, std::move(examples.train.features)));
   data->labels = std::move(examples.train.labels);
   data->targets = std::move(examples.train.targets);

@@ -25,6 +25,9 @@ struct LearningData {
   std::vector<float> test_targets;
   v1::AdversarySpec adversary;     // models are measured with; none: they are not
   std::optional<Trigger> trigger;  // of a backdoor
+  v1::FairnessSpec fairness;       // without an attribute: no groups
+  std::vector<std::uint32_t> groups;
+  std::vector<std::uint32_t> test_groups;
 };
 
 // What models are measured with beside the examples as they are, and what liars plant.
@@ -33,11 +36,11 @@ struct Attacks {
   v1::MaliciousProfile malicious = {};
 };
 
-// `examples` gives up its features. Errors as model::FeaturesOf, learn::Adversary::Create and
-// TriggerOf.
-StatusOr<std::shared_ptr<const LearningData>> LearningDataOf(const v1::ModelSpec& model,
-                                                             Examples& examples,
-                                                             const Attacks& attacks = {});
+// `examples` gives up its features. Errors as model::FeaturesOf, learn::Adversary::Create,
+// TriggerOf and, of a job's [fairness], data::GroupCodes.
+StatusOr<std::shared_ptr<const LearningData>> LearningDataOf(
+    const v1::ModelSpec& model, Examples& examples, const Attacks& attacks = {},
+    const v1::FairnessSpec& fairness = v1::FairnessSpec());
 
 // `count` learners. `script_file` and errors: as learn::Network::Create and
 // data::Augmenter::Create. learn::SetUp was called with one thread before.

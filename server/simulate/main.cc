@@ -140,8 +140,9 @@ StatusOr<int> Run(const Options& options, const Files& files) {
   TUTTI_ASSIGN(const Population population,
                Population::Create(files.world, examples.clients, examples.owners));
   examples.owners = std::vector<std::uint32_t>();
-  TUTTI_ASSIGN(auto data, LearningDataOf(job.config.model(), examples,
-                                         {files.adversary, files.world.malicious()}));
+  TUTTI_ASSIGN(auto data,
+               LearningDataOf(job.config.model(), examples,
+                              {files.adversary, files.world.malicious()}, job.task.fairness()));
   const std::size_t threads =
       options.threads > 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
   TUTTI_ASSIGN(std::vector<std::unique_ptr<Learner>> learners,

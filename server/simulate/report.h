@@ -17,6 +17,7 @@ struct RoundReport {
   std::uint32_t invited = 0;
   std::uint32_t survivors = 0;  // whose updates are in the model
   std::uint32_t malicious = 0;  // of those
+  std::uint32_t late = 0;       // of those: trained for an earlier round (training.max_staleness)
   std::uint32_t groups = 0;
   std::uint32_t groups_left_out = 0;
   double train_loss = 0;        // mean over the clients that trained
@@ -26,7 +27,11 @@ struct RoundReport {
   std::optional<double> test_accuracy{};     // never of a model that predicts numbers
   std::optional<double> robust_accuracy{};   // against the adversary models are measured with
   std::optional<double> backdoor_success{};  // share of the other classes' examples it misleads
-  std::uint64_t back_to = 0;    // its model gave way to that of this round; 0: it did not
+  std::uint64_t back_to = 0;  // its model gave way to that of this round; 0: it did not
+  // Jobs that look at groups: measure::kOutcomes of the same examples, and the gap of
+  // fairness.criterion.
+  std::vector<std::int64_t> test_outcomes{};
+  std::optional<double> test_gap{};
   double training_seconds = 0;  // real time of the training itself, all clients
   double seconds = 0;           // real time since the round before
 };

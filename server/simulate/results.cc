@@ -32,6 +32,7 @@ nlohmann::json ToJson(const RoundReport& round) {
           {"invited", round.invited},
           {"survivors", round.survivors},
           {"malicious", round.malicious},
+          {"late", round.late},
           {"groups", round.groups},
           {"groups_left_out", round.groups_left_out},
           {"train_loss", round.train_loss},
@@ -42,6 +43,8 @@ nlohmann::json ToJson(const RoundReport& round) {
           {"robust_accuracy", OrNull(round.robust_accuracy)},
           {"backdoor_success", OrNull(round.backdoor_success)},
           {"back_to", round.back_to},
+          {"test_outcomes", round.test_outcomes},
+          {"test_gap", OrNull(round.test_gap)},
           {"training_seconds", round.training_seconds},
           {"seconds", round.seconds}};
 }
@@ -76,18 +79,18 @@ const RoundReport* LastMeasured(const Report& report) {
 
 std::string ToCsv(const Report& report) {
   std::string text =
-      "round,failures,clock_seconds,round_seconds,invited,survivors,malicious,groups,"
+      "round,failures,clock_seconds,round_seconds,invited,survivors,malicious,late,groups,"
       "groups_left_out,train_loss,clipped_fraction,update_norm,test_loss,test_accuracy,"
-      "robust_accuracy,backdoor_success,back_to,training_seconds,seconds\n";
+      "robust_accuracy,backdoor_success,test_gap,back_to,training_seconds,seconds\n";
   for (const RoundReport& round : report.rounds) {
     text += Join(round.round, ",", round.failures, ",", Number(round.clock_seconds), ",",
                  Number(round.round_seconds), ",", round.invited, ",", round.survivors, ",",
-                 round.malicious, ",", round.groups, ",", round.groups_left_out, ",",
-                 Number(round.train_loss), ",", Number(round.clipped_fraction), ",",
+                 round.malicious, ",", round.late, ",", round.groups, ",", round.groups_left_out,
+                 ",", Number(round.train_loss), ",", Number(round.clipped_fraction), ",",
                  Number(round.update_norm), ",", Number(round.test_loss), ",",
                  Number(round.test_accuracy), ",", Number(round.robust_accuracy), ",",
-                 Number(round.backdoor_success), ",", round.back_to, ",",
-                 Number(round.training_seconds), ",", Number(round.seconds), "\n");
+                 Number(round.backdoor_success), ",", Number(round.test_gap), ",", round.back_to,
+                 ",", Number(round.training_seconds), ",", Number(round.seconds), "\n");
   }
   return text;
 }
@@ -137,12 +140,16 @@ std::string RoundLine(const RoundReport& round, std::uint64_t rounds) {
   if (round.malicious > 0) {
     line += Join(" (", round.malicious, " malicious)");
   }
+  if (round.late > 0) {
+    line += Join(" (", round.late, " late)");
+  }
   if (round.groups > 1) {
     line += Join(", ", round.groups - round.groups_left_out, " of ", round.groups, " groups");
   }
   if (round.test_loss) {
     line += ", test " + ScoreText(round);
   }
+  if (round.test_gap) line += Join(", gap ", terminal::Percent(*round.test_gap));
   if (round.back_to > 0) {
     line += Join(", dropped for the model of round ", round.back_to);
   }

@@ -166,7 +166,8 @@ class Secure {
 
   void Invite(std::size_t client, const protocol::Offer& offer) {
     const StatusOr<secagg::RoundConfig> config = secagg::DecodeRoundConfig(offer.config);
-    const StatusOr<Fate> fate = config.ok() ? books_.FateOf(client, *config) : config.status();
+    const StatusOr<Fate> fate =
+        config.ok() ? books_.Invite(client, *config, queue_.now()) : config.status();
     StatusOr<secagg::ClientIdentity> identity = identities_.Of(client);
     status_.Update(fate.status());
     status_.Update(identity.status());
@@ -183,7 +184,7 @@ class Secure {
     const StatusOr<const policy::Plan*> plan = books_.PlanOf(client);
     StatusOr<Contribution> contribution =
         plan.ok() ? Contribute(books_.scene(), books_.course(), **plan, config, client,
-                               books_.Kept(client), books_.workers().front())
+                               books_.HeldBy(client), books_.Kept(client), books_.workers().front())
                   : plan.status();
     if (contribution.ok()) {
       trained_[client].Add(*contribution);
@@ -314,6 +315,7 @@ class Secure {
     for (const ClientId& name : survivors) {
       const TrainingTotals& one = trained_.at(NumberOf(name));
       totals.trained += one.trained;
+      totals.late += one.late;
       totals.clipped_values += one.clipped_values;
       totals.loss_sum += one.loss_sum;
       totals.seconds += one.seconds;
@@ -332,7 +334,7 @@ class Secure {
     for (const round::GroupReport& group : attempt.groups) {
       uploads += group.survivors.size();
     }
-    books_.CountTraffic(attempt.invited.size(), uploads);
+    books_.EndAttempt(uploads);
     trained_.clear();
   }
 

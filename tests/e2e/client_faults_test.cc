@@ -120,6 +120,33 @@ TEST_CASE("a round ends without a client that is stopped in it", "[e2e]") {
   REQUIRE(LedgerEntries(world, kVictim) == 1);
 }
 
+TEST_CASE("a training that takes longer than its round answers a later one", "[e2e]") {
+  World world;
+  world.StartServer();
+  world.StartTrainers(4);
+  world.Submit("warm", {"rounds=1"});
+  world.AwaitDone("warm");
+  const std::vector<pid_t> trainers = ChildrenOf(world.client(kVictim).pid(), "tutti-trainer");
+  REQUIRE(trainers.size() == 1);
+  REQUIRE(::kill(trainers[0], SIGSTOP) == 0);
+  const std::size_t entries = LedgerEntries(world, kVictim);
+  const std::size_t accepted = CountOf(world.ClientLog(kVictim), "round_accepted");
+  // So much noise that thousands of rounds fit into everyone's budget.
+  world.Submit("late", {"rounds=5000", "privacy.noise_multiplier=50.0", "cohort.size=3",
+                        "cohort.over_selection=1.3", "training.max_staleness=1000"});
+  REQUIRE(
+      WaitUntil([&] { return CountOf(world.ClientLog(kVictim), "round_accepted") > accepted; }));
+  // The other three go on without it.
+  world.AwaitRounds("late", world.Job("late").job().rounds_done() + 3);
+  REQUIRE(LedgerEntries(world, kVictim) == entries);
+  REQUIRE(::kill(trainers[0], SIGCONT) == 0);
+  REQUIRE(WaitUntil([&] { return LedgerEntries(world, kVictim) > entries; }));
+  const std::string log = world.ClientLog(kVictim);
+  REQUIRE(Contains(log, "late_update"));
+  REQUIRE(ChildrenOf(world.client(kVictim).pid(), "tutti-trainer") == trainers);
+  REQUIRE(world.Tutti({"job", "stop", "late"}).exit_code == 0);
+}
+
 TEST_CASE("a trainer killed while it trains costs one round, not the daemon", "[e2e]") {
   World world;
   world.StartServer();

@@ -77,10 +77,10 @@ class CoordinatorDouble {
     uploads_.erase(found);
     return uploaded;
   }
-  // Until a client asked for a model: training follows.
-  void WaitFetch() {
+  // Until clients asked for a model so many times: training follows.
+  void WaitFetch(int fetches = 1) {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, std::chrono::minutes(1), [&] { return fetches_ > 0; });
+    changed_.wait_for(lock, std::chrono::minutes(1), [&] { return fetches_ >= fetches; });
   }
   void SetModel(Bytes bytes) {
     const std::lock_guard lock(mutex_);

@@ -31,6 +31,19 @@ TEST_CASE("groups need a rule that fits them and enough clients", "[config]") {
   }
 }
 
+TEST_CASE("late updates go with some strategies and kinds of noise only", "[config]") {
+  const std::string late = "local_steps = 2\nmax_staleness = 3";
+  REQUIRE(With("local_steps = 2", late + "\nstaleness_power = 1").empty());
+  REQUIRE(With("local_steps = 2", late + "\ncorrection = \"ditto\"\nproximal = 0.1") ==
+          Lines{"job.toml:13:1: training.max_staleness: late updates cannot go with correction = "
+                "\"ditto\", whose personal model follows the round's; remove correction, or set "
+                "training.max_staleness = 0"});
+  REQUIRE(With("local_steps = 2", "local_steps = 2\nstaleness_power = 1") ==
+          Lines{"job.toml:13:1: training.staleness_power: found 1 with max_staleness = 0, so no "
+                "update is ever late; set max_staleness, or remove it"});
+  REQUIRE(With("local_steps = 2", "local_steps = 2\nstaleness_power = 0.5").empty());
+}
+
 TEST_CASE("a job's name has to be usable in paths", "[config]") {
   REQUIRE(With("\"digits\"", "\"../Digits\"") ==
           Lines{"job.toml:1:1: name: found \"../Digits\", expected 1 to 64 characters of a-z 0-9 "

@@ -25,11 +25,15 @@ class Table {
     folder_ = pattern;
     std::ofstream file(path());
     TestRng rng(5);
-    file << "x,y,label\n";
+    file << "x,y,label,side\n";
     for (int i = 0; i < 200; ++i) {
       const double centre = i % 2 == 1 ? 1.0 : -1.0;
       file << centre + 0.8 * (rng.Unit() - 0.5) << "," << centre + 0.8 * (rng.Unit() - 0.5) << ","
-           << i % 2 << "\n";
+           << i % 2 << ","
+           << (i % 5 == 0   ? "left"
+               : i % 5 == 1 ? "right"
+                            : "middle")
+           << "\n";
     }
   }
   ~Table() { std::filesystem::remove_all(folder_); }
@@ -55,6 +59,8 @@ v1::DataConfig Data(const Table& table) {
   data.set_format("csv");
   data.set_file(table.path());
   data.mutable_csv()->set_label("label");
+  data.mutable_csv()->add_features("x");
+  data.mutable_csv()->add_features("y");
   return data;
 }
 
@@ -271,6 +277,62 @@ TEST_CASE("examples kept for validation are measured and not trained on", "[trai
   *evaluate.mutable_model() = Model();
   evaluate.set_values(weights.size());
   REQUIRE(supervisor.Evaluate(evaluate, weights, {})->examples() == 200 - described->examples());
+}
+
+TEST_CASE("the trainer program counts groups of the received model and trains by the tilts",
+          "[trainer]") {
+  const Table table;
+  Supervisor supervisor(Config());
+  v1::TrainRequest request;
+  *request.mutable_data() = Data(table);
+  *request.mutable_model() = Model();
+  request.mutable_training()->set_learning_rate(0.5);
+  request.mutable_training()->set_batch_size(200);
+  request.mutable_training()->set_local_steps(1);
+  request.mutable_privacy()->set_unit("none");
+  v1::FairnessSpec& fairness = *request.mutable_fairness();
+  fairness.set_attribute("side");
+  fairness.add_groups("right");
+  fairness.add_groups("left");
+  fairness.set_rule("penalty");
+  fairness.set_positive_class(1);
+  // Says 1 where x is above 0, which is right.
+  const std::vector<float> weights{0, 0, 1, 0, 0, 0};
+  const Status refused = supervisor.Train(request, weights, {}).status();
+  REQUIRE(refused.code() == StatusCode::kFailedPrecondition);
+  REQUIRE(MessageOf(refused).find("data.sensitive") != std::string_view::npos);
+
+  request.mutable_data()->add_sensitive("side");
+  const auto plain = supervisor.Train(request, weights, {});
+  INFO(plain.status());
+  REQUIRE(plain.ok());
+  const std::vector<std::uint64_t> counts(plain->reply.counts().begin(),
+                                          plain->reply.counts().end());
+  REQUIRE(counts == std::vector<std::uint64_t>{20, 0, 0, 20, 20, 0, 0, 20});
+  const auto train = [&](double tilt) {
+    request.clear_tilts();
+    for (int i = 0; i < 4; ++i) request.add_tilts(tilt);
+    const auto trained = supervisor.Train(request, weights, {});
+    INFO(trained.status());
+    REQUIRE(trained.ok());
+    return trained->update;
+  };
+  // Where all probabilities cost something they fall.
+  REQUIRE(train(0)[5] == Approx(plain->update[5]).margin(1e-6));
+  REQUIRE(train(5)[5] < plain->update[5] - 0.1F);
+  REQUIRE(train(-5)[5] > plain->update[5] + 0.1F);
+  request.set_tilts(0, 51);
+  REQUIRE(supervisor.Train(request, weights, {}).status().code() == StatusCode::kInvalidArgument);
+
+  // The validation part is counted where there is one.
+  request.clear_tilts();
+  request.mutable_data()->set_validation_fraction(0.3);
+  const auto part = supervisor.Train(request, weights, {});
+  REQUIRE(part.ok());
+  std::uint64_t counted = 0;
+  for (const std::uint64_t count : part->reply.counts()) counted += count;
+  REQUIRE(counted > 5);  // 24 expected
+  REQUIRE(counted < 50);
 }
 
 TEST_CASE("the trainer program changes images in training as the owner says", "[trainer]") {

@@ -73,6 +73,12 @@ TEST_CASE("strategies that would send more than the job's privacy covers are ref
   RequireRefused(correction("nova"), "CONFIG_MISMATCH", "without noise");
   RequireRefused([](Case& c) { c.task.mutable_training()->set_fairness_power(1); },
                  "CONFIG_MISMATCH", "without noise");
+  RequireRefused(
+      [](Case& c) {
+        c.task.mutable_training()->set_correction("scaffold");
+        c.task.mutable_training()->set_max_staleness(2);
+      },
+      "CONFIG_MISMATCH", "control variates are of the model");
   RequireRefused(correction("magic"), "CONFIG_MISMATCH", "expected none");
   RequireRefused([](Case& c) { c.task.mutable_training()->set_schedule("exponential"); },
                  "CONFIG_MISMATCH", "set it above 0");

@@ -180,6 +180,19 @@ TEST_CASE("the norm is taken of the signal, so noise neither helps nor hurts", "
   REQUIRE(Length(Encoded(config, zeros, noise, rng)) > 250);
 }
 
+TEST_CASE("lanes for metrics are there beside noised values, and empty", "[secagg]") {
+  SeededSecureRng rng(8);
+  RoundConfig config = Config(3, 16, 1);
+  config.extra_lanes = 9;
+  const std::vector<float> values(3, 0.1F);
+  const auto update =
+      EncodeNoised(config, values, {.share = {Kind::kSkellam, 0.01}, .clip_limit = 0.5}, rng);
+  REQUIRE(TextOf(update.status()) == "");
+  REQUIRE(update->vector.extras().size() == 9);
+  REQUIRE(update->vector.extras()[0] == 1);
+  for (const std::uint32_t lane : update->vector.extras().subspan(1)) REQUIRE(lane == 0);
+}
+
 TEST_CASE("noised values are refused where they do not fit the round", "[secagg]") {
   SeededSecureRng rng(9);
   const RoundConfig good = Config(3, 16, 1);
@@ -193,9 +206,9 @@ TEST_CASE("noised values are refused where they do not fit the round", "[secagg]
   RoundConfig weighted = good;
   weighted.weight_bits = 4;
   REQUIRE(refuses(weighted, values, noise));
-  RoundConfig metrics = good;
-  metrics.extra_lanes = 2;
-  REQUIRE(refuses(metrics, values, noise));
+  RoundConfig laneless = good;
+  laneless.extra_lanes = 0;
+  REQUIRE(refuses(laneless, values, noise));
   REQUIRE(refuses(good, std::span(values).first(2), noise));
   const float bad[3] = {0, std::numeric_limits<float>::quiet_NaN(), 0};
   REQUIRE(refuses(good, bad, noise));

@@ -197,5 +197,39 @@ TEST_CASE("the common growth of an agnostic job's weights adds up in the checkpo
   REQUIRE(expected.sum == Approx(2 * std::log(1.5) + std::log(0.75)));
 }
 
+TEST_CASE("a rule of fairness tilts the next round by the counts of this one", "[server]") {
+  const PreparedJob job = Job([](v1::JobConfig& config) {
+    config.mutable_privacy()->set_unit("none");
+    config.mutable_privacy()->set_target_epsilon(0);
+    config.mutable_privacy()->set_noise_multiplier(0);
+    config.mutable_fairness()->set_attribute("sex");
+    config.mutable_fairness()->add_groups("a");
+    config.mutable_fairness()->add_groups("b");
+    config.mutable_fairness()->set_rule("constraint");
+    config.mutable_fairness()->set_criterion("demographic_parity");
+    config.mutable_fairness()->set_strength(0.5);
+    config.mutable_fairness()->set_tolerance(0.1);
+    config.mutable_fairness()->set_positive_class(1);
+  });
+  const auto next_of = [&](BytesView checkpoint, std::uint64_t round) {
+    std::vector<GroupResult> results = One(std::vector<float>(job.layout.values, 0.0F));
+    results[0].counts = {20, 20, 20, 60, 30, 10, 30, 10};  // 2 in 3 and 1 in 4 are positive
+    return MakeNextModel(job, checkpoint, {.round = round, .clients = 3}, std::move(results));
+  };
+  const Bytes first = *FirstCheckpoint(job, {});
+  REQUIRE(measure::TiltsOf(job.task, first)->empty());
+  const auto second = next_of(first, 1);
+  REQUIRE(second.ok());
+  // lambda = 0.5 (2/3 - 1/4 - 0.1); a group's share is 0.6 and 0.4.
+  const double lambda = 0.5 * (2.0 / 3 - 0.25 - 0.1);
+  const std::vector<double> tilts = *measure::TiltsOf(job.task, second->checkpoint);
+  REQUIRE(tilts.size() == 4);
+  REQUIRE(tilts[0] == Approx(lambda / 0.6));
+  REQUIRE(tilts[3] == Approx(-lambda / 0.4));
+  const auto third = next_of(second->checkpoint, 2);
+  REQUIRE(third.ok());
+  REQUIRE((*measure::TiltsOf(job.task, third->checkpoint))[0] == Approx(2 * lambda / 0.6));
+}
+
 }  // namespace
 }  // namespace tutti::server

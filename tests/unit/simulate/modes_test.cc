@@ -23,6 +23,7 @@ void RequireSame(const Outcome& a, const Outcome& b) {
     REQUIRE(one.invited == other.invited);
     REQUIRE(one.survivors == other.survivors);
     REQUIRE(one.malicious == other.malicious);
+    REQUIRE(one.late == other.late);
     REQUIRE(one.groups_left_out == other.groups_left_out);
     REQUIRE(one.clock_seconds == other.clock_seconds);
     REQUIRE(one.train_loss == other.train_loss);
@@ -31,6 +32,7 @@ void RequireSame(const Outcome& a, const Outcome& b) {
   REQUIRE(a.report.most_rounds == b.report.most_rounds);
   REQUIRE(a.report.excluded == b.report.excluded);
   REQUIRE(a.report.bytes_up == b.report.bytes_up);
+  REQUIRE(a.report.bytes_down == b.report.bytes_down);
   REQUIRE(a.model == b.model);
 }
 
@@ -82,12 +84,28 @@ const std::vector<Case> kCases = {
       "privacy.clip_norm=0.5", "privacy.target_quantile=0.5", "cohort.size=15",
       "cohort.min_clients=10", "secure_aggregation.sampled_fraction=0.5"},
      {}},
+    {"late updates",
+     {"training.max_staleness=3", "cohort.over_selection=2", "rounds=10",
+      "secure_aggregation.level=malicious", "secure_aggregation.dropout_fraction=0.2",
+      "privacy.unit=client", "privacy.noise=distributed", "privacy.noise_multiplier=1",
+      "privacy.clip_norm=0.5"},
+     {"devices.speed_spread=2", "dropout.training=0.1", "dropout.sharing=0.05",
+      "dropout.upload=0.05"}},
+    {"late updates after failed attempts",
+     {"training.max_staleness=2", "deadlines.train_seconds=2", "deadlines.max_failures=8",
+      "training.schedule=linear", "rounds=6"},
+     {"devices.speed_spread=1.5", "network.latency_spread=1"}},
+    {"late updates of whole clients",
+     {"privacy.unit=client", "privacy.noise=central", "privacy.noise_multiplier=1",
+      "privacy.clip_norm=0.1", "training.max_staleness=5", "training.staleness_power=1",
+      "cohort.over_selection=1.5", "rounds=6"},
+     {"devices.speed_spread=2"}},
 };
 
 }  // namespace
 
 TEST_CASE("with and without keys and masks the rounds and the models are the same", "[simulate]") {
-  std::uint32_t failures = 0, left_out = 0, excluded = 0, ended = 0;
+  std::uint32_t failures = 0, left_out = 0, excluded = 0, ended = 0, late = 0;
   for (const Case& one : kCases) {
     for (const std::string seed : {"1", "2", "3"}) {
       INFO(one.name << ", seed " << seed);
@@ -103,6 +121,7 @@ TEST_CASE("with and without keys and masks the rounds and the models are the sam
       ended += fast.report.ended.empty() ? 0U : 1U;
       for (const RoundReport& round : fast.report.rounds) {
         left_out += round.groups_left_out;
+        late += round.late;
       }
     }
   }
@@ -111,6 +130,7 @@ TEST_CASE("with and without keys and masks the rounds and the models are the sam
   REQUIRE(left_out > 0);
   REQUIRE(excluded > 0);
   REQUIRE(ended >= 3);
+  REQUIRE(late > 50);
 }
 
 TEST_CASE("a simulation gives the same bytes on any number of threads", "[simulate]") {

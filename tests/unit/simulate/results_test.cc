@@ -22,7 +22,9 @@ Report TwoRounds() {
                            .test_loss = 0.5,
                            .test_accuracy = 0.8,
                            .robust_accuracy = 0.4,
-                           .backdoor_success = 0.125});
+                           .backdoor_success = 0.125,
+                           .test_outcomes = {4, 0, 1, 3},
+                           .test_gap = 0.125});
   report.rounds.push_back({.round = 2,
                            .failures = 1,
                            .clock_seconds = 40,
@@ -50,11 +52,11 @@ About Private() {
 
 TEST_CASE("a table has a line a round, and nothing where nothing was measured", "[simulate]") {
   REQUIRE(ToCsv(TwoRounds()) ==
-          "round,failures,clock_seconds,round_seconds,invited,survivors,malicious,groups,"
+          "round,failures,clock_seconds,round_seconds,invited,survivors,malicious,late,groups,"
           "groups_left_out,train_loss,clipped_fraction,update_norm,test_loss,test_accuracy,"
-          "robust_accuracy,backdoor_success,back_to,training_seconds,seconds\n"
-          "1,0,12.5,12.5,10,8,0,1,0,0.75,0,2,0.5,0.8,0.4,0.125,0,0,0\n"
-          "2,1,40,20,10,9,0,1,0,0.25,0,1,,,,,1,0,0\n");
+          "robust_accuracy,backdoor_success,test_gap,back_to,training_seconds,seconds\n"
+          "1,0,12.5,12.5,10,8,0,0,1,0,0.75,0,2,0.5,0.8,0.4,0.125,0.125,0,0,0\n"
+          "2,1,40,20,10,9,0,0,1,0,0.25,0,1,,,,,,1,0,0\n");
 }
 
 TEST_CASE("a document says what was simulated and that its noise protects nobody", "[simulate]") {
@@ -69,6 +71,9 @@ TEST_CASE("a document says what was simulated and that its noise protects nobody
   REQUIRE(document["rounds"][1]["robust_accuracy"].is_null());
   REQUIRE(document["rounds"][1]["backdoor_success"].is_null());
   REQUIRE(document["rounds"][1]["back_to"] == 1);
+  REQUIRE(document["rounds"][0]["test_gap"] == 0.125);
+  REQUIRE(document["rounds"][0]["test_outcomes"] == std::vector<int>{4, 0, 1, 3});
+  REQUIRE(document["rounds"][1]["test_gap"].is_null());
   REQUIRE(document["failures"][0]["reason"] == "only 2 masked vectors arrived");
   REQUIRE(document["epsilon_coordinator"] == 1.23456);
   About plain = Private();
@@ -95,13 +100,14 @@ TEST_CASE("a round has one line", "[simulate]") {
   RoundReport round = TwoRounds().rounds[0];
   REQUIRE(RoundLine(round, 3) ==
           "round 1 of 3: 8 of 10 in, test accuracy 80.00 %, loss 0.5000, robust accuracy 40.00 %, "
-          "backdoor 12.50 %, 12.5 s, clock 0:12\n");
+          "backdoor 12.50 %, gap 12.50 %, 12.5 s, clock 0:12\n");
   REQUIRE(RoundLine(TwoRounds().rounds[1], 3) ==
           "round 2 of 3: 9 of 10 in, dropped for the model of round 1, 20.0 s, clock 0:40\n");
   round.malicious = 2;
   round.groups = 4;
   round.groups_left_out = 1;
-  for (auto* rate : {&round.test_accuracy, &round.robust_accuracy, &round.backdoor_success}) {
+  for (auto* rate :
+       {&round.test_accuracy, &round.robust_accuracy, &round.backdoor_success, &round.test_gap}) {
     rate->reset();
   }
   REQUIRE(RoundLine(round, 3) ==

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <limits>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "client/trainer/channel.h"
@@ -90,6 +91,7 @@ void SendRaw(const std::string& bytes) {
 }
 
 constexpr std::uint64_t kExamples = 100;
+constexpr std::string_view kWaitFor = "wait-for:";  // a file, before it trains
 
 // Does and reports what the request asks for, or twice as many steps.
 void FillTrained(const std::string& how, const tutti::v1::TrainRequest& request,
@@ -125,6 +127,9 @@ bool Misbehave(const std::string& how, const TrainerRequest& request, Channel& c
   }
   if (how == "hang" || (how == "hang-in-training" && request.has_train())) Forever();
   if (how == "crash-in-training" && request.has_train()) std::abort();
+  if (how.starts_with(kWaitFor) && request.has_train()) {
+    while (::access(how.c_str() + kWaitFor.size(), F_OK) != 0) ::poll(nullptr, 0, 5);
+  }
   if (how == "shared-memory") TakeSharedMemory();
   if (how == "spin") {
     while (true) static_cast<void>(::getppid());

@@ -1,9 +1,12 @@
 #include "client/update/update.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "common/crypto/random.h"
 #include "tests/catch.h"
+#include "tests/seeded_rng.h"
+#include "tests/unit/privacy/jobs.h"
 
 namespace tutti::update {
 namespace {
@@ -66,6 +69,45 @@ TEST_CASE("a longer update is scaled down to the task's bound before it is encod
   REQUIRE(encoded->scaled_down);
   REQUIRE(update[0] < 0.3001F);
   REQUIRE(update[1] > 0.3999F);
+}
+
+TEST_CASE("a late update is encoded as the update times its factor", "[update][late]") {
+  const std::vector<float> update{0.5F, -0.25F, 0.125F};
+  std::vector<float> late = update;
+  SeededSecureRng rng(3);
+  const auto encoded = Encode(
+      Round(0), Weighted("uniform"), {}, 1,
+      {.update = late, .local = {.update = late, .steps = 1}, .examples = 10, .factor = 0.5}, rng);
+  std::vector<float> half = {0.25F, -0.125F, 0.0625F};
+  SeededSecureRng again(3);
+  const auto expected = Encode(Round(0), Weighted("uniform"), {}, 1,
+                               {half, {.update = half, .steps = 1}, 10, 0, 0}, again);
+  REQUIRE(encoded.ok());
+  REQUIRE(secagg::ToWire(encoded->vector) == secagg::ToWire(expected->vector));
+  REQUIRE(encoded->vector.extras().back() == 1);  // it counts as one client all the same
+}
+
+TEST_CASE("a whole client's late update is clipped first and scaled then", "[update][late]") {
+  for (const std::string noise : {"local", "distributed", "central"}) {
+    v1::TaskSpec task = privacy::testing::Task("client", noise);
+    const secagg::RoundConfig round = privacy::testing::Fitted(task);
+    policy::Plan plan;
+    plan.setting = privacy::SettingOf(task).value();
+    plan.terms = privacy::testing::TermsFor(task);
+    for (const float length : {0.1F, 4.0F}) {
+      std::vector<float> update(1000);
+      update[7] = length;
+      SeededSecureRng rng(3);
+      const auto encoded = Encode(round, task, plan, 0.25,
+                                  {.update = update,
+                                   .local = {.update = update, .steps = 1},
+                                   .examples = 10,
+                                   .factor = 0.5},
+                                  rng);
+      REQUIRE(encoded.ok());
+      REQUIRE(update[7] == Approx(0.5 * std::min(length, 0.25F)).epsilon(1e-5));
+    }
+  }
 }
 
 TEST_CASE("counts go beside the update, or alone", "[update]") {
