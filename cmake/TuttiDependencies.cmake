@@ -1,7 +1,9 @@
 # Third-party libraries: the same lines on Debian 12, Debian 13 and Ubuntu 26.04 (deploy/setup.sh installs them).
 find_program(TUTTI_CCACHE ccache)
 if(TUTTI_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${TUTTI_CCACHE})
+  # Sloppiness: or ccache would not keep what was compiled with a precompiled header. Depend: it reads what the compiler
+  # says of the headers and need not run the preprocessor first.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_DEPEND=1 ${TUTTI_CCACHE})
 endif()
 find_program(TUTTI_MOLD mold)
 if(TUTTI_MOLD AND NOT CMAKE_CROSSCOMPILING)

@@ -34,8 +34,8 @@ if(TUTTI_FUZZ)
   target_compile_options(tutti_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# Parsing headers is more than half of the work of compiling. Those below are parsed once for all libraries and once for
-# all tests, whose flags differ; every file still includes what it uses. LibTorch's files parse them by themselves: on
+# Parsing headers is more than half of the work of compiling. Those below are parsed once each for all libraries,
+# programs and tests, whose flags differ; every file still includes what it uses. LibTorch's files parse them by themselves: on
 # Debian 12 its headers have to come before Catch2's.
 set(TUTTI_COMMON_HEADERS <absl/status/statusor.h> <algorithm> <chrono> <cmath> <functional> <map> <memory> <optional> <span>
   <string> <string_view> <variant> <vector>)
@@ -47,9 +47,22 @@ if(TUTTI_PRECOMPILE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT CMAKE_CROSS
     list(APPEND TUTTI_COMMON_HEADERS <google/protobuf/message.h> <google/protobuf/repeated_field.h>)
   endif()
   add_library(tutti_library_headers STATIC ${CMAKE_BINARY_DIR}/precompiled.cc)
-  target_link_libraries(tutti_library_headers PRIVATE tutti_flags)
-  target_precompile_headers(tutti_library_headers PRIVATE ${TUTTI_COMMON_HEADERS})
+  add_executable(tutti_program_headers EXCLUDE_FROM_ALL ${CMAKE_BINARY_DIR}/precompiled.cc)
+  foreach(kind library program)
+    target_link_libraries(tutti_${kind}_headers PRIVATE tutti_flags)
+    target_precompile_headers(tutti_${kind}_headers PRIVATE ${TUTTI_COMMON_HEADERS})
+  endforeach()
 endif()
+# KIND: library, program or test.
+function(tutti_precompiled name kind)
+  if(TUTTI_PRECOMPILED)
+    target_precompile_headers(${name} REUSE_FROM tutti_${kind}_headers)
+  endif()
+endfunction()
+# Files whose time does not matter, such as those that read a command line: at -O3 they cost twice as much to compile.
+function(tutti_compile_lightly)
+  set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS $<$<CONFIG:Release>:-O1> SKIP_PRECOMPILE_HEADERS ON)
+endfunction()
 
 set_property(GLOBAL PROPERTY TUTTI_GRAPH "")
 
@@ -78,8 +91,8 @@ function(tutti_library name)
   set_target_properties(${name} PROPERTIES TUTTI_LAYER ${A_LAYER})
   target_link_libraries(${name} PUBLIC ${A_DEPS} ${A_PUBLIC_LINKS} PRIVATE ${A_LINKS} tutti_flags)
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
-  if(TUTTI_PRECOMPILED AND NOT A_NO_PRECOMPILED)
-    target_precompile_headers(${name} REUSE_FROM tutti_library_headers)
+  if(NOT A_NO_PRECOMPILED)
+    tutti_precompiled(${name} library)
   endif()
 endfunction()
 
@@ -88,6 +101,7 @@ function(tutti_program name)
   tutti_check_layers(${name} 50 ${A_DEPS})
   add_executable(${name} ${A_SOURCES})
   target_link_libraries(${name} PRIVATE ${A_DEPS} ${A_LINKS} tutti_flags)
+  tutti_precompiled(${name} program)
 endfunction()
 
 function(tutti_test_flags name)
@@ -111,8 +125,8 @@ function(tutti_test name)
   add_executable(${name} ${A_SOURCES})
   target_link_libraries(${name} PRIVATE ${A_DEPS} ${A_LINKS})
   tutti_test_flags(${name})
-  if(TUTTI_PRECOMPILED AND NOT A_NO_PRECOMPILED)
-    target_precompile_headers(${name} REUSE_FROM tutti_test_headers)
+  if(NOT A_NO_PRECOMPILED)
+    tutti_precompiled(${name} test)
   endif()
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${A_TIMEOUT} LABELS "${A_LABELS}")
