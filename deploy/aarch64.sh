@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Unit tests of the cores (common/base, crypto, secagg, dp) as 64-bit ARM programs under user-mode QEMU, on a Debian 12
+# Unit tests of the cores (common/base, crypto, noise, secagg, dp) as 64-bit ARM programs under user-mode QEMU, on a Debian 12
 # x86-64 machine. Installs what is missing (as root, or with sudo): the cross compiler, QEMU, the kissfft header, and
 # OpenSSL, libsodium and Abseil for arm64.
 #
