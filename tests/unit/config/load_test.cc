@@ -120,11 +120,12 @@ TEST_CASE("a 32-bit key without a stated maximum still ends at 32 bits", "[confi
 }
 
 TEST_CASE("a word that is not one of the allowed gets the nearest", "[config]") {
-  REQUIRE(JobProblems("\"logistic\"", "\"logistik\"") ==
-          Lines{"job.toml:5:16: model.architecture: found \"logistik\", expected one of "
-                "\"logistic\", \"linear\", \"mlp\", \"lenet5\", \"resnet\", \"cnn1d\", \"gru\", "
-                "\"text_bag\", \"transformer\", \"kmeans\", \"layers\", \"torchscript\"; did you mean "
-                "'logistic'?"});
+  REQUIRE(
+      JobProblems("\"logistic\"", "\"logistik\"") ==
+      Lines{"job.toml:5:16: model.architecture: found \"logistik\", expected one of "
+            "\"logistic\", \"linear\", \"mlp\", \"lenet5\", \"resnet\", \"cnn1d\", \"gru\", "
+            "\"text_bag\", \"transformer\", \"kmeans\", \"layers\", \"torchscript\"; did you mean "
+            "'logistic'?"});
 }
 
 TEST_CASE("sections and lists in the wrong shape say how to write them", "[config]") {

@@ -4,8 +4,8 @@
 
 #include "client/update/update.h"
 #include "common/privacy/vector.h"
-#include "common/strategy/packing.h"
 #include "common/secagg/encoding.h"
+#include "common/strategy/packing.h"
 #include "tests/catch.h"
 #include "tests/ring_lanes.h"
 #include "tests/seeded_rng.h"
