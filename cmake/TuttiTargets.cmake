@@ -34,6 +34,7 @@ if(TUTTI_FUZZ)
   target_compile_options(tutti_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
+# GCC fails where a file has another optimisation level than the precompiled headers: files with options of their own skip them.
 # Parsing headers is more than half of the work of compiling. Those below are parsed once each for all libraries,
 # programs and tests, whose flags differ; every file still includes what it uses. LibTorch's files parse them by themselves: on
 # Debian 12 its headers have to come before Catch2's.
