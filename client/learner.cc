@@ -10,6 +10,7 @@
 #include "common/model/safetensors.h"
 #include "common/privacy/clip_norm.h"
 #include "common/protocol/messages.h"
+#include "common/strategy/plateau.h"
 #include "common/strategy/schedule.h"
 #include "common/strategy/staleness.h"
 #include "common/strategy/sum_vector.h"
@@ -84,6 +85,13 @@ void WarnOfEncoding(const update::Encoded& encoded, std::size_t values, double m
 StatusOr<strategy::MixtureGrowth> GrowthOf(BytesView checkpoint) {
   TUTTI_ASSIGN(const model::Metadata metadata, model::SafetensorsMetadata(checkpoint));
   return strategy::MixtureGrowthOf(metadata);
+}
+
+StatusOr<double> RateFactorOf(const v1::TaskSpec& task, BytesView checkpoint) {
+  if (!strategy::HasPlateau(task.training())) return 1.0;
+  TUTTI_ASSIGN(const model::Metadata metadata, model::SafetensorsMetadata(checkpoint));
+  TUTTI_ASSIGN(const strategy::Plateau plateau, strategy::PlateauOf(metadata));
+  return plateau.factor;
 }
 
 // In the first round of a job nothing of an earlier one of that name counts. A memory that cannot
@@ -189,8 +197,12 @@ Attempted<FetchedModel> Learner::Fetch(const ModelRef& model, const v1::TaskSpec
   if (!growth.ok())
     return refuse("MODEL_MISMATCH", "the model's mixture of clients is not usable",
                   growth.status());
+  const StatusOr<double> rate_factor = RateFactorOf(task, *file);
+  if (!rate_factor.ok())
+    return refuse("MODEL_MISMATCH", "the model's learning rate is not usable",
+                  rate_factor.status());
   return {FetchedModel{*std::move(script.value), *std::move(of_model), *std::move(weights),
-                       *clip_norm, *std::move(tilts), *growth},
+                       *clip_norm, *std::move(tilts), *growth, *rate_factor},
           {}};
 }
 
@@ -259,14 +271,16 @@ Attempted<Prepared> Learner::PrepareHeld(const HeldUpdate& held, const v1::TaskS
 Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& offered,
                                      const secagg::RoundConfig& round, const policy::Plan& plan,
                                      std::stop_token stop) {
-  const v1::TaskSpec task = strategy::TaskOfRound(offered, round.round);
-  if (!plan.setting.update) return PrepareCounts(model, task, round, plan, std::move(stop));
-  if (const HeldUpdate* held = last_.For(round, task, plan)) {
-    return PrepareHeld(*held, task, round, plan);
+  if (!plan.setting.update) return PrepareCounts(model, offered, round, plan, std::move(stop));
+  // Held updates are of jobs without plateaus.
+  const v1::TaskSpec held_task = strategy::TaskOfRound(offered, round.round, 1);
+  if (const HeldUpdate* held = last_.For(round, held_task, plan)) {
+    return PrepareHeld(*held, held_task, round, plan);
   }
-  Attempted<FetchedModel> fetched = Fetch(model, task, stop);
+  Attempted<FetchedModel> fetched = Fetch(model, offered, stop);
   if (!fetched.value) return {std::nullopt, std::move(fetched.failure)};
   Failpoint("client.model_fetched");
+  const v1::TaskSpec task = strategy::TaskOfRound(offered, round.round, fetched.value->rate_factor);
   const model::Layout& layout = fetched.value->layout;
   const double clip_norm = ClipNormFor(task, fetched.value->clip_norm);
   if (const Status allowed = policy::CheckClip(policy_, clip_norm); !allowed.ok()) {
@@ -283,7 +297,7 @@ Attempted<Prepared> Learner::Prepare(const ModelRef& model, const v1::TaskSpec& 
   *request.mutable_privacy() = std::move(local.privacy);
   *request.mutable_adversary() = task.adversary();
   request.set_insecure_noise_seed(insecure_noise_seed_);
-  if (plan.counts) *request.mutable_fairness() = task.fairness();
+  if (plan.counts) *request.mutable_counted() = task;
   request.mutable_tilts()->Add(fetched.value->tilts.begin(), fetched.value->tilts.end());
   const update::StrategyState strategy(task, layout, std::move(fetched.value->weights),
                                        Recall(memory_, task, round.round, layout),

@@ -39,6 +39,7 @@ struct FetchedModel {
   std::optional<double> clip_norm;  // of jobs with adaptive clipping
   std::vector<double> tilts;        // of jobs with [fairness]; empty in the first round
   strategy::MixtureGrowth growth;   // of jobs with training.agnostic_rate
+  double rate_factor = 1;           // of jobs with training.schedule = "plateau"
 };
 
 struct Prepared {

@@ -143,6 +143,9 @@ class Coordinator final : public rpc::CoordinatorPort, public rpc::AdminPort {
   void Do(round::Progress& effect);
   void Do(round::Note& effect);
   void OnPublished(const protocol::SessionHash& session, PublishResult result);
+  rpc::JobStatus TellEvaluated(const protocol::EvaluationReport& report,
+                               const std::string& evaluator, double accuracy,
+                               const std::optional<store::RoundRecord>& round);
   void CountSuspects(const cohort::SuspicionRecord& record);
   Traffic TakeTraffic();
 

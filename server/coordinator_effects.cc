@@ -211,10 +211,15 @@ void Coordinator::OnPublished(const protocol::SessionHash& session, PublishResul
                                 {"epsilon_models", round.max_epsilon_models},
                                 {"realised_epsilon_coordinator", round.realised_epsilon},
                                 {"realised_epsilon_models", round.realised_epsilon_models}});
+  round::Published event{session, round::ModelRef{published->model.sha256, published->model.bytes},
+                         std::move(result.sums)};
+  if (published->evaluation) {
+    const protocol::EvaluationReport& report = *published->evaluation;
+    event.evaluated = {report.round, report.loss};
+    TellEvaluated(report, store::kAllClients, report.accuracy, published->evaluated);
+  }
   watchers_.Tell({.job = status, .finished = round, .progress = {}, .line = ""});
-  Dispatch(round::Published{session,
-                            round::ModelRef{published->model.sha256, published->model.bytes},
-                            std::move(result.sums)});
+  Dispatch(event);
   Failpoint("server.announced");
   platform::ReleaseFreeMemory();
 }
@@ -265,7 +270,8 @@ void Coordinator::Do(round::JobChanged& effect) {
     job.status.record.state = effect.state;
     job.status.record.reason = effect.reason;
     job.status.step.clear();
-    evaluated = job.prepared != nullptr && job.prepared->settings.evaluate_every > 0;
+    evaluated = job.prepared != nullptr && job.prepared->settings.evaluate_every > 0 &&
+                !job.prepared->settings.clients_evaluate;
   });
   log::Info("job changed", {{"job", name},
                             {"state", std::string(round::JobStateName(effect.state))},
@@ -281,6 +287,20 @@ void Coordinator::Do(round::JobChanged& effect) {
   }
 }
 
+rpc::JobStatus Coordinator::TellEvaluated(const protocol::EvaluationReport& report,
+                                          const std::string& evaluator, double accuracy,
+                                          const std::optional<store::RoundRecord>& round) {
+  const rpc::JobStatus changed =
+      Update(report.job, [&](Job& job) { job.status.record.accuracy = accuracy; });
+  log::Info("round evaluated", {{"job", report.job},
+                                {"round", report.round},
+                                {"accuracy", report.accuracy},
+                                {"loss", report.loss},
+                                {"evaluator", evaluator}});
+  if (round) watchers_.Tell({.job = changed, .finished = *round, .progress = {}, .line = ""});
+  return changed;
+}
+
 void Coordinator::Do(round::EvaluationRecorded& effect) {
   parts_.disk.TryPost([this, report = effect.report, evaluator = effect.evaluator.value()] {
     Status status = parts_.store.RecordEvaluation(report, evaluator);
@@ -290,18 +310,11 @@ void Coordinator::Do(round::EvaluationRecorded& effect) {
       log::Error("an evaluation could not be stored", {{"job", report.job}, {"reason", status}});
       return;
     }
+    const auto round = std::find_if(rounds->begin(), rounds->end(),
+                                    [&](const auto& one) { return one.round == report.round; });
     const rpc::JobStatus changed =
-        Update(report.job, [&](Job& job) { job.status.record.accuracy = record->accuracy; });
-    log::Info("round evaluated", {{"job", report.job},
-                                  {"round", report.round},
-                                  {"accuracy", report.accuracy},
-                                  {"loss", report.loss},
-                                  {"evaluator", evaluator}});
-    for (const store::RoundRecord& round : *rounds) {
-      if (round.round == report.round) {
-        watchers_.Tell({.job = changed, .finished = round, .progress = {}, .line = ""});
-      }
-    }
+        TellEvaluated(report, evaluator, record->accuracy,
+                      round == rounds->end() ? std::nullopt : std::optional(*round));
     if (changed.record.state == round::JobState::kDone && report.round == changed.rounds_total) {
       watchers_.End(report.job);
     }

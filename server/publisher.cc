@@ -118,7 +118,8 @@ Status Publisher::RemoveMasks(secagg::Accumulator& sum,
 }
 
 StatusOr<std::optional<GroupResult>> Publisher::Open(PublishOrder& order, std::size_t place,
-                                                     double clip_norm, round::OpenedSum& opened) {
+                                                     const CheckpointTerms& terms,
+                                                     round::OpenedSum& opened) {
   const PreparedJob& job = *order.job;
   const round::ClosedSum& closed = order.publish.sums[place];
   const std::unique_ptr<secagg::Accumulator> held = std::move(order.sums[place]);
@@ -135,7 +136,7 @@ StatusOr<std::optional<GroupResult>> Publisher::Open(PublishOrder& order, std::s
   crypto::SystemRng rng;
   StatusOr<GroupResult> result =
       OpenSum(job, closed.config, held->sum(), static_cast<std::uint32_t>(closed.survivors.size()),
-              clip_norm, {rng, &key});
+              terms, {rng, &key});
   if (result.status().code() == StatusCode::kDataLoss) {
     opened.spoiled = std::string(MessageOf(result.status()));
     return std::optional<GroupResult>();
@@ -147,13 +148,13 @@ StatusOr<std::optional<GroupResult>> Publisher::Open(PublishOrder& order, std::s
 StatusOr<NextModel> Publisher::OpenAll(PublishOrder& order, PublishedRound& published,
                                        std::vector<round::OpenedSum>& sums) {
   TUTTI_ASSIGN(const store::ModelBytes model, shelf_.Load(order.model));
-  TUTTI_ASSIGN(const double clip_norm, ClipNormFor(*order.job, *model));
+  TUTTI_ASSIGN(const CheckpointTerms terms, CheckpointTermsOf(*order.job, *model));
   std::vector<GroupResult> results;
   std::string spoiled;
   for (std::size_t place = 0; place < order.publish.sums.size(); ++place) {
     published.masks_removed += order.publish.sums[place].masks.size();
     round::OpenedSum& opened = sums.emplace_back();
-    TUTTI_ASSIGN(std::optional<GroupResult> result, Open(order, place, clip_norm, opened));
+    TUTTI_ASSIGN(std::optional<GroupResult> result, Open(order, place, terms, opened));
     if (result) {
       published.weight_sum += result->mean.weight;
       results.push_back(*std::move(result));
@@ -254,6 +255,15 @@ PublishResult Publisher::Publish(PublishOrder order) {
   return {std::move(round), std::move(sums)};
 }
 
+StatusOr<std::optional<store::RoundRecord>> Publisher::RoundOf(const std::string& job,
+                                                               std::uint64_t round) {
+  TUTTI_ASSIGN(const std::vector<store::RoundRecord> rounds, store_.Rounds(job));
+  for (const store::RoundRecord& one : rounds) {
+    if (one.round == round) return std::optional(one);
+  }
+  return std::optional<store::RoundRecord>();
+}
+
 StatusOr<PublishedRound> Publisher::Store(PublishOrder& order, NextModel next,
                                           std::span<const round::OpenedSum> sums,
                                           PublishedRound published) {
@@ -291,11 +301,19 @@ StatusOr<PublishedRound> Publisher::Store(PublishOrder& order, NextModel next,
     // Ledgers are compared in the order the reports come in, which this transaction does not keep.
     publication.budgets[client.value()].ledger.reset();
   }
+  if (next.verdict && next.verdict->round > 0) {
+    publication.evaluation = {model.job, next.verdict->round, next.verdict->examples,
+                              next.verdict->loss, next.verdict->accuracy};
+  }
   if (Status stored = store_.Publish(publication); !stored.ok()) {
     checkpoints_.Remove(model);
     return stored;
   }
   shelf_.Put(model, std::move(bytes));
+  published.evaluation = publication.evaluation;
+  if (published.evaluation) {
+    TUTTI_ASSIGN(published.evaluated, RoundOf(model.job, published.evaluation->round));
+  }
   return published;
 }
 

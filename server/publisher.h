@@ -28,6 +28,9 @@ struct PublishedRound {
   store::ModelRecord model;
   std::uint64_t masks_removed = 0;  // self masks of survivors, pairwise masks of dropouts
   std::uint64_t weight_sum = 0;     // the weight lanes of the sums in the model
+  // What the clients counted of an earlier round's model, and that round as it is now on record.
+  std::optional<protocol::EvaluationReport> evaluation = {};
+  std::optional<store::RoundRecord> evaluated = {};
 };
 
 struct PublishResult {
@@ -61,7 +64,7 @@ class Publisher {
   // Opens the sum of that place, says in `opened` what came of it, and gives its mean when it
   // passes the checks.
   StatusOr<std::optional<GroupResult>> Open(PublishOrder& order, std::size_t place,
-                                            double clip_norm, round::OpenedSum& opened);
+                                            const CheckpointTerms& terms, round::OpenedSum& opened);
   // The optimiser's state after the current model; empty when there is none or it is damaged.
   StatusOr<Bytes> OptimiserState(const PublishOrder& order, BytesView checkpoint);
   // The model the last round began with, for server.momentum; null when it is gone.
@@ -73,6 +76,7 @@ class Publisher {
                               std::vector<round::OpenedSum>& sums);
   StatusOr<NextModel> Next(const PublishOrder& order, BytesView model,
                            std::vector<GroupResult> results);
+  StatusOr<std::optional<store::RoundRecord>> RoundOf(const std::string& job, std::uint64_t round);
   StatusOr<PublishedRound> Store(PublishOrder& order, NextModel next,
                                  std::span<const round::OpenedSum> sums, PublishedRound published);
 

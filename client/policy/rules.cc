@@ -134,7 +134,7 @@ Status CheckModel(const v1::PolicyConfig& policy, const v1::TaskSpec& task) {
 
 // Combinations in which a strategy would send more than the privacy of the job covers.
 Status CheckStrategy(const v1::TaskSpec& task) {
-  Status status = strategy::CheckSchedule(task.training());
+  Status status = strategy::CheckSchedule(task);
   status.Update(strategy::CheckStrategy(task));
   status.Update(strategy::CheckPacking(task));
   status.Update(strategy::CheckStaleness(task));

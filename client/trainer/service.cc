@@ -21,7 +21,6 @@
 #include "common/crypto/hash.h"
 #include "common/learn/count_evaluation.h"
 #include "common/learn/local.h"
-#include "common/learn/outcomes.h"
 #include "common/measure/counts.h"
 #include "common/measure/groups.h"
 #include "common/model/architecture.h"
@@ -258,10 +257,9 @@ StatusOr<v1::TrainReply> Service::Train(const v1::TrainRequest& request, int mem
   }
   TUTTI_ASSIGN(MappedValues block,
                MappedValues::Map(memory_fd, (2 + request.extra_blocks()) * layout.values));
-  const v1::FairnessSpec& fairness = request.fairness();
-  const bool compares_groups = !fairness.attribute().empty();
+  const v1::FairnessSpec& fairness = request.counted().fairness();
   std::vector<std::uint32_t> groups;
-  if (compares_groups) {
+  if (measure::HasGroups(request.counted())) {
     TUTTI_ASSIGN(const data::Dataset* const all, DataOf(request.data(), request.model()));
     TUTTI_ASSIGN(groups, data::GroupCodes(*all, fairness));
   }
@@ -281,11 +279,12 @@ StatusOr<v1::TrainReply> Service::Train(const v1::TrainRequest& request, int mem
   TUTTI_ASSIGN(const model::Architecture architecture, model::ArchitectureOf(request.model()));
   TUTTI_ASSIGN(learn::Network network, learn::Network::Create(architecture, request.script_file()));
   v1::TrainReply reply;
-  if (compares_groups) {
+  if (request.has_counted()) {
     TUTTI_ASSIGN(const learn::DataView measured,
                  InputsOf(request.data(), request.model(), Use::kMeasuring, groups, progress));
     TUTTI_ASSIGN(const std::vector<std::uint64_t> counts,
-                 learn::CountOutcomes(network, fairness, measured, received, Throttle(progress)));
+                 learn::CountBesideTraining(network, request.counted(), measured, received, rng,
+                                            Throttle(progress)));
     reply.mutable_counts()->Assign(counts.begin(), counts.end());
   }
   TUTTI_ASSIGN(const learn::LocalTraining local,

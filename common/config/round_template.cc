@@ -31,6 +31,7 @@ v1::TaskSpec TaskOf(const v1::JobConfig& job, std::uint64_t values) {
   *task.mutable_adversary() = job.adversary();
   if (job.kind() == "evaluate") *task.mutable_measure() = job.measure();
   *task.mutable_questions() = job.questions();
+  task.set_validation(job.kind() == "train" && job.evaluation().by() == "clients");
   return task;
 }
 

@@ -29,11 +29,6 @@ void CheckWithoutGroups(const v1::JobConfig& job, Rules& rules) {
               "found without fairness.attribute, the column of data.sensitive that says who is in "
               "which group; name it, or remove this");
   }
-  if (trains && job.privacy().counts_noise_multiplier() > 0) {
-    rules.Add({"privacy.counts_noise_multiplier", "fairness.attribute"},
-              "found without fairness.attribute: no groups are counted; remove it, or name the "
-              "column of the groups");
-  }
 }
 
 // Numbers that the rule does not read.
@@ -56,32 +51,6 @@ void CheckUnread(const v1::FairnessSpec& fairness, Rules& rules) {
     rules.Add({"fairness.strength", "fairness.rule"},
               Join("found 0 with fairness.rule = \"", rule,
                    "\", which then changes nothing; raise it, or set rule = \"none\""));
-  }
-}
-
-void CheckPrivacy(const v1::JobConfig& job, Rules& rules) {
-  const v1::PrivacySpec& privacy = job.privacy();
-  const bool noise = privacy.counts_noise_multiplier() > 0;
-  if (privacy.noise() == "central" || privacy.noise() == "tree") {
-    rules.Add({"privacy.noise", "fairness.attribute"},
-              Join("found \"", privacy.noise(),
-                   "\" with [fairness], and noise on the counts of the groups is added by the "
-                   "clients; use \"local\" or \"distributed\", or remove [fairness]"));
-    return;
-  }
-  if (privacy.unit() == "client") {
-    rules.Add({"privacy.unit", "fairness.attribute"},
-              "found \"client\" with [fairness]: one client changes the counts of the groups "
-              "by as many examples as it has, which no noise would hide; use \"example\", or "
-              "remove [fairness]");
-  } else if (privacy.unit() == "none" && noise) {
-    rules.Add({"privacy.counts_noise_multiplier", "privacy.unit"},
-              "found with unit = \"none\", which promises nothing; remove it, or set unit = "
-              "\"example\"");
-  } else if (privacy.unit() != "none" && !noise) {
-    rules.Add({"privacy.counts_noise_multiplier", "privacy.unit", "fairness.attribute"},
-              "found 0 with [fairness] and unit = \"example\": the counts of the groups would "
-              "leave without noise; set it, for instance to 10, and see docs/fairness.md for how");
   }
 }
 
@@ -154,7 +123,6 @@ void CheckFairness(const v1::JobConfig& job, Rules& rules) {
               Join("found ", fairness.ramp_rounds(), ", but the job has ", job.rounds(),
                    " rounds; lower it"));
   }
-  CheckPrivacy(job, rules);
   CheckStrategy(job, rules);
 }
 

@@ -8,6 +8,7 @@
 #include "common/config/validate.h"
 #include "common/config/validate_adversary.h"
 #include "common/config/validate_analysis.h"
+#include "common/config/validate_counts.h"
 #include "common/config/validate_evaluate.h"
 #include "common/config/validate_fairness.h"
 #include "common/config/validate_model.h"
@@ -45,11 +46,12 @@ void CheckTraining(const v1::TrainingSpec& training, Rules& rules) {
 
 // What clients and coordinator refuse together.
 void CheckStrategy(const v1::JobConfig& job, Rules& rules) {
-  if (const Status status = strategy::CheckSchedule(job.training()); !status.ok()) {
-    rules.Add({"training.schedule", "training.final_learning_rate"},
+  const v1::TaskSpec task = TaskOf(job, 0);
+  if (const Status status = strategy::CheckSchedule(task); !status.ok()) {
+    rules.Add({"training.schedule", "training.final_learning_rate", "training.plateau_rounds",
+               "evaluation.by"},
               std::string(MessageOf(status)));
   }
-  const v1::TaskSpec task = TaskOf(job, 0);
   if (!strategy::ClusterProblems(task).empty()) return;  // reported with the model
   if (const Status status = strategy::CheckStrategy(task); !status.ok()) {
     const bool agnostic = job.training().agnostic_rate() > 0;
@@ -285,6 +287,7 @@ void Validate(const v1::JobConfig& config, LoadResult& result) {
   CheckRobust(config, rules);
   CheckAdversary(config, rules);
   CheckFairness(config, rules);
+  CheckTrainingCounts(config, rules);
   CheckRounds(config, rules);
 }
 

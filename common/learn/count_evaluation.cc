@@ -6,6 +6,7 @@
 
 #include "common/base/text.h"
 #include "common/learn/adversary.h"
+#include "common/learn/outcomes.h"
 #include "common/measure/groups.h"
 #include "common/measure/tally.h"
 
@@ -14,8 +15,9 @@ namespace {
 
 constexpr std::size_t kPartExamples = 256;  // computed at once
 
-Status CheckGroups(const v1::TaskSpec& task, std::size_t groups, std::size_t examples) {
-  const std::size_t expected = measure::HasGroups(task) ? examples : 0;
+Status CheckGroups(const measure::EvaluationShape& shape, std::size_t groups,
+                   std::size_t examples) {
+  const std::size_t expected = shape.rows > 1 ? examples : 0;
   if (groups == expected) return OkStatus();
   return InvalidArgument(Join("found the groups of ", groups, " examples, expected ", expected));
 }
@@ -63,10 +65,12 @@ StatusOr<std::vector<std::uint64_t>> CountEvaluation(Network& network, const v1:
                                                      std::span<const float> weights, SecureRng& rng,
                                                      const Progress& progress) {
   TUTTI_ASSIGN(measure::EvaluationTally tally, measure::EvaluationTally::Create(task));
-  TUTTI_ASSIGN(const std::optional<Adversary> adversary,
-               Adversary::CreateIfAny(task.adversary(), network.architecture()));
+  std::optional<Adversary> adversary;
+  if (tally.shape().robust) {
+    TUTTI_ASSIGN(adversary, Adversary::CreateIfAny(task.adversary(), network.architecture()));
+  }
   TUTTI_TRY(CheckData(network.architecture(), data, weights.size()));
-  TUTTI_TRY(CheckGroups(task, groups.size(), data.size()));
+  TUTTI_TRY(CheckGroups(tally.shape(), groups.size(), data.size()));
   const std::size_t examples = data.size();
   if (examples == 0) {
     return FailedPrecondition("there are no examples to evaluate on, expected at least one");
@@ -89,6 +93,24 @@ StatusOr<std::vector<std::uint64_t>> CountEvaluation(Network& network, const v1:
     progress(start / kPartExamples + 1, parts);
   }
   return tally.Counts();
+}
+
+StatusOr<std::vector<std::uint64_t>> CountBesideTraining(Network& network, const v1::TaskSpec& task,
+                                                         const DataView& data,
+                                                         std::span<const float> weights,
+                                                         SecureRng& rng, const Progress& progress) {
+  std::vector<std::uint64_t> counts;
+  if (measure::HasGroups(task)) {
+    TUTTI_ASSIGN(counts, CountOutcomes(network, task.fairness(), data, weights, progress));
+  }
+  if (task.validation()) {
+    DataView alike = data;
+    alike.groups = {};
+    TUTTI_ASSIGN(const std::vector<std::uint64_t> answers,
+                 CountEvaluation(network, task, alike, {}, weights, rng, progress));
+    counts.insert(counts.end(), answers.begin(), answers.end());
+  }
+  return counts;
 }
 
 }  // namespace tutti::learn

@@ -1,5 +1,5 @@
-// What a client counts for a job that evaluates: the model's answers on its examples, as lanes of
-// common/measure/evaluation.h. Thread safety: confined to one thread. Torch-free.
+// What a client counts of a model on its examples, as lanes of common/measure: for a job that
+// evaluates, and beside training. Thread safety: confined to one thread. Torch-free.
 #pragma once
 
 #include <cstdint>
@@ -23,5 +23,13 @@ StatusOr<std::vector<std::uint64_t>> CountEvaluation(Network& network, const v1:
                                                      std::span<const std::uint32_t> groups,
                                                      std::span<const float> weights, SecureRng& rng,
                                                      const Progress& progress);
+
+// In the order of measure::LayoutOf(task) for a job that trains: of `data` with the groups of its
+// examples where the task looks at groups. Empty when it counts nothing. Errors as CountEvaluation
+// and CountOutcomes. `network` has `weights` afterwards.
+StatusOr<std::vector<std::uint64_t>> CountBesideTraining(Network& network, const v1::TaskSpec& task,
+                                                         const DataView& data,
+                                                         std::span<const float> weights,
+                                                         SecureRng& rng, const Progress& progress);
 
 }  // namespace tutti::learn

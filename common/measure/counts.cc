@@ -1,6 +1,7 @@
 #include "common/measure/counts.h"
 
 #include <cmath>
+#include <utility>
 
 #include "common/base/text.h"
 #include "common/measure/analysis.h"
@@ -40,6 +41,18 @@ Kind KindOf(const v1::TaskSpec& task) {
   return Kind::kTrain;
 }
 
+namespace {
+
+// The groups first, then the answers.
+StatusOr<CountLayout> TrainingLayout(const v1::TaskSpec& task) {
+  TUTTI_ASSIGN(CountLayout layout, FairnessLayout(task));
+  TUTTI_ASSIGN(CountLayout answers, EvaluationLayout(task));
+  for (Family& family : answers.families) layout.families.push_back(std::move(family));
+  return layout;
+}
+
+}  // namespace
+
 StatusOr<CountLayout> LayoutOf(const v1::TaskSpec& task) {
   if (!task.kind().empty() && task.kind() != "train" && KindOf(task) == Kind::kTrain) {
     return InvalidArgument(
@@ -48,7 +61,7 @@ StatusOr<CountLayout> LayoutOf(const v1::TaskSpec& task) {
   StatusOr<CountLayout> layout = CountLayout();
   switch (KindOf(task)) {
     case Kind::kTrain:
-      layout = FairnessLayout(task);
+      layout = TrainingLayout(task);
       break;
     case Kind::kEvaluate:
       layout = EvaluationLayout(task);

@@ -40,7 +40,8 @@ inline constexpr std::uint64_t kMaxCountLanes = 65535;
 enum class Kind { kTrain, kEvaluate, kAnalyse };
 Kind KindOf(const v1::TaskSpec& task);
 
-// Empty for jobs that train without [fairness]. InvalidArgument: the task's sections cannot be,
+// Empty for jobs that train without [fairness] and without evaluation.by = "clients".
+// InvalidArgument: the task's sections cannot be,
 // with the key; more than kMaxCountLanes lanes.
 StatusOr<CountLayout> LayoutOf(const v1::TaskSpec& task);
 

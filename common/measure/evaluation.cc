@@ -27,10 +27,18 @@ Status CheckAdversary(const v1::AdversarySpec& adversary, bool number) {
 
 CountLayout NumberLayout(const EvaluationShape& shape) {
   const double units = kErrorUnits;
-  return {{{std::string(kErrors), {2}, std::numbers::sqrt2},
-           {std::string(kAbsoluteError), {1}, units},
-           {std::string(kSquaredError), {1}, units},
-           {std::string(kClients), {shape.bins}, std::numbers::sqrt2}}};
+  CountLayout layout{{{std::string(kErrors), {2}, std::numbers::sqrt2},
+                      {std::string(kAbsoluteError), {1}, units},
+                      {std::string(kSquaredError), {1}, units}}};
+  if (!shape.beside_training) {
+    layout.families.push_back({std::string(kClients), {shape.bins}, std::numbers::sqrt2});
+  }
+  return layout;
+}
+
+CountLayout AnswersLayout(const EvaluationShape& shape) {
+  return {{{std::string(kAnswers), {2}, std::numbers::sqrt2},
+           {std::string(kLoss), {1}, shape.most_loss * kLossUnits}}};
 }
 
 CountLayout ClassLayout(const EvaluationShape& shape) {
@@ -43,7 +51,7 @@ CountLayout ClassLayout(const EvaluationShape& shape) {
   add(kScores, {shape.score_rows, shape.scored, 2, shape.bins}, std::sqrt(shape.scored));
   add(kCalibration, {shape.bins, 2}, std::numbers::sqrt2);
   add(kConfidence, {shape.bins}, kConfidenceUnits);
-  add(kLoss, {1}, kMaxLoss * kLossUnits);
+  add(kLoss, {1}, shape.most_loss * kLossUnits);
   if (shape.robust) add(kRobust, {2}, std::numbers::sqrt2);
   // One example more can move the client from one bin to another.
   add(kClients, {shape.bins}, std::numbers::sqrt2);
@@ -52,9 +60,15 @@ CountLayout ClassLayout(const EvaluationShape& shape) {
 
 }  // namespace
 
+double MostLoss(std::uint32_t classes) {
+  return std::floor(2 * kLossUnits * std::log(static_cast<double>(classes))) / kLossUnits;
+}
+
 StatusOr<EvaluationShape> EvaluationShapeOf(const v1::TaskSpec& task) {
-  EvaluationShape shape{.classes = task.model().classes(), .bins = task.measure().bins()};
-  if (shape.bins < kMinBins || shape.bins > kMaxBins) {
+  EvaluationShape shape{.classes = task.model().classes(),
+                        .bins = task.measure().bins(),
+                        .beside_training = KindOf(task) == Kind::kTrain};
+  if (!shape.beside_training && (shape.bins < kMinBins || shape.bins > kMaxBins)) {
     return InvalidArgument(
         Join("measure.bins is ", shape.bins, ", expected ", kMinBins, " to ", kMaxBins));
   }
@@ -66,9 +80,9 @@ StatusOr<EvaluationShape> EvaluationShapeOf(const v1::TaskSpec& task) {
   if (shape.classes == 0) return InvalidArgument("model.classes is 0, expected at least 1");
   shape.number = shape.classes == 1;
   const std::string& adversary = task.adversary().kind();
-  shape.robust = !adversary.empty() && adversary != "none";
+  shape.robust = !shape.beside_training && !adversary.empty() && adversary != "none";
   if (shape.robust) TUTTI_TRY(CheckAdversary(task.adversary(), shape.number));
-  if (HasGroups(task)) {
+  if (HasGroups(task) && !shape.beside_training) {
     TUTTI_TRY(CheckGroups(task));
     shape.rows = static_cast<std::uint32_t>(task.fairness().groups_size()) + 1;
   }
@@ -80,14 +94,20 @@ StatusOr<EvaluationShape> EvaluationShapeOf(const v1::TaskSpec& task) {
     }
     return shape;
   }
+  if (shape.beside_training) {
+    shape.most_loss = MostLoss(shape.classes);
+    return shape;
+  }
   shape.scored = shape.classes == 2 ? 1 : shape.classes;
   shape.score_rows = shape.classes == 2 ? shape.rows : 1;
   return shape;
 }
 
 StatusOr<CountLayout> EvaluationLayout(const v1::TaskSpec& task) {
+  if (KindOf(task) == Kind::kTrain && !task.validation()) return CountLayout();
   TUTTI_ASSIGN(const EvaluationShape shape, EvaluationShapeOf(task));
   if (shape.number) return NumberLayout(shape);
+  if (shape.beside_training) return AnswersLayout(shape);
   CountLayout layout = ClassLayout(shape);
   if (layout.families.front().lanes() > kMaxCountLanes) {
     return InvalidArgument(Join("model.classes is ", shape.classes, " with ", shape.rows,

@@ -1,8 +1,8 @@
-// Jobs that evaluate: what each client counts of a model on its own examples. Thread safety: value
-// types and pure functions.
+// What each client counts of a model's answers on its own examples: in jobs that evaluate, and in
+// jobs that train with evaluation.by = "clients". Thread safety: value types and pure functions.
 //
-// Models that predict classes (rows: one for each of fairness.groups and one for examples of none
-// of them; a single one without [fairness]):
+// Jobs that evaluate models that predict classes (rows: one for each of fairness.groups and one for
+// examples of none of them; a single one without [fairness]):
 //   outcomes     {rows, classes, classes}  label by prediction, the confusion matrix
 //   scores       {rows or 1, scored, 2, bins}  for ROC-AUC: the class's examples (1) and the others
 //                (0) by the probability of the class. Two classes: rows, and class 1 alone is
@@ -19,6 +19,10 @@
 //   absolute_error  {1}  sum of |error| / clip, in 1 / kErrorUnits
 //   squared_error   {1}  sum of (error / clip)^2, in 1 / kErrorUnits
 //   clients         {bins}  one-hot: the client's mean |error| / clip
+// Jobs that train count in every round, so they count little:
+//   answers      {2}  examples, and those predicted right
+//   loss         {1}  as above, at most MostLoss(classes) an example
+// or the first three families of models that predict numbers.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +31,7 @@
 
 namespace tutti::measure {
 
+inline constexpr std::string_view kAnswers = "answers";
 inline constexpr std::string_view kScores = "scores";
 inline constexpr std::string_view kCalibration = "calibration";
 inline constexpr std::string_view kConfidence = "confidence";
@@ -42,6 +47,9 @@ inline constexpr std::string_view kSquaredError = "squared_error";
 inline constexpr std::uint32_t kConfidenceUnits = 100;
 inline constexpr double kMaxLoss = 20;
 inline constexpr std::uint32_t kLossUnits = 100;
+// Twice the loss of a guess that knows nothing, in whole units: noise is sized by the most an
+// example can add.
+double MostLoss(std::uint32_t classes);
 inline constexpr std::uint32_t kErrorUnits = 10000;
 
 // What the families' sizes follow from.
@@ -52,12 +60,15 @@ struct EvaluationShape {
   std::uint32_t scored = 1;
   std::uint32_t score_rows = 1;
   bool robust = false;
-  bool number = false;  // the model predicts one
-  double clip = 1;      // of its errors, in the target's unit
+  bool number = false;           // the model predicts one
+  double clip = 1;               // of its errors, in the target's unit
+  double most_loss = kMaxLoss;   // of an example
+  bool beside_training = false;  // the families of jobs that train
 };
 
 // InvalidArgument names the key that cannot be.
 StatusOr<EvaluationShape> EvaluationShapeOf(const v1::TaskSpec& task);
+// Of jobs that evaluate, and of those that train: empty without evaluation.by = "clients".
 StatusOr<CountLayout> EvaluationLayout(const v1::TaskSpec& task);
 
 // The bin of a class's probability p, given log(p) <= 0: bins of equal width in

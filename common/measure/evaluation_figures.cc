@@ -12,10 +12,10 @@ namespace {
 // The counts with their noise, by family.
 class Lanes {
  public:
-  static StatusOr<Lanes> Of(const v1::TaskSpec& task, const Opened& opened) {
-    if (KindOf(task) != Kind::kEvaluate) {
-      return InvalidArgument(Join("kind is \"", Escaped(task.kind(), 40),
-                                  "\", expected \"evaluate\": other jobs have other counts"));
+  static StatusOr<Lanes> Of(const v1::TaskSpec& task, const Opened& opened, Kind kind) {
+    if (KindOf(task) != kind) {
+      return InvalidArgument(
+          Join("kind is \"", Escaped(task.kind(), 40), "\": such a job has other counts"));
     }
     Lanes lanes;
     TUTTI_ASSIGN(lanes.layout_, LayoutOf(task));
@@ -105,7 +105,7 @@ Calibration CalibrationIn(const Lanes& lanes, const EvaluationShape& shape) {
 }  // namespace
 
 StatusOr<ClassEvaluation> ClassEvaluationOf(const v1::TaskSpec& task, const Opened& opened) {
-  TUTTI_ASSIGN(const Lanes lanes, Lanes::Of(task, opened));
+  TUTTI_ASSIGN(const Lanes lanes, Lanes::Of(task, opened, Kind::kEvaluate));
   ClassEvaluation figures;
   TUTTI_ASSIGN(figures.shape, EvaluationShapeOf(task));
   const EvaluationShape& shape = figures.shape;
@@ -131,7 +131,7 @@ StatusOr<ClassEvaluation> ClassEvaluationOf(const v1::TaskSpec& task, const Open
 }
 
 StatusOr<NumberEvaluation> NumberEvaluationOf(const v1::TaskSpec& task, const Opened& opened) {
-  TUTTI_ASSIGN(const Lanes lanes, Lanes::Of(task, opened));
+  TUTTI_ASSIGN(const Lanes lanes, Lanes::Of(task, opened, Kind::kEvaluate));
   NumberEvaluation figures;
   TUTTI_ASSIGN(figures.shape, EvaluationShapeOf(task));
   const double clip = figures.shape.clip;
@@ -156,6 +156,23 @@ StatusOr<NumberEvaluation> NumberEvaluationOf(const v1::TaskSpec& task, const Op
   }
   figures.clients = SpreadOf(lanes[kClients]);
   return figures;
+}
+
+StatusOr<std::optional<Validation>> ValidationOf(const v1::TaskSpec& task, const Opened& opened) {
+  if (!task.validation()) return std::optional<Validation>();
+  TUTTI_ASSIGN(const Lanes lanes, Lanes::Of(task, opened, Kind::kTrain));
+  TUTTI_ASSIGN(const EvaluationShape shape, EvaluationShapeOf(task));
+  Validation figures;
+  if (shape.number) {
+    figures.examples = lanes[kErrors][0];
+    const double unit = shape.clip * shape.clip / kErrorUnits;
+    figures.loss = Mean(Scaled(lanes[kSquaredError][0], unit), figures.examples);
+  } else {
+    figures.examples = lanes[kAnswers][0];
+    figures.accuracy = ShareOfAll(lanes[kAnswers][1], lanes[kAnswers][0]);
+    figures.loss = Mean(Scaled(lanes[kLoss][0], 1.0 / kLossUnits), figures.examples);
+  }
+  return std::optional(figures);
 }
 
 }  // namespace tutti::measure

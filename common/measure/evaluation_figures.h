@@ -1,4 +1,4 @@
-// The figures of a job that evaluates, from the opened sums of all clients' counts. Thread safety:
+// The figures of a model's answers, from the opened sums of all clients' counts. Thread safety:
 // value types and pure functions.
 #pragma once
 
@@ -54,5 +54,16 @@ struct NumberEvaluation {
   ClientSpread clients;  // by mean absolute error, in units of the clip
 };
 StatusOr<NumberEvaluation> NumberEvaluationOf(const v1::TaskSpec& task, const Opened& opened);
+
+// Of a job that trains with evaluation.by = "clients": the received model of the round.
+struct Validation {
+  Count examples;
+  Estimate accuracy;  // not known of models that predict numbers
+  // Cross entropy, at most MostLoss an example; of numbers the squared error in the target's unit,
+  // at most that of secure_aggregation.value_clip. Its sample's doubt is not counted.
+  Estimate loss;
+};
+// None when the job counts no answers. InvalidArgument: as above.
+StatusOr<std::optional<Validation>> ValidationOf(const v1::TaskSpec& task, const Opened& opened);
 
 }  // namespace tutti::measure

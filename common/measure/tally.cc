@@ -22,7 +22,7 @@ EvaluationTally::EvaluationTally(EvaluationShape shape, CountLayout layout)
 
 StatusOr<EvaluationTally> EvaluationTally::Create(const v1::TaskSpec& task) {
   TUTTI_ASSIGN(const EvaluationShape shape, EvaluationShapeOf(task));
-  TUTTI_ASSIGN(CountLayout layout, LayoutOf(task));
+  TUTTI_ASSIGN(CountLayout layout, EvaluationLayout(task));
   return EvaluationTally(shape, std::move(layout));
 }
 
@@ -42,6 +42,13 @@ void EvaluationTally::Add(std::uint32_t label, std::span<const float> log_probab
   const bool right = predicted == label;
   ++examples_;
   correct_ += right ? 1 : 0;
+  const double loss = std::clamp(-double{log_probabilities[label]}, 0.0, shape_.most_loss);
+  AddFine(LanesOf(kLoss), 0, loss * kLossUnits);
+  if (shape_.beside_training) {
+    ++LanesOf(kAnswers)[0];
+    LanesOf(kAnswers)[1] += right ? 1 : 0;
+    return;
+  }
   ++LanesOf(kOutcomes)[(std::size_t{row} * shape_.classes + label) * shape_.classes + predicted];
 
   const std::span<std::uint64_t> scores = LanesOf(kScores);
@@ -57,8 +64,6 @@ void EvaluationTally::Add(std::uint32_t label, std::span<const float> log_probab
   ++LanesOf(kCalibration)[2 * bin];
   LanesOf(kCalibration)[2 * bin + 1] += right ? 1 : 0;
   AddFine(LanesOf(kConfidence), bin, above * kConfidenceUnits);
-  const double loss = std::clamp(-double{log_probabilities[label]}, 0.0, kMaxLoss);
-  AddFine(LanesOf(kLoss), 0, loss * kLossUnits);
 }
 
 void EvaluationTally::AddRobust(std::uint64_t examples, std::uint64_t correct) {
@@ -84,7 +89,7 @@ std::vector<std::uint64_t> EvaluationTally::Counts() const {
       lane = (lane + kFine / 2) / kFine;
     }
   }
-  if (examples_ == 0) return counts;
+  if (examples_ == 0 || shape_.beside_training) return counts;
   std::uint64_t bin = correct_ * shape_.bins / examples_;
   if (shape_.number) {
     const auto sum = static_cast<double>(Of(layout_, kAbsoluteError, std::span(lanes_))[0]);

@@ -1,5 +1,5 @@
-// One client's counts for a job that evaluates, example by example. Thread safety: confined to one
-// thread.
+// One client's counts of a model's answers (evaluation.h), example by example. Thread safety:
+// confined to one thread.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace tutti::measure {
 
 class EvaluationTally {
  public:
-  // InvalidArgument as LayoutOf.
+  // InvalidArgument as EvaluationLayout.
   static StatusOr<EvaluationTally> Create(const v1::TaskSpec& task);
 
   const EvaluationShape& shape() const { return shape_; }
@@ -28,7 +28,7 @@ class EvaluationTally {
   // An example of a model that predicts numbers; not NaN.
   void AddNumber(double predicted, double target);
 
-  // In the order of the job's lanes. All 0 without examples.
+  // In the order of EvaluationLayout. All 0 without examples.
   std::vector<std::uint64_t> Counts() const;
 
  private:

@@ -45,7 +45,7 @@ StatusOr<double> MultiplierOf(const v1::TaskSpec& task, const CountTerms& frame)
   if (measure::KindOf(task) == measure::Kind::kTrain) {
     if (privacy.counts_noise_multiplier() > 0) return privacy.counts_noise_multiplier();
     return InvalidArgument(
-        "the counts of [fairness] would be without noise; set privacy.counts_noise_multiplier, for "
+        "what clients count would be without noise; set privacy.counts_noise_multiplier, for "
         "instance to 4, or unit = \"none\"");
   }
   if (privacy.noise_multiplier() > 0) return privacy.noise_multiplier();

@@ -48,6 +48,10 @@ Status CheckBesides(const v1::TaskSpec& task) {
     return Refuse("fairness.attribute", "whose counts are of the round's model",
                   "remove the section fairness");
   }
+  if (task.validation()) {
+    return Refuse("evaluation.by = \"clients\"", "whose counts are of the round's model",
+                  "set evaluation.by = \"evaluators\"");
+  }
   return OkStatus();
 }
 

@@ -135,11 +135,9 @@ nlohmann::ordered_json FairnessJson(const v1::FairnessSpec& fairness,
 StatusOr<std::string> FairnessText(const v1::TaskSpec& task, const measure::Opened& opened) {
   TUTTI_ASSIGN(const std::vector<GroupRates> rates, RatesIn(task, opened));
   const v1::FairnessSpec& fairness = task.fairness();
-  const std::string text =
-      Join("groups of ", Escaped(fairness.attribute(), 80), "; class ", fairness.positive_class(),
-           " against all others\n", RatesText(fairness, rates), "\ngaps between them\n",
-           GapsText(fairness, rates));
-  return text + Footnote(text);
+  return Join("groups of ", Escaped(fairness.attribute(), 80), "; class ",
+              fairness.positive_class(), " against all others\n", RatesText(fairness, rates),
+              "\ngaps between them\n", GapsText(fairness, rates));
 }
 
 StatusOr<nlohmann::ordered_json> FairnessJson(const v1::TaskSpec& task,

@@ -26,7 +26,8 @@ std::string GapsText(const v1::FairnessSpec& fairness, std::span<const measure::
 nlohmann::ordered_json FairnessJson(const v1::FairnessSpec& fairness,
                                     std::span<const measure::GroupRates> rates);
 
-// Of a job that trains with [fairness]; InvalidArgument when the counts are not its.
+// Of a job that trains with [fairness], without the footnote; InvalidArgument when the counts are
+// not its.
 StatusOr<std::string> FairnessText(const v1::TaskSpec& task, const measure::Opened& opened);
 StatusOr<nlohmann::ordered_json> FairnessJson(const v1::TaskSpec& task,
                                               const measure::Opened& opened);

@@ -8,8 +8,8 @@
 #include "server/ctl/commands.h"
 #include "server/ctl/evaluation_report.h"
 #include "server/ctl/format.h"
-#include "server/ctl/group_report.h"
 #include "server/ctl/model_stream.h"
+#include "server/ctl/training_report.h"
 
 namespace tutti::ctl {
 namespace {
@@ -68,8 +68,8 @@ StatusOr<Counted> CountedOf(const Arguments& arguments, Connection& connection) 
              " trains and counts nothing, so there is nothing to report; see it with "
              "`tutti job show ",
              job,
-             "`, or let it count groups: [fairness], or measure its model: "
-             "kind = \"evaluate\" (docs/measuring.md)"));
+             "`, or let it count: groups ([fairness]), answers (evaluation.by = \"clients\"), or "
+             "measure its model: kind = \"evaluate\" (docs/measuring.md)"));
   }
   TUTTI_ASSIGN(counted.round, RoundOf(arguments, reply));
   TUTTI_ASSIGN(const HeldModel held, FetchModel(arguments.name, counted.round.round(), connection));
@@ -120,7 +120,7 @@ std::string Heading(const Counted& counted) {
 StatusOr<std::string> Text(const Counted& counted) {
   switch (measure::KindOf(counted.task)) {
     case measure::Kind::kTrain:
-      return FairnessText(counted.task, counted.view());
+      return TrainingText(counted.task, counted.view());
     case measure::Kind::kEvaluate:
       return EvaluationText(counted.task, counted.view());
     case measure::Kind::kAnalyse:
@@ -132,7 +132,7 @@ StatusOr<std::string> Text(const Counted& counted) {
 StatusOr<nlohmann::ordered_json> Json(const Counted& counted) {
   switch (measure::KindOf(counted.task)) {
     case measure::Kind::kTrain:
-      return FairnessJson(counted.task, counted.view());
+      return TrainingJson(counted.task, counted.view());
     case measure::Kind::kEvaluate:
       return EvaluationJson(counted.task, counted.view());
     case measure::Kind::kAnalyse:

@@ -78,6 +78,7 @@ StatusOr<PreparedJob> PrepareJob(const v1::JobConfig& config) {
   settings.exclude_offenders = config.robust().exclude_offenders();
   settings.over_selection = config.cohort().over_selection();
   settings.evaluate_every = job.setting.update ? config.evaluation().every() : 0;
+  settings.clients_evaluate = job.task.validation();
   settings.patience = config.evaluation().patience();
   settings.max_loss_increase = config.evaluation().max_loss_increase();
   const v1::DeadlineSpec& deadlines = config.deadlines();

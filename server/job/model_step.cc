@@ -12,6 +12,7 @@
 #include "common/privacy/vector.h"
 #include "common/secagg/encoding.h"
 #include "common/strategy/packing.h"
+#include "common/strategy/plateau.h"
 #include "common/strategy/schedule.h"
 #include "common/strategy/sum_vector.h"
 #include "server/job/sum_privacy.h"
@@ -57,7 +58,8 @@ void AddTreeNoise(const PreparedJob& job, const Secret32& key, std::uint64_t rou
 StatusOr<privacy::OpenedVector> OpenPrivately(const PreparedJob& job,
                                               const secagg::RoundConfig& config,
                                               std::uint64_t survivors, std::vector<float> mean,
-                                              double clip_norm, const NoiseSources& noise) {
+                                              const CheckpointTerms& checkpoint,
+                                              const NoiseSources& noise) {
   const privacy::Terms& terms = *job.terms;
   TUTTI_ASSIGN(std::vector<float> vector, privacy::Unrotate(terms, config, std::move(mean)));
   if (terms.setting.noise == privacy::NoiseSource::kCentral) {
@@ -67,20 +69,24 @@ StatusOr<privacy::OpenedVector> OpenPrivately(const PreparedJob& job,
     TUTTI_CHECK(noise.tree_key != nullptr);
     AddTreeNoise(job, *noise.tree_key, config.round, survivors, vector);
   }
-  const v1::TaskSpec task = strategy::TaskOfRound(job.task, config.round);
-  return OpenVector(task, terms, std::move(vector), survivors, privacy::UnitScale(task, clip_norm));
+  const v1::TaskSpec task = strategy::TaskOfRound(job.task, config.round, checkpoint.rate_factor);
+  return OpenVector(task, terms, std::move(vector), survivors,
+                    privacy::UnitScale(task, checkpoint.clip_norm));
 }
 
 }  // namespace
 
-StatusOr<double> ClipNormFor(const PreparedJob& job, BytesView model) {
-  TUTTI_ASSIGN(const std::optional<double> own, privacy::ClipNormOf(model));
-  return own.value_or(job.config.privacy().clip_norm());
+StatusOr<CheckpointTerms> CheckpointTermsOf(const PreparedJob& job, BytesView model) {
+  TUTTI_ASSIGN(const std::optional<double> clip_norm, privacy::ClipNormOf(model));
+  TUTTI_ASSIGN(const model::Metadata metadata, model::SafetensorsMetadata(model));
+  TUTTI_ASSIGN(const strategy::Plateau plateau, strategy::PlateauOf(metadata));
+  return CheckpointTerms{.clip_norm = clip_norm.value_or(job.config.privacy().clip_norm()),
+                         .rate_factor = plateau.factor};
 }
 
 StatusOr<GroupResult> OpenSum(const PreparedJob& job, const secagg::RoundConfig& config,
                               const secagg::RingVector& sum, std::uint32_t survivors,
-                              double clip_norm, const NoiseSources& noise) {
+                              const CheckpointTerms& terms, const NoiseSources& noise) {
   TUTTI_ASSIGN(secagg::DecodedSum decoded, secagg::DecodeSum(config, sum, survivors));
   TUTTI_TRY(CheckNorm(config, survivors, decoded, job.config.robust().max_update_norm()));
   GroupResult result{{std::move(decoded.mean), decoded.weight_sum}};
@@ -90,7 +96,7 @@ StatusOr<GroupResult> OpenSum(const PreparedJob& job, const secagg::RoundConfig&
   if (!job.setting.update) {
     result.mean.values.clear();
   } else if (!job.terms) {
-    const v1::TaskSpec task = strategy::TaskOfRound(job.task, config.round);
+    const v1::TaskSpec task = strategy::TaskOfRound(job.task, config.round, terms.rate_factor);
     TUTTI_ASSIGN(std::vector<float> vector,
                  strategy::Unpack(task, config, std::move(result.mean.values)));
     TUTTI_ASSIGN(strategy::OpenedMean parts, strategy::OpenSumVector(task, std::move(vector)));
@@ -101,7 +107,7 @@ StatusOr<GroupResult> OpenSum(const PreparedJob& job, const secagg::RoundConfig&
   } else {
     TUTTI_ASSIGN(
         privacy::OpenedVector vector,
-        OpenPrivately(job, config, survivors, std::move(result.mean.values), clip_norm, noise));
+        OpenPrivately(job, config, survivors, std::move(result.mean.values), terms, noise));
     TUTTI_ASSIGN(result.mean.values,
                  strategy::SpreadSample(job.task, config, std::move(vector.update)));
     result.share_below = vector.share_below;

@@ -33,13 +33,17 @@ struct GroupResult {
   double mean_weight = 1;
 };
 
-// The clip norm clients were to use with this checkpoint.
-StatusOr<double> ClipNormFor(const PreparedJob& job, BytesView model);
+// What clients were to train by with this checkpoint.
+struct CheckpointTerms {
+  double clip_norm = 1;
+  double rate_factor = 1;  // of the learning rate (strategy::Plateau)
+};
+StatusOr<CheckpointTerms> CheckpointTermsOf(const PreparedJob& job, BytesView model);
 
-// `sum`: of `survivors` clients, its masks removed, in the ring of `config`; `clip_norm`:
-// ClipNormFor. DataLoss: the sum cannot be one of honest clients and is left out.
+// `sum`: of `survivors` clients, its masks removed, in the ring of `config`; `terms`: of the
+// checkpoint they started from. DataLoss: the sum cannot be one of honest clients and is left out.
 StatusOr<GroupResult> OpenSum(const PreparedJob& job, const secagg::RoundConfig& config,
                               const secagg::RingVector& sum, std::uint32_t survivors,
-                              double clip_norm, const NoiseSources& noise);
+                              const CheckpointTerms& terms, const NoiseSources& noise);
 
 }  // namespace tutti::server

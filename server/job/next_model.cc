@@ -1,10 +1,13 @@
 #include "server/job/next_model.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <span>
 
 #include "common/base/text.h"
 #include "common/crypto/hash.h"
+#include "common/measure/evaluation_figures.h"
 #include "common/measure/groups.h"
 #include "common/measure/metadata.h"
 #include "common/measure/tilts.h"
@@ -13,6 +16,7 @@
 #include "common/privacy/clip_norm.h"
 #include "common/strategy/clusters.h"
 #include "common/strategy/mixture.h"
+#include "common/strategy/plateau.h"
 #include "common/strategy/sum_vector.h"
 #include "server/aggregate/adaptive.h"
 #include "server/aggregate/fairness.h"
@@ -22,6 +26,7 @@ namespace tutti::server {
 namespace {
 
 constexpr char kStateHash[] = "optimiser_state_sha256";
+constexpr char kRound[] = "round";
 
 aggregate::AdaptiveRule RuleOf(const v1::ServerOptimiserSpec& server) {
   aggregate::AdaptiveRule rule;
@@ -87,7 +92,7 @@ Status AddTilts(const PreparedJob& job, BytesView checkpoint, const RoundMemory&
   }
   const std::span<const std::int64_t> outcomes =
       measure::Of<const std::int64_t>(job.counts->layout, measure::kOutcomes, opened.counts);
-  // All lanes of the one family have the same noise.
+  // The groups' family is the first one; all its lanes have the same noise.
   const double noise_stddev =
       measure::NoiseStddevs(job.counts->layout, opened.noise_multiplier).front();
   TUTTI_ASSIGN(const std::vector<double> dual, measure::DualOf(checkpoint));
@@ -97,9 +102,37 @@ Status AddTilts(const PreparedJob& job, BytesView checkpoint, const RoundMemory&
   return OkStatus();
 }
 
+StatusOr<std::optional<ClientsVerdict>> VerdictOf(const PreparedJob& job,
+                                                  const model::Metadata& before,
+                                                  const measure::OpenedCounts& opened) {
+  TUTTI_ASSIGN(const std::optional<measure::Validation> figures,
+               measure::ValidationOf(job.task, {opened.counts, opened.noise_multiplier}));
+  if (!figures || !figures->loss.known()) return std::optional<ClientsVerdict>();
+  ClientsVerdict verdict{
+      .examples = static_cast<std::uint64_t>(std::llround(figures->examples.value)),
+      .loss = std::max(0.0, figures->loss.value),
+      .accuracy = figures->accuracy.known() ? figures->accuracy.value : -1};
+  if (const auto round = before.find(kRound); round != before.end()) {
+    std::from_chars(round->second.data(), round->second.data() + round->second.size(),
+                    verdict.round);
+  }
+  return std::optional(verdict);
+}
+
+Status AddPlateau(const PreparedJob& job, const model::Metadata& before,
+                  const std::optional<ClientsVerdict>& verdict, model::Metadata& metadata) {
+  if (!strategy::HasPlateau(job.task.training())) return OkStatus();
+  TUTTI_ASSIGN(strategy::Plateau plateau, strategy::PlateauOf(before));
+  if (verdict) plateau = strategy::NextPlateau(job.task.training(), plateau, verdict->loss);
+  strategy::SetPlateau(plateau, metadata);
+  return OkStatus();
+}
+
 // The sums over all groups of clients, and what follows from them for the next round.
-Status AddCounts(const PreparedJob& job, BytesView checkpoint, const RoundMemory& memory,
-                 std::span<const GroupResult> results, model::Metadata& metadata) {
+StatusOr<std::optional<ClientsVerdict>> AddCounts(const PreparedJob& job, BytesView checkpoint,
+                                                  const RoundMemory& memory,
+                                                  std::span<const GroupResult> results,
+                                                  model::Metadata& metadata) {
   measure::OpenedCounts opened{.counts = std::vector<std::int64_t>(job.counts->layout.lanes()),
                                .clients = memory.clients,
                                .noise_multiplier = job.counts->NoiseIn(memory.clients)};
@@ -108,7 +141,11 @@ Status AddCounts(const PreparedJob& job, BytesView checkpoint, const RoundMemory
     for (std::size_t i = 0; i < result.counts.size(); ++i) opened.counts[i] += result.counts[i];
   }
   measure::SetCounts(opened, metadata);
-  return AddTilts(job, checkpoint, memory, opened, metadata);
+  TUTTI_TRY(AddTilts(job, checkpoint, memory, opened, metadata));
+  TUTTI_ASSIGN(const model::Metadata before, model::SafetensorsMetadata(checkpoint));
+  TUTTI_ASSIGN(const std::optional<ClientsVerdict> verdict, VerdictOf(job, before, opened));
+  TUTTI_TRY(AddPlateau(job, before, verdict, metadata));
+  return verdict;
 }
 
 // Of a job that does not train.
@@ -146,8 +183,11 @@ BytesView StateOf(BytesView checkpoint, BytesView state) {
 
 StatusOr<NextModel> MakeNextModel(const PreparedJob& job, BytesView checkpoint,
                                   const RoundMemory& memory, std::vector<GroupResult> results) {
-  model::Metadata metadata = {{"job", job.config.name()}, {"round", std::to_string(memory.round)}};
-  if (job.counts) TUTTI_TRY(AddCounts(job, checkpoint, memory, results, metadata));
+  model::Metadata metadata = {{"job", job.config.name()}, {kRound, std::to_string(memory.round)}};
+  NextModel made;
+  if (job.counts) {
+    TUTTI_ASSIGN(made.verdict, AddCounts(job, checkpoint, memory, results, metadata));
+  }
   if (!job.setting.update) return SameModel(job, checkpoint, metadata);
   std::vector<aggregate::GroupMean> means;
   double share_below = 0, mean_weight = 0;
@@ -172,7 +212,6 @@ StatusOr<NextModel> MakeNextModel(const PreparedJob& job, BytesView checkpoint,
       Spread(job.layout, model::Section::kCommon, {common.begin(), common.end()});
   std::vector<float> next(all.begin(), all.end());
   const std::span<float> moved = std::span<float>(next).first(job.layout.values);
-  NextModel made;
   if (model::HasCentres(job.config.model())) {
     TUTTI_TRY(strategy::StepCentres(job.task, job.layout, update, moved));
   } else if (HasOptimiserState(job.config)) {
@@ -184,8 +223,8 @@ StatusOr<NextModel> MakeNextModel(const PreparedJob& job, BytesView checkpoint,
   }
   AddControl(mean.subspan(shape.update), memory, std::span<float>(next).subspan(job.layout.values));
   if (job.config.privacy().target_quantile() > 0) {
-    TUTTI_ASSIGN(const double clip_norm, ClipNormFor(job, checkpoint));
-    privacy::SetClipNorm(privacy::NextClipNorm(job.config.privacy(), clip_norm, share_below),
+    TUTTI_ASSIGN(const CheckpointTerms terms, CheckpointTermsOf(job, checkpoint));
+    privacy::SetClipNorm(privacy::NextClipNorm(job.config.privacy(), terms.clip_norm, share_below),
                          metadata);
   }
   if (job.config.training().agnostic_rate() > 0) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "common/base/bytes.h"
@@ -21,9 +22,19 @@ struct RoundMemory {
   BytesView optimiser_state = {};  // NextModel::optimiser_state of the round before; may be empty
 };
 
+// How the model that a round began with does on the clients' validation examples
+// (evaluation.by = "clients").
+struct ClientsVerdict {
+  std::uint64_t round = 0;     // that made this model; 0: it is the first one
+  std::uint64_t examples = 0;  // as counted
+  double loss = 0;             // mean, at least 0
+  double accuracy = 0;         // in [0, 1]; -1: a model that predicts numbers
+};
+
 struct NextModel {
   Bytes checkpoint;
   Bytes optimiser_state;  // empty: the optimiser has none; the checkpoint's metadata has its hash
+  std::optional<ClientsVerdict> verdict = {};  // none too when noise hides how many examples it is
 };
 
 // `checkpoint` is the current one. At least one result. InvalidArgument: something does not fit the

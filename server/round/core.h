@@ -69,6 +69,7 @@ struct JobSettings {
   double over_selection = 1.0;
   bool exclude_offenders = true;     // clients proven to spoil sums
   std::uint32_t evaluate_every = 1;  // 0: never
+  bool clients_evaluate = false;     // those of a round, the model it began with; nobody else does
   std::uint32_t patience = 0;        // evaluations without a smaller loss that end it; 0: none do
   double max_loss_increase =
       0;  // above the best loss times (1 + this) a model is dropped; 0: never
@@ -163,12 +164,18 @@ struct OpenedSum {
   Digest sum_hash{};
   std::string spoiled;  // why it failed the checks and was left out; empty: it is in the model
 };
+struct RoundLoss {
+  std::uint64_t round = 0;
+  double loss = 0;
+};
 // The sums were opened, checked, combined, applied and stored in one transaction. `session`: of the
 // attempt (RoundReport).
 struct Published {
   protocol::SessionHash session{};
   ModelRef model;
   std::vector<OpenedSum> sums;
+  // With clients_evaluate: of the published model the round began with.
+  std::optional<RoundLoss> evaluated = {};
 };
 // `session`: of the attempt or of one of its groups. `sums`: those that were opened.
 struct PublishFailed {

@@ -155,6 +155,7 @@ void Machine::RememberEvaluation(Job& job) {
     return;
   }
   job.trend.Offered(job.rounds_done, job.model);
+  if (job.settings.clients_evaluate) return;
   job.evaluation = protocol::EvaluationOffer{job.settings.name.value(), job.rounds_done,
                                              job.settings.task, job.model.sha256, job.model.bytes};
   for (const auto& [name, client] : clients_) {
@@ -175,7 +176,8 @@ Status Machine::RecordEvaluation(const ClientId& client, const protocol::Evaluat
     return NotFound(Join("there is no job \"", Escaped(report.job), "\""));
   }
   Job& job = found->second;
-  if (report.round > job.rounds_done || !IsDue(job.settings, report.round)) {
+  if (report.round > job.rounds_done || !IsDue(job.settings, report.round) ||
+      job.settings.clients_evaluate) {
     return FailedPrecondition(
         Join("round ", report.round, " of job ", report.job, " asked for no evaluation"));
   }

@@ -170,6 +170,7 @@ class Machine {
 
   // trend.cc: what the losses mean for the job
   void JudgeLoss(Job& job, std::uint64_t round);
+  void JudgeLoss(Job& job, std::uint64_t round, double loss);
   void CarryOut(Job& job);  // job.verdict
   void RollBack(Job& job, std::uint64_t round, const std::string& reason);
   void EndEarly(Job& job, std::string reason);

@@ -86,6 +86,9 @@ void Machine::On(const Published& event) {
   Say(false, Join("job ", job.settings.name, " round ", job.rounds_done,
                   " published: ", report.survivors.size(), " of ", attempt.members.size(),
                   " clients in the sum", groups));
+  if (event.evaluated && event.evaluated->round > 0) {
+    JudgeLoss(job, event.evaluated->round, event.evaluated->loss);
+  }
   phase_ = Idle{};
   RememberEvaluation(job);
   if (job.verdict && job.state == JobState::kRunning && job.rounds_done < job.settings.rounds) {

@@ -76,7 +76,11 @@ void Machine::JudgeLoss(Job& job, std::uint64_t round) {
     examples += static_cast<double>(report.examples);
   }
   if (examples == 0) return;
-  job.trend.Evaluated(round, loss / examples);
+  JudgeLoss(job, round, loss / examples);
+}
+
+void Machine::JudgeLoss(Job& job, std::uint64_t round, double loss) {
+  job.trend.Evaluated(round, loss);
   if (job.state != JobState::kWaiting && job.state != JobState::kRunning) return;
   job.verdict = job.trend.Judge(round, job.settings.patience, job.settings.max_loss_increase);
   const bool publishing =

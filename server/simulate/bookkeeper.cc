@@ -148,7 +148,7 @@ void Bookkeeper::HoldBack() {
       if (!received) {
         const std::span<const float> values = course_.values();
         received = std::make_shared<const Received>(
-            Received{round, {values.begin(), values.end()}, course_.clip_norm()});
+            Received{round, {values.begin(), values.end()}, course_.terms().clip_norm});
       }
       held_[client] = {received, invitation.attempt, invitation.at + invitation.fate.answers[0]};
     }
@@ -220,16 +220,32 @@ Status Bookkeeper::Measure(RoundReport& report) {
   return OkStatus();
 }
 
+// Whose loss decides: the clients' own, of the model the round began with, or that of the test set,
+// of the model it gave.
+std::optional<round::RoundLoss> Bookkeeper::LossOf(RoundReport& report) const {
+  if (!settings().clients_evaluate) {
+    if (!report.test_loss) return std::nullopt;
+    return round::RoundLoss{report.round, *report.test_loss};
+  }
+  const std::optional<server::ClientsVerdict>& verdict = course_.verdict();
+  if (!verdict) return std::nullopt;
+  report.clients_loss = verdict->loss;
+  if (verdict->accuracy >= 0) report.clients_accuracy = verdict->accuracy;
+  if (verdict->round == 0) return std::nullopt;  // the job's first model is no round's
+  return round::RoundLoss{verdict->round, verdict->loss};
+}
+
 Status Bookkeeper::Judge(RoundReport& report) {
-  if (!report.test_loss) return OkStatus();
+  const std::optional<round::RoundLoss> judged = LossOf(report);
   const double max_loss_increase = settings().max_loss_increase;
-  if (max_loss_increase > 0) {
+  if (max_loss_increase > 0 && (judged || settings().clients_evaluate)) {
     trend_.Offered(report.round, {course_.sha256(), course_.model().size()});
     saved_.emplace(report.round, course_.Save());
     std::erase_if(saved_, [this](const auto& saved) { return !trend_.ModelOf(saved.first); });
   }
-  trend_.Evaluated(report.round, *report.test_loss);
-  const auto verdict = trend_.Judge(report.round, settings().patience, max_loss_increase);
+  if (!judged) return OkStatus();
+  trend_.Evaluated(judged->round, judged->loss);
+  const auto verdict = trend_.Judge(judged->round, settings().patience, max_loss_increase);
   if (!verdict) return OkStatus();
   if (verdict->back_to == 0) {
     verdict_ = verdict->reason;
@@ -285,8 +301,8 @@ Status Bookkeeper::Publish(Instant now, std::span<const ClientId> survivors,
   report_.seconds = measuring - began_ - report_.measuring_seconds;
   if (IsMeasured(report.round)) {
     TUTTI_TRY(Measure(report));
-    TUTTI_TRY(Judge(report));
   }
+  if (IsMeasured(report.round) || settings().clients_evaluate) TUTTI_TRY(Judge(report));
   const double end = Seconds();
   report_.measuring_seconds += end - measuring;
   report.seconds = end - std::exchange(round_began_, end);

@@ -74,6 +74,7 @@ class Bookkeeper {
   double Seconds() const { return observer_.seconds ? observer_.seconds() : 0; }
   bool IsMeasured(std::uint64_t round) const;
   Status Measure(RoundReport& report);
+  std::optional<round::RoundLoss> LossOf(RoundReport& report) const;
   Status Judge(RoundReport& report);
   Status CountPrivacy();
   void HoldBack();

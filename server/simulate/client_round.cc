@@ -43,8 +43,9 @@ StatusOr<Contribution> Contribute(const Scene& scene, const Course& course,
   const std::uint64_t late = config.round - trained_for;
   auto rng = StreamOf(scene.world.seed(), "client", client, trained_for,
                       held != nullptr ? held->attempt : config.attempt);
-  v1::TaskSpec task = strategy::TaskOfRound(scene.job.task, trained_for);
-  const double clip_norm = held != nullptr ? held->received->clip_norm : course.clip_norm();
+  v1::TaskSpec task =
+      strategy::TaskOfRound(scene.job.task, trained_for, course.terms().rate_factor);
+  const double clip_norm = held != nullptr ? held->received->clip_norm : course.terms().clip_norm;
   const update::LocalTask local = update::LocalTaskOf(task, plan, clip_norm);
   const std::span<const float> values =
       held != nullptr ? std::span<const float>(held->received->values) : course.values();
@@ -56,7 +57,7 @@ StatusOr<Contribution> Contribute(const Scene& scene, const Course& course,
       local.training,
       local.privacy,
       strategy.extra(),
-      plan.counts ? &task.fairness() : nullptr,
+      plan.counts ? &task : nullptr,
       course.tilts(),
       task.adversary(),
       malicious && profile.kind() == "backdoor"

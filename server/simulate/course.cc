@@ -17,7 +17,7 @@ StatusOr<Course> Course::Start(const server::PreparedJob& job, BytesView warm_st
 }
 
 Status Course::Take(Bytes model) {
-  TUTTI_ASSIGN(clip_norm_, server::ClipNormFor(*job_, model));
+  TUTTI_ASSIGN(terms_, server::CheckpointTermsOf(*job_, model));
   TUTTI_ASSIGN(tilts_, measure::TiltsOf(job_->task, model));
   TUTTI_ASSIGN(const model::Metadata metadata, model::SafetensorsMetadata(model));
   TUTTI_ASSIGN(growth_, strategy::MixtureGrowthOf(metadata));
@@ -33,7 +33,7 @@ StatusOr<server::GroupResult> Course::Open(const secagg::RoundConfig& config,
   auto rng = StreamOf(seed, "coordinator's noise", config.round, config.attempt, config.group);
   Secret32 tree_key;
   StreamOf(seed, "tree").Fill(tree_key.mutable_view());
-  return server::OpenSum(*job_, config, sum, static_cast<std::uint32_t>(survivors), clip_norm_,
+  return server::OpenSum(*job_, config, sum, static_cast<std::uint32_t>(survivors), terms_,
                          {rng, &tree_key});
 }
 
@@ -48,6 +48,7 @@ Status Course::Advance(std::vector<server::GroupResult> results, std::size_t cli
                server::MakeNextModel(*job_, model_, memory, std::move(results)));
   ++rounds_done_;
   optimiser_state_ = std::move(next.optimiser_state);
+  verdict_ = next.verdict;
   return Take(std::move(next.checkpoint));
 }
 

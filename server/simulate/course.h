@@ -26,7 +26,7 @@ class Course {
   std::span<const float> weights() const { return values_.first(job_->layout.values); }
   // With what the job's strategy adds behind them (strategy::CheckpointLayout).
   std::span<const float> values() const { return values_; }
-  double clip_norm() const { return clip_norm_; }                    // of the next round
+  const server::CheckpointTerms& terms() const { return terms_; }    // of the next round
   const std::vector<double>& tilts() const { return tilts_; }        // of the next round, or none
   const strategy::MixtureGrowth& growth() const { return growth_; }  // AFL: of the next round
 
@@ -38,6 +38,9 @@ class Course {
   // might take part.
   Status Advance(std::vector<server::GroupResult> results, std::size_t clients,
                  std::size_t population);
+
+  // What the last round's clients counted of the model it began with; none: nothing.
+  const std::optional<server::ClientsVerdict>& verdict() const { return verdict_; }
 
   // What a later round needs to go on from this model, as a coordinator keeps it.
   struct Saved {
@@ -59,9 +62,10 @@ class Course {
   Bytes before_;
   Bytes optimiser_state_;
   Digest sha256_{};
-  double clip_norm_ = 0;
+  server::CheckpointTerms terms_;
   std::vector<double> tilts_;
   strategy::MixtureGrowth growth_;
+  std::optional<server::ClientsVerdict> verdict_;
 };
 
 }  // namespace tutti::simulate

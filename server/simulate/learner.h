@@ -19,10 +19,10 @@ struct Assignment {
   bool reversed_labels = false;         // label y is taken for classes - 1 - y, target t for -t
   const v1::TrainingSpec& training;
   const v1::PrivacySpec& privacy;
-  std::span<const float> extra = {};           // update::StrategyState::extra
-  const v1::FairnessSpec* fairness = nullptr;  // of jobs that look at groups
-  std::span<const double> tilts = {};          // as TrainRequest.tilts
-  v1::AdversarySpec adversary = {};            // that it trains against
+  std::span<const float> extra = {};         // update::StrategyState::extra
+  const v1::TaskSpec* counted = nullptr;     // as TrainRequest.counted
+  std::span<const double> tilts = {};        // as TrainRequest.tilts
+  v1::AdversarySpec adversary = {};          // that it trains against
   std::vector<std::uint32_t> poisoned = {};  // places in `rows` that get the trigger and its class
 };
 struct Learnt {

@@ -8,6 +8,7 @@
 #include "client/data/augment.h"
 #include "client/data/group_codes.h"
 #include "common/learn/adversary.h"
+#include "common/learn/count_evaluation.h"
 #include "common/learn/local.h"
 #include "common/learn/outcomes.h"
 #include "common/model/architecture.h"
@@ -35,15 +36,16 @@ class TorchLearner final : public Learner {
       hooks.change = [&](std::span<float> image) { augmenter_.Apply(rng, image); };
     }
     hooks.adversary = assignment.adversary;
-    if (assignment.fairness != nullptr) {
-      TUTTI_ASSIGN(hooks.tilts, learn::GroupTilts::Create(*assignment.fairness, assignment.tilts));
+    if (assignment.counted != nullptr) {
+      TUTTI_ASSIGN(hooks.tilts,
+                   learn::GroupTilts::Create(assignment.counted->fairness(), assignment.tilts));
     }
     const learn::DataView view{
         .features = features_, .labels = labels_, .targets = targets_, .groups = groups_};
     const auto start = std::chrono::steady_clock::now();
-    if (assignment.fairness != nullptr) {
-      TUTTI_ASSIGN(learnt.counts,
-                   learn::CountOutcomes(network_, *assignment.fairness, view, weights, kQuiet));
+    if (assignment.counted != nullptr) {
+      TUTTI_ASSIGN(learnt.counts, learn::CountBesideTraining(network_, *assignment.counted, view,
+                                                             weights, rng, kQuiet));
     }
     learnt.extra.assign(assignment.extra.begin(), assignment.extra.end());
     TUTTI_ASSIGN(const learn::LocalTraining local,

@@ -23,6 +23,9 @@ struct RoundReport {
   double train_loss = 0;        // mean over the clients that trained
   double clipped_fraction = 0;  // of their values, outside what the ring holds
   double update_norm = 0;       // l2 norm of the step the model took
+  // evaluation.by = "clients": what they counted of the model the round began with.
+  std::optional<double> clients_loss{};
+  std::optional<double> clients_accuracy{};
   std::optional<double> test_loss{};
   std::optional<double> test_accuracy{};     // never of a model that predicts numbers
   std::optional<double> robust_accuracy{};   // against the adversary models are measured with

@@ -38,6 +38,8 @@ nlohmann::json ToJson(const RoundReport& round) {
           {"train_loss", round.train_loss},
           {"clipped_fraction", round.clipped_fraction},
           {"update_norm", round.update_norm},
+          {"clients_loss", OrNull(round.clients_loss)},
+          {"clients_accuracy", OrNull(round.clients_accuracy)},
           {"test_loss", OrNull(round.test_loss)},
           {"test_accuracy", OrNull(round.test_accuracy)},
           {"robust_accuracy", OrNull(round.robust_accuracy)},
@@ -80,14 +82,16 @@ const RoundReport* LastMeasured(const Report& report) {
 std::string ToCsv(const Report& report) {
   std::string text =
       "round,failures,clock_seconds,round_seconds,invited,survivors,malicious,late,groups,"
-      "groups_left_out,train_loss,clipped_fraction,update_norm,test_loss,test_accuracy,"
+      "groups_left_out,train_loss,clipped_fraction,update_norm,clients_loss,"
+      "clients_accuracy,test_loss,test_accuracy,"
       "robust_accuracy,backdoor_success,test_gap,back_to,training_seconds,seconds\n";
   for (const RoundReport& round : report.rounds) {
     text += Join(round.round, ",", round.failures, ",", Number(round.clock_seconds), ",",
                  Number(round.round_seconds), ",", round.invited, ",", round.survivors, ",",
                  round.malicious, ",", round.late, ",", round.groups, ",", round.groups_left_out,
                  ",", Number(round.train_loss), ",", Number(round.clipped_fraction), ",",
-                 Number(round.update_norm), ",", Number(round.test_loss), ",",
+                 Number(round.update_norm), ",", Number(round.clients_loss), ",",
+                 Number(round.clients_accuracy), ",", Number(round.test_loss), ",",
                  Number(round.test_accuracy), ",", Number(round.robust_accuracy), ",",
                  Number(round.backdoor_success), ",", Number(round.test_gap), ",", round.back_to,
                  ",", Number(round.training_seconds), ",", Number(round.seconds), "\n");

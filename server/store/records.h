@@ -124,7 +124,11 @@ struct Publication {
   std::vector<std::string> survivors;
   std::vector<std::string> dropouts;
   std::map<std::string, protocol::BudgetReport> budgets;
+  // What the clients of the round counted of an earlier round's model together.
+  std::optional<protocol::EvaluationReport> evaluation = {};
 };
+// Stands for all clients where a client's name is asked for; no client can be called so.
+inline constexpr const char* kAllClients = "(clients)";
 
 struct SurvivorRecord {
   Digest session{};

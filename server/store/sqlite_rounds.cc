@@ -144,7 +144,8 @@ Status SqliteStore::Publish(const Publication& publication) {
                              .last_refusal = {},
                              .ledger_doubt = {}}));
     }
-    return OkStatus();
+    return publication.evaluation ? PutEvaluation(*publication.evaluation, kAllClients)
+                                  : OkStatus();
   });
 }
 
@@ -159,6 +160,11 @@ Status SqliteStore::RecordFailure(const RoundRecord& round, std::span<const std:
 Status SqliteStore::RecordEvaluation(const protocol::EvaluationReport& report,
                                      const std::string& evaluator) {
   const std::lock_guard lock(mutex_);
+  return PutEvaluation(report, evaluator);
+}
+
+Status SqliteStore::PutEvaluation(const protocol::EvaluationReport& report,
+                                  const std::string& evaluator) {
   return database_.Run(
       "INSERT OR REPLACE INTO evaluations(job, round, evaluator, examples, loss, accuracy) "
       "VALUES(?1, ?2, ?3, ?4, ?5, ?6)",

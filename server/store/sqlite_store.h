@@ -55,6 +55,7 @@ class SqliteStore final : public Store {
   StatusOr<TokenRecord> TokenBy(const Digest& secret_hash);
   StatusOr<std::vector<JobRecord>> JobsWhere(const std::string& name);
   Status PutRound(const RoundRecord& round);
+  Status PutEvaluation(const protocol::EvaluationReport& report, const std::string& evaluator);
   Status CountDropouts(std::span<const std::string> dropouts);
   Status PutActivity(const ClientActivity& activity);
 

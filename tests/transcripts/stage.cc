@@ -72,10 +72,12 @@ std::vector<std::string> Stage::Do(const std::string& command) {
   if (verb == "job") {
     return SubmitJob(words);
   }
-  if (verb == "published") {
+  if (verb == "published" || verb == "counted") {
     Digest model{};
     model[0] = static_cast<std::uint8_t>(sessions_.size());
-    return Post(round::Published{publishing_, {model, 64}, Verdicts(words)});
+    std::optional<round::RoundLoss> evaluated;
+    if (verb == "counted") words >> evaluated.emplace().round >> evaluated->loss;
+    return Post(round::Published{publishing_, {model, 64}, Verdicts(words), evaluated});
   }
   if (verb == "publish-failed") {
     std::string reason;
@@ -199,6 +201,7 @@ std::vector<std::string> Stage::SubmitJob(Words& words) {
       {"needed", [&](std::uint64_t v) { job.groups_needed = static_cast<std::uint32_t>(v); }},
       {"failures", [&](std::uint64_t v) { job.max_failures = static_cast<std::uint32_t>(v); }},
       {"evaluate", [&](std::uint64_t v) { job.evaluate_every = static_cast<std::uint32_t>(v); }},
+      {"by-clients", [&](std::uint64_t v) { job.clients_evaluate = v != 0; }},
       {"patience", [&](std::uint64_t v) { job.patience = static_cast<std::uint32_t>(v); }},
       {"increase",
        [&](std::uint64_t percent) { job.max_loss_increase = static_cast<double>(percent) / 100; }},

@@ -9,7 +9,8 @@
 //   due | restart join CLIENT [other|broken|unknown|stranger] | share CLIENT [broken] | commit
 //   CLIENT | unmask CLIENT [wrong] open CLIENT [other] | finish CLIENT [CALL] | break CLIENT |
 //   upload CLIENT decline CLIENT CODE REASON... | evaluate CLIENT JOB ROUND ACCURACY | published
-//   [SUM...] | rejected SUM... | publish-failed REASON...      (the sums named are spoiled)
+//   [SUM...] | counted ROUND LOSS (published, with what its clients counted) | rejected SUM... |
+//   publish-failed REASON...      (the sums named are spoiled)
 #pragma once
 
 #include <map>

@@ -40,7 +40,7 @@ TEST_CASE("without a column there is nothing to compare or to count", "[config]"
   RequireProblem(job + "groups = [\"a\", \"b\"]", "fairness.groups", "fairness.attribute");
   RequireProblem(
       Replaced(kJob, "target_epsilon = 2", "target_epsilon = 2\ncounts_noise_multiplier = 8"),
-      "privacy.counts_noise_multiplier", "no groups are counted");
+      "privacy.counts_noise_multiplier", "nothing is counted");
 }
 
 TEST_CASE("numbers that the rule does not read are refused by name", "[config]") {

@@ -290,7 +290,7 @@ TEST_CASE("the trainer program counts groups of the received model and trains by
   request.mutable_training()->set_batch_size(200);
   request.mutable_training()->set_local_steps(1);
   request.mutable_privacy()->set_unit("none");
-  v1::FairnessSpec& fairness = *request.mutable_fairness();
+  v1::FairnessSpec& fairness = *request.mutable_counted()->mutable_fairness();
   fairness.set_attribute("side");
   fairness.add_groups("right");
   fairness.add_groups("left");

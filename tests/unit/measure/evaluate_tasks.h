@@ -24,6 +24,15 @@ inline v1::TaskSpec EvaluateTask(std::uint32_t classes, std::uint32_t bins = 10)
   return task;
 }
 
+// Of a job that trains and counts answers beside it.
+inline v1::TaskSpec ValidateTask(std::uint32_t classes) {
+  v1::TaskSpec task = EvaluateTask(classes);
+  task.set_kind("train");
+  task.clear_measure();
+  task.set_validation(true);
+  return task;
+}
+
 inline v1::TaskSpec WithGroups(v1::TaskSpec task, std::uint32_t positive_class = 1) {
   task.mutable_fairness()->set_attribute("sex");
   task.mutable_fairness()->add_groups("female");

@@ -130,6 +130,38 @@ TEST_CASE("figures of predicted numbers, in the target's unit", "[measure]") {
   REQUIRE(noisy->root_mean_squared_error.noise_stddev > 0);
 }
 
+TEST_CASE("what clients count beside training is accuracy and loss with their doubt", "[measure]") {
+  const v1::TaskSpec task = WithGroups(ValidateTask(2));
+  std::vector<std::int64_t> counts(8, 5);  // of the groups
+  counts.insert(counts.end(), {1000, 800, 45000});
+  const auto exact = ValidationOf(task, {.counts = counts, .noise_multiplier = 0});
+  REQUIRE(exact.ok());
+  REQUIRE((*exact)->examples.value == 1000);
+  REQUIRE((*exact)->accuracy.value == Approx(0.8));
+  REQUIRE((*exact)->loss.value == Approx(0.45));
+  REQUIRE((*exact)->loss.noise_stddev == 0);
+  // Three families share the noise: the loss moves by at most 1.38 an example.
+  const auto noisy = *ValidationOf(task, {.counts = counts, .noise_multiplier = 4});
+  const double of_sum = 4 * std::sqrt(3.0) * MostLoss(2);
+  const double of_count = 4 * std::sqrt(3.0) * std::sqrt(2.0);
+  REQUIRE(noisy->loss.noise_stddev ==
+          Approx(std::hypot(of_sum, 0.45 * of_count) / 1000).epsilon(1e-9));
+  // Where the noise hides how many examples there are nothing is known.
+  REQUIRE_FALSE((*ValidationOf(task, {.counts = counts, .noise_multiplier = 500}))->loss.known());
+
+  const v1::TaskSpec number = ValidateTask(1);  // errors up to 4
+  const std::vector<std::int64_t> errors{200, 3, 500000, 100000};
+  const auto figures = *ValidationOf(number, {.counts = errors, .noise_multiplier = 0});
+  REQUIRE_FALSE(figures->accuracy.known());
+  REQUIRE(figures->loss.value == Approx(16 * 10.0 / 200));
+
+  v1::TaskSpec without = task;
+  without.set_validation(false);
+  REQUIRE_FALSE(*ValidationOf(without, {.counts = counts, .noise_multiplier = 0}));
+  counts.pop_back();
+  REQUIRE_FALSE(ValidationOf(task, {.counts = counts, .noise_multiplier = 0}).ok());
+}
+
 TEST_CASE("an evaluation of counts that another job made is refused", "[measure]") {
   const std::vector<std::int64_t> counts(5);
   REQUIRE(Says(ClassEvaluationOf(EvaluateTask(2), {.counts = counts}).status(),

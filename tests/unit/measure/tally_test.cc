@@ -69,9 +69,14 @@ std::uint64_t Sum(const CountLayout& layout, std::string_view name,
 }
 
 TEST_CASE("one example more or less changes no family by more than it says", "[measure]") {
-  const std::vector<v1::TaskSpec> tasks{
-      WithAdversary(WithGroups(EvaluateTask(2, 20))), WithAdversary(EvaluateTask(2, 2)),
-      WithGroups(EvaluateTask(7, 13)), EvaluateTask(10, 200), EvaluateTask(1, 20)};
+  const std::vector<v1::TaskSpec> tasks{WithAdversary(WithGroups(EvaluateTask(2, 20))),
+                                        WithAdversary(EvaluateTask(2, 2)),
+                                        WithGroups(EvaluateTask(7, 13)),
+                                        EvaluateTask(10, 200),
+                                        EvaluateTask(1, 20),
+                                        WithAdversary(ValidateTask(2)),
+                                        ValidateTask(10),
+                                        ValidateTask(1)};
   for (const v1::TaskSpec& task : tasks) {
     const CountLayout layout = *LayoutOf(task);
     std::vector<double> largest(layout.families.size());
@@ -135,6 +140,36 @@ TEST_CASE("counts are those of a plain loop over the examples", "[measure]") {
   }
   REQUIRE(seen == 200);
   REQUIRE(correct == right);
+}
+
+TEST_CASE("beside training only answers and their loss are counted, which is bounded",
+          "[measure]") {
+  const v1::TaskSpec task = WithGroups(ValidateTask(4), 2);
+  const CountLayout layout = *LayoutOf(task);
+  REQUIRE(layout.families.size() == 3);
+  REQUIRE(layout.families[0].name == kOutcomes);
+  REQUIRE(layout.lanes() == 8 + 2 + 1);
+  const std::vector<Example> examples = Some(7, 300, 4);
+  const std::vector<std::uint64_t> counts = CountsOf(task, examples);
+  REQUIRE(counts.size() == 3);  // the groups are counted elsewhere
+  double loss = 0;
+  std::uint64_t right = 0, bounded = 0;
+  for (const Example& example : examples) {
+    const auto& scores = example.log_probabilities;
+    const double own = -static_cast<double>(scores[example.label]);
+    loss += std::min(own, MostLoss(4));
+    if (own > MostLoss(4)) ++bounded;
+    const auto top = std::max_element(scores.begin(), scores.end()) - scores.begin();
+    if (static_cast<std::uint32_t>(top) == example.label) ++right;
+  }
+  REQUIRE(bounded > 10);
+  REQUIRE(MostLoss(4) == 2.77);
+  REQUIRE(counts[0] == 300);
+  REQUIRE(counts[1] == right);
+  REQUIRE(static_cast<double>(counts[2]) == Approx(100 * loss).margin(0.6));
+  v1::TaskSpec without = task;
+  without.set_validation(false);
+  REQUIRE(LayoutOf(without)->lanes() == 8);
 }
 
 TEST_CASE("the order of the examples changes nothing", "[measure]") {

@@ -194,6 +194,28 @@ TEST_CASE("an evaluation that comes while a sum is published ends the job afterw
   REQUIRE(Has(stage.Do("published"), "job j is done: ended early"));
 }
 
+TEST_CASE("what the clients of a round counted judges the model it began with",
+          "[round][evaluation]") {
+  Stage stage;
+  stage.Do("job j level=curious rounds=9 evaluate=1 by-clients=1 patience=2 increase=50");
+  stage.Play(kAttach);
+  REQUIRE_FALSE(Has(stage.Do("attach judge evaluator"), "evaluate job"));
+  PlayRound(stage);
+  REQUIRE_FALSE(Has(stage.Do("counted 0 0.1"), "evaluate job"));  // the first model is no round's
+  REQUIRE(Has(stage.Do("evaluate judge j 1 0.5 0.1"), "asked for no evaluation"));
+  PlayRound(stage);
+  stage.Do("counted 1 1");
+  PlayRound(stage);
+  // Round 2's model is too bad: what round 3 made of it goes with it.
+  const Lines back = stage.Do("counted 2 1.6");
+  REQUIRE(Has(back, "put round 1 of job j in the place of 3: the loss of round 2"));
+  REQUIRE(Has(back, "of job j round 4 attempt 1"));
+  PlayRound(stage);
+  stage.Do("counted 1 1.05");  // the same model again
+  PlayRound(stage);
+  REQUIRE(Has(stage.Do("counted 4 1.2"), "job j is done: ended early: 2 evaluations"));
+}
+
 TEST_CASE("a model that is much worse is dropped and the best one continued from",
           "[round][evaluation]") {
   Stage stage;

@@ -127,7 +127,7 @@ TEST_CASE("sums of counts are in the next checkpoint, with what they are sums of
   round.round = 1;
   crypto::SystemRng rng;
   secagg::RingVector sum = SumOfCounts(job, round);
-  auto opened = OpenSum(job, round, sum, 3, 1, {rng, nullptr});
+  auto opened = OpenSum(job, round, sum, 3, {}, {rng, nullptr});
   REQUIRE(opened.ok());
   const auto next = MakeNextModel(job, *FirstCheckpoint(job, {}), {.round = 1, .clients = 3},
                                   {*std::move(opened)});
@@ -139,7 +139,46 @@ TEST_CASE("sums of counts are in the next checkpoint, with what they are sums of
   REQUIRE((*counts)->noise_multiplier == Approx(2 * std::sqrt(3.0)));
   // Noise of stddev 2 a client cannot make this of three counts.
   sum.extras()[5] = static_cast<std::uint32_t>(-60);
-  REQUIRE(OpenSum(job, round, sum, 3, 1, {rng, nullptr}).status().code() == StatusCode::kDataLoss);
+  REQUIRE(OpenSum(job, round, sum, 3, {}, {rng, nullptr}).status().code() == StatusCode::kDataLoss);
+}
+
+TEST_CASE("answers that clients count are a verdict on the model the round began with",
+          "[server]") {
+  const PreparedJob job = Job([](v1::JobConfig& config) {
+    WithoutPrivacy(config);
+    config.mutable_evaluation()->set_by("clients");
+    config.mutable_evaluation()->set_every(1);
+    config.mutable_evaluation()->set_patience(3);
+    v1::TrainingSpec& training = *config.mutable_training();
+    training.set_schedule("plateau");
+    training.set_plateau_rounds(1);
+    training.set_plateau_factor(0.5);
+  });
+  REQUIRE(job.settings.clients_evaluate);
+  REQUIRE(job.counts->layout.lanes() == 3);
+  Bytes checkpoint = *FirstCheckpoint(job, {});
+  const auto step = [&](std::uint64_t round, std::vector<std::int64_t> counts) {
+    std::vector<GroupResult> results = One(std::vector<float>(job.layout.values, 0.25F));
+    results[0].counts = std::move(counts);
+    auto next = MakeNextModel(job, checkpoint, {.round = round, .clients = 3}, std::move(results));
+    INFO(next.status());
+    REQUIRE(next.ok());
+    checkpoint = next->checkpoint;
+    return next->verdict;
+  };
+  const auto first = step(1, {200, 50, 20000});
+  REQUIRE(first);
+  REQUIRE(first->round == 0);
+  REQUIRE(first->examples == 200);
+  REQUIRE(first->loss == Approx(1));
+  REQUIRE(first->accuracy == Approx(0.25));
+  REQUIRE(CheckpointTermsOf(job, checkpoint)->rate_factor == 1);
+  REQUIRE(step(2, {200, 100, 25000})->round == 1);  // no better: the rate is halved
+  REQUIRE(CheckpointTermsOf(job, checkpoint)->rate_factor == 0.5);
+  REQUIRE_FALSE(step(3, {0, 0, 0}));  // nobody had examples: nothing is known, nothing changes
+  REQUIRE(CheckpointTermsOf(job, checkpoint)->rate_factor == 0.5);
+  REQUIRE(step(4, {200, 100, 10000})->round == 3);
+  REQUIRE(CheckpointTermsOf(job, checkpoint)->rate_factor == 0.5);
 }
 
 TEST_CASE("centres are divided by their shares, and shares are those of the round", "[server]") {

@@ -210,6 +210,25 @@ TEST_CASE("evaluations are averaged over evaluators by their examples", "[store]
   REQUIRE((*store->Models("j"))[0].accuracy == Approx(0.8));
 }
 
+TEST_CASE("what a round's clients counted of an earlier model is stored with the round",
+          "[store]") {
+  const test::TemporaryDirectory folder;
+  auto store = Opened(folder / "db");
+  AddJob(*store);
+  REQUIRE(store->Publish(Round(1, 1)).ok());
+  Publication second = Round(2, 2);
+  second.evaluation = {.job = "j", .round = 1, .examples = 100, .loss = 1.5, .accuracy = 0.25};
+  REQUIRE(store->Publish(second).ok());
+  REQUIRE((*store->Rounds("j"))[0].loss == Approx(1.5));
+  REQUIRE((*store->Rounds("j"))[1].loss < 0);
+  REQUIRE(store->Job("j")->accuracy == Approx(0.25));
+  Publication broken = Round(3, 3);
+  broken.evaluation = {.job = "j", .round = 2, .examples = 100, .loss = 1, .accuracy = 0.5};
+  broken.model.job = "unknown";
+  REQUIRE_FALSE(store->Publish(broken).ok());
+  REQUIRE((*store->Rounds("j"))[1].loss < 0);
+}
+
 TEST_CASE("a model that predicts numbers is evaluated by its loss, without an accuracy",
           "[store]") {
   const test::TemporaryDirectory folder;

@@ -43,18 +43,20 @@ TEST_CASE("a task of a round has that round's rate and no schedule any more", "[
   v1::TaskSpec task;
   task.set_rounds(11);
   *task.mutable_training() = Training("linear", 1, 0.5);
-  const v1::TaskSpec third = TaskOfRound(task, 6);
+  const v1::TaskSpec third = TaskOfRound(task, 6, 1);
   REQUIRE(third.training().learning_rate() == Approx(0.75));
-  REQUIRE(TaskOfRound(third, 11).training().learning_rate() == Approx(0.75));
-  REQUIRE(CheckSchedule(third.training()).ok());
+  REQUIRE(TaskOfRound(third, 11, 1).training().learning_rate() == Approx(0.75));
+  REQUIRE(CheckSchedule(third).ok());
 }
 
 TEST_CASE("schedules that do not fit their last rate are refused with the way out", "[schedule]") {
   const auto refusal = [](const v1::TrainingSpec& training) {
-    return std::string(MessageOf(CheckSchedule(training)));
+    v1::TaskSpec task;
+    *task.mutable_training() = training;
+    return std::string(MessageOf(CheckSchedule(task)));
   };
-  REQUIRE(CheckSchedule(Training("exponential", 1, 0.1)).ok());
-  REQUIRE(CheckSchedule(Training("linear", 1, 0)).ok());
+  REQUIRE(refusal(Training("exponential", 1, 0.1)).empty());
+  REQUIRE(refusal(Training("linear", 1, 0)).empty());
   REQUIRE(refusal(Training("exponential", 1, 0)).find("set it above 0") != std::string::npos);
   REQUIRE(refusal(Training("constant", 1, 0.1)).find("remove it") != std::string::npos);
   REQUIRE(refusal(Training("step", 1, 0.1)).find("expected constant") != std::string::npos);
