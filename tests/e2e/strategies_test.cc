@@ -2,6 +2,7 @@
 // it has to keep.
 #include <cmath>
 #include <filesystem>
+#include <limits>
 
 #include "tests/catch.h"
 #include "tests/e2e/weights.h"
@@ -189,6 +190,56 @@ TEST_CASE("a job ends early, and its best model is the one that is kept", "[e2e]
   const Json exported =
       world.TuttiJson({"model", "export", "early", "--round", "best", "-o", file, "--json"});
   REQUIRE(exported.dump().find("\"round\":" + std::to_string(best)) != std::string::npos);
+}
+
+TEST_CASE("clusters move as Lloyd's step on the rows of all clients moves them", "[e2e]") {
+  World world;
+  world.StartServer();
+  std::vector<Table> tables;
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    const std::string name = "client-" + std::to_string(i);
+    tables.push_back(MakeTable(60 + 40 * i, 900 + i));
+    WriteText(world.folder() / (name + ".csv"), tables.back().Csv());
+    world.Enrol(name, {.data_file = name + ".csv"});
+    world.StartClient(name);
+    world.AwaitAttached(name);
+  }
+  world.Submit("kinds",
+               Plain({"cohort.size=3", "cohort.min_clients=3", "model.architecture=kmeans",
+                      "model.classes=3", "training.loss=distortion", "training.learning_rate=1.0",
+                      "training.local_steps=1", "training.batch_size=1000",
+                      "secure_aggregation.weighting=examples", "secure_aggregation.value_bits=30",
+                      "secure_aggregation.value_clip=20.0"}));
+  world.AwaitDone("kinds");
+  REQUIRE(NumberedWithoutGap(world.Job("kinds"), 3));
+  const auto centres_of = [&](const std::string& round) {
+    const std::string file = world.folder() / ("kinds-" + round + ".safetensors");
+    REQUIRE(world.Tutti({"model", "export", "kinds", "--round", round, "-o", file}).exit_code == 0);
+    return ReadWithPython(file).at("tensors").at("0.centres").at("values");
+  };
+  const std::vector<double> before = centres_of("2"), after = centres_of("3");
+  REQUIRE(before.size() == 12);
+  std::vector<double> sums(12);
+  std::vector<double> counts(3);
+  for (const Table& table : tables) {
+    for (const std::array<double, 4>& row : table.features) {
+      std::size_t nearest = 0;
+      double least = std::numeric_limits<double>::infinity();
+      for (std::size_t c = 0; c < 3; ++c) {
+        double distance = 0;
+        for (std::size_t f = 0; f < 4; ++f) distance += std::pow(row[f] - before[4 * c + f], 2);
+        if (distance < least) least = distance, nearest = c;
+      }
+      ++counts[nearest];
+      for (std::size_t f = 0; f < 4; ++f) sums[4 * nearest + f] += row[f];
+    }
+  }
+  for (std::size_t c = 0; c < 3; ++c) {
+    for (std::size_t f = 0; f < 4; ++f) {
+      const double wanted = counts[c] > 0 ? sums[4 * c + f] / counts[c] : before[4 * c + f];
+      REQUIRE(after[4 * c + f] == Approx(wanted).margin(1e-4));
+    }
+  }
 }
 
 }  // namespace tutti::e2e
