@@ -131,6 +131,31 @@ TEST_CASE("where rare large losses decide the sum is what adding step by step gi
   }
 }
 
+TEST_CASE("a release's grid keeps the masses under both neighbours, in both directions", "[dp]") {
+  const std::vector<Event> events = {SubsampledGaussian{0.01, 0.7, 1},
+                                     SubsampledGaussian{0.9, 0.3, 1}, SubsampledGaussian{1, 2, 1},
+                                     SubsampledLaplace{0.1, 0.5, 1}, SubsampledLaplace{1, 1, 1}};
+  for (const Event& event : events) {
+    const LossGridPair grids = GridsOf(event, 1e-3);
+    REQUIRE(grids.add.first ==
+            (IsSymmetric(event)
+                 ? grids.remove.first
+                 : 1 - grids.remove.first - static_cast<std::int64_t>(grids.remove.masses.size())));
+    for (const LossGrid& grid : {grids.remove, grids.add}) {
+      double here = grid.infinite;
+      double other = 0;
+      for (std::size_t i = 0; i < grid.masses.size(); ++i) {
+        REQUIRE(grid.masses[i] >= 0);
+        here += grid.masses[i];
+        const auto point = static_cast<double>(grid.first + static_cast<std::int64_t>(i));
+        other += grid.masses[i] * std::exp(-1e-3 * point);
+      }
+      REQUIRE(here == Approx(1).epsilon(1e-12));
+      REQUIRE(other == Approx(1).epsilon(1e-9));
+    }
+  }
+}
+
 TEST_CASE("without sampling both directions are the same, and just above the exact value", "[dp]") {
   for (const double sigma : {1.0, 5.0, 50.0}) {
     for (const double delta : {1e-3, 1e-6, 1e-12}) {
