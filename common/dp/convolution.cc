@@ -186,7 +186,8 @@ void PutTilted(const LossGrid& grid, double step, double log_moment, std::span<d
   }
 }
 
-// The transform of the tilted sum.
+// The transform of the tilted sum, up to the last frequency that matters: the sum of many losses is
+// smooth, and few are left.
 std::vector<std::complex<double>> SpectrumOfTilted(const Sum& sum, double theta,
                                                    const RealFft& fft) {
   std::vector<std::complex<double>> product;
@@ -206,7 +207,9 @@ std::vector<std::complex<double>> SpectrumOfTilted(const Sum& sum, double theta,
     } else {
       for (std::size_t k = 0; k < product.size(); ++k) product[k] *= spectrum[k];
     }
+    while (product.size() > 1 && product.back() == 0.0) product.pop_back();
   }
+  product.shrink_to_fit();
   return product;
 }
 
