@@ -25,10 +25,14 @@ class RealFft {
   std::size_t length() const { return length_; }
   // length / 2 + 1 values: frequencies 0 to length / 2. `values` has `length` numbers.
   std::vector<std::complex<double>> Forward(std::span<const double> values) const;
-  // The numbers whose transform `spectrum` is.
+  // The numbers whose transform `spectrum` is; frequencies above those given are 0, which saves
+  // time.
   std::vector<double> Inverse(std::span<const std::complex<double>> spectrum) const;
 
  private:
+  std::vector<double> InverseInParts(std::span<const std::complex<double>> spectrum,
+                                     std::size_t part) const;
+
   struct Plan;
   std::size_t length_;
   std::unique_ptr<Plan> plan_;

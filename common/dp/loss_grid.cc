@@ -47,19 +47,6 @@ double Sampled(double q, double loss) {
   return loss > 1 ? LogAdd(std::log1p(-q), std::log(q) + loss) : std::log1p(q * std::expm1(loss));
 }
 
-// The unsampled loss whose sampled one is `loss`; minus infinity when none is that low.
-double Unsampled(double q, double loss) {
-  if (q == 1) return loss;
-  if (loss > 1) return loss - std::log(q) + std::log1p(-(1 - q) * std::exp(-loss));
-  const double ratio = std::expm1(loss) / q;
-  return ratio > -1 ? std::log1p(ratio) : -kInfinity;
-}
-
-struct Range {
-  std::int64_t first = 0;
-  std::int64_t last = 0;
-};
-
 std::pair<double, double> Ends(double q, double low, double high, Direction direction) {
   const double sampled_low = Sampled(q, low);
   const double sampled_high = Sampled(q, high);
@@ -67,84 +54,136 @@ std::pair<double, double> Ends(double q, double low, double high, Direction dire
   return {-sampled_high, -sampled_low};
 }
 
-// Walks over the grid from below. P is the distribution the loss is taken under, Q the other.
+// Walks over the grid from below. Losses are those of removing the example; with the opposite sign
+// they are those of adding it, between the same cuts.
 template <typename Noise>
 class Walk {
  public:
-  Walk(const Line<Noise>& line, Direction direction) : line_(line), direction_(direction) {}
+  explicit Walk(const Line<Noise>& line)
+      : line_(line),
+        log_q_(std::log(line.q)),
+        stretch_((line.to - line.from) / (line.high - line.low)) {}
 
   struct Cut {
     typename Noise::Point plain;    // relative to noise around 0
     typename Noise::Point shifted;  // relative to noise around 1
+    double loss = 0;
+    double growth = 0;  // e^loss
+  };
+  // What lies between two cuts, without the example and with it.
+  struct Masses {
+    double without = 0;
+    double with = 0;
   };
 
   // Where the loss passes `loss`, along the line.
   Cut At(double loss) const {
-    const bool remove = direction_ == Direction::kRemove;
-    const double unsampled = Unsampled(line_.q, remove ? loss : -loss);
-    const double part = (unsampled - line_.low) / (line_.high - line_.low);
-    double x = line_.from + part * (line_.to - line_.from);
+    Cut cut;
+    cut.loss = loss;
+    double unsampled = loss;
+    if (loss > 1) {
+      const double shrink = std::exp(-loss);
+      cut.growth = 1 / shrink;
+      if (line_.q < 1) unsampled = loss - log_q_ + std::log1p(-(1 - line_.q) * shrink);
+    } else {
+      const double gain = std::expm1(loss);
+      cut.growth = loss < -0.5 ? std::exp(loss) : 1 + gain;
+      const double ratio = gain / line_.q;
+      if (line_.q < 1) unsampled = ratio > -1 ? std::log1p(ratio) : -kInfinity;
+    }
     // Beyond the ends of a bounded loss lies the rest of the line, on neither side of the cut.
-    if (line_.bounded && (remove ? part >= 1 : part > 1)) x = kInfinity;
-    if (line_.bounded && (remove ? part < 0 : part <= 0)) x = -kInfinity;
-    return {line_.noise.At(x), line_.noise.At(x - 1)};
+    double x = line_.from + (unsampled - line_.low) * stretch_;
+    if (line_.bounded && unsampled >= line_.high) x = kInfinity;
+    if (line_.bounded && unsampled < line_.low) x = -kInfinity;
+    cut.plain = line_.noise.At(x);
+    cut.shifted = line_.noise.At(x - 1);
+    return cut;
   }
-  Cut Lowest() const { return End(direction_ == Direction::kRemove ? -kInfinity : kInfinity); }
-  Cut Highest() const { return End(direction_ == Direction::kRemove ? kInfinity : -kInfinity); }
+  // The ends of the line; their loss does not matter.
+  Cut Lowest() const { return End(-kInfinity); }
+  Cut Highest() const { return End(kInfinity); }
 
-  // Masses of the losses between two cuts, below before above: under P, and under Q times e^scale.
-  double MassP(const Cut& below, const Cut& above) const {
-    return direction_ == Direction::kRemove ? Mixed(below, above, 0) : Plain(above, below, 0);
+  Masses Between(const Cut& below, const Cut& above) const {
+    const double plain = Noise::Mass(below.plain, above.plain);
+    const double shifted = Noise::Mass(below.shifted, above.shifted);
+    return {plain, line_.q == 1 ? shifted : line_.q * shifted + (1 - line_.q) * plain};
   }
-  double MassQ(const Cut& below, const Cut& above, double scale) const {
-    return direction_ == Direction::kRemove ? Plain(below, above, scale)
-                                            : Mixed(above, below, scale);
+  // masses.without * e^loss of the lower cut, also where the mass alone is no double.
+  double WithoutTimesGrowth(const Cut& below, const Cut& above, const Masses& masses) const {
+    if (below.loss > kMostPlainLoss) {
+      return Noise::ScaledMass(below.plain, above.plain, below.loss);
+    }
+    return masses.without * below.growth;
   }
 
  private:
+  static constexpr double kMostPlainLoss = 500;
   Cut End(double x) const { return {line_.noise.At(x), line_.noise.At(x)}; }
-  double Plain(const Cut& a, const Cut& b, double scale) const {
-    return Noise::Mass(a.plain, b.plain, scale);
-  }
-  double Mixed(const Cut& a, const Cut& b, double scale) const {
-    const double shifted = line_.q * Noise::Mass(a.shifted, b.shifted, scale);
-    return line_.q == 1 ? shifted : shifted + (1 - line_.q) * Plain(a, b, scale);
-  }
 
   const Line<Noise>& line_;
-  Direction direction_;
+  double log_q_;
+  double stretch_;
 };
 
+// Shares out the mass between two neighbouring points.
+class Sharing {
+ public:
+  explicit Sharing(double interval) : up_(-std::expm1(-interval)), shrink_(std::exp(-interval)) {}
+  // What of p goes to the upper point so that p - upper + upper e^-interval = q, the mass under the
+  // other data set times e^(lower loss).
+  double Upper(double p, double q) const {
+    return std::clamp((p - std::clamp(q, p * shrink_, p)) / up_, 0.0, p);
+  }
+
+ private:
+  double up_;
+  double shrink_;
+};
+
+LossGridPair Twice(const LossGrid& grid) { return {grid, grid}; }
+
 template <typename Noise>
-LossGrid Discretise(const Line<Noise>& line, Direction direction, double interval) {
-  const auto [low, high] = Ends(line.q, line.low, line.high, direction);
-  LossGrid grid;
-  grid.first = static_cast<std::int64_t>(std::floor(low / interval));
+LossGridPair Discretise(const Line<Noise>& line, double interval) {
+  const auto [low, high] = Ends(line.q, line.low, line.high, Direction::kRemove);
+  const auto first = static_cast<std::int64_t>(std::floor(low / interval));
   const auto last = static_cast<std::int64_t>(std::ceil(high / interval));
-  grid.masses.assign(static_cast<std::size_t>(last - grid.first) + 1, 0);
-  const Walk<Noise> walk(line, direction);
-  const auto loss_at = [&](std::size_t i) {
-    return static_cast<double>(grid.first + static_cast<std::int64_t>(i)) * interval;
-  };
-  const double up = -std::expm1(-interval);
-  const double shrink = std::exp(-interval);
-  auto below = walk.At(loss_at(0));
-  grid.masses[0] = walk.MassP(walk.Lowest(), below);
-  for (std::size_t i = 0; i + 1 < grid.masses.size(); ++i) {
-    const auto above = walk.At(loss_at(i + 1));
-    // Of p between two points, `upper` goes up, so that p - upper + upper e^-interval = q e^loss.
-    const double p = walk.MassP(below, above);
-    const double q = walk.MassQ(below, above, loss_at(i));
-    const double upper = std::clamp((p - std::clamp(q, p * shrink, p)) / up, 0.0, p);
-    grid.masses[i] += p - upper;
-    grid.masses[i + 1] += upper;
+  const std::size_t points = static_cast<std::size_t>(last - first) + 1;
+  const bool symmetric = line.q == 1;
+  LossGrid remove{first, std::vector<double>(points), 0};
+  LossGrid add{-last, std::vector<double>(symmetric ? 0 : points), 0};
+  const Walk<Noise> walk(line);
+  const Sharing sharing(interval);
+  auto below = walk.At(static_cast<double>(first) * interval);
+  // The rest of the line below: to be rounded up for removing, with unbounded loss for adding.
+  const auto lowest = walk.Between(walk.Lowest(), below);
+  remove.masses.front() = lowest.with;
+  if (!symmetric) {
+    add.masses.back() = std::min(lowest.without, lowest.with / below.growth);
+    add.infinite = lowest.without - add.masses.back();
+  }
+  for (std::size_t i = 0; i + 1 < points; ++i) {
+    const auto above =
+        walk.At(static_cast<double>(first + static_cast<std::int64_t>(i) + 1) * interval);
+    const auto masses = walk.Between(below, above);
+    const double up = sharing.Upper(masses.with, walk.WithoutTimesGrowth(below, above, masses));
+    remove.masses[i] += masses.with - up;
+    remove.masses[i + 1] += up;
+    if (!symmetric) {
+      const double down = sharing.Upper(masses.without, masses.with / above.growth);
+      add.masses[points - 1 - i] += down;
+      add.masses[points - 2 - i] += masses.without - down;
+    }
     below = above;
   }
-  const double p = walk.MassP(below, walk.Highest());
-  const double q = std::min(p, walk.MassQ(below, walk.Highest(), loss_at(grid.masses.size() - 1)));
-  grid.masses.back() += q;
-  grid.infinite = p - q;
-  return grid;
+  // The rest above, the other way round.
+  const auto highest = walk.Between(below, walk.Highest());
+  const double finite =
+      std::min(highest.with, walk.WithoutTimesGrowth(below, walk.Highest(), highest));
+  remove.masses.back() += finite;
+  remove.infinite = highest.with - finite;
+  if (symmetric) return Twice(remove);
+  add.masses.front() += highest.without;
+  return {std::move(remove), std::move(add)};
 }
 
 // Adds losses with their masses, each rounded up to the grid.
@@ -257,25 +296,28 @@ double GridPointsOf(const Event& event, double interval) {
   return points;
 }
 
-LossGrid GridOf(const Event& event, Direction direction, double interval) {
+LossGridPair GridsOf(const Event& event, double interval) {
   TUTTI_CHECK(HasLossGrid(event) && interval > 0);
   TUTTI_CHECK(GridPointsOf(event, interval) <= kMostGridPoints);
   if (const auto* gaussian = std::get_if<SubsampledGaussian>(&event)) {
-    return Discretise(LineOf(gaussian->sampling_rate, gaussian->noise_multiplier), direction,
-                      interval);
+    return Discretise(LineOf(gaussian->sampling_rate, gaussian->noise_multiplier), interval);
   }
   if (const auto* laplace = std::get_if<SubsampledLaplace>(&event)) {
-    return Discretise(LaplaceLineOf(laplace->sampling_rate, laplace->noise_multiplier), direction,
-                      interval);
+    return Discretise(LaplaceLineOf(laplace->sampling_rate, laplace->noise_multiplier), interval);
   }
   if (const auto* discrete = std::get_if<DiscreteGaussian>(&event)) {
-    return GridOfDiscreteGaussian(*discrete, interval);
+    return Twice(GridOfDiscreteGaussian(*discrete, interval));
   }
   if (const auto* exponential = std::get_if<DiscreteLaplace>(&event)) {
-    return GridOfDiscreteLaplace(*exponential, interval);
+    return Twice(GridOfDiscreteLaplace(*exponential, interval));
   }
   const auto& tree = std::get<TreeAggregation>(event);
-  return GridOf(SubsampledGaussian{1, NoisePerTree(tree), 1}, direction, interval);
+  return GridsOf(SubsampledGaussian{1, NoisePerTree(tree), 1}, interval);
+}
+
+LossGrid GridOf(const Event& event, Direction direction, double interval) {
+  LossGridPair grids = GridsOf(event, interval);
+  return std::move(direction == Direction::kRemove ? grids.remove : grids.add);
 }
 
 LossGrid GridOfProfile(const std::function<double(double)>& delta_at, double lowest, double highest,

@@ -24,6 +24,12 @@ struct LossGrid {
   double infinite = 0;         // mass of unbounded loss
 };
 
+// The losses of one release in both directions.
+struct LossGridPair {
+  LossGrid remove;
+  LossGrid add;
+};
+
 // Which of two neighbours the loss is taken under. Both have to be accounted.
 enum class Direction { kRemove, kAdd };
 
@@ -42,7 +48,12 @@ bool IsSymmetric(const Event& event);
 bool HasLossGrid(const Event& event);
 
 // One release of `event`, which must pass CheckEvent, HasLossGrid, have noise, and need at most
-// kMostGridPoints. Discrete mechanisms' few losses are rounded up to the grid.
+// kMostGridPoints. Discrete mechanisms' few losses are rounded up to the grid. The two directions
+// share their work: the loss of the one is minus that of the other, so both are cut at the same
+// points.
+LossGridPair GridsOf(const Event& event, double interval);
+
+// One of the two.
 LossGrid GridOf(const Event& event, Direction direction, double interval);
 
 // The grid of the pair of distributions whose delta at each epsilon is at least `delta_at`, which

@@ -23,14 +23,8 @@ class NormalNoise {
     const double z = x / sigma_;
     return {z, NormalTail(std::abs(z))};
   }
-  // e^log_scale times the mass between two points, a before b; the product may be an ordinary
-  // number where the mass alone is none.
-  static double Mass(const Point& a, const Point& b, double log_scale) {
-    if (log_scale > 500 && a.z > 0) {
-      const double high = LogNormalCdf(-a.z);
-      const double ratio = LogNormalCdf(-b.z) - high;
-      return std::exp(high + log_scale) * -std::expm1(std::min(ratio, 0.0));
-    }
+  // The mass between two points, a before b.
+  static double Mass(const Point& a, const Point& b) {
     double mass = 0;
     if (a.z > 0) {
       mass = a.tail - b.tail;
@@ -39,7 +33,14 @@ class NormalNoise {
     } else {
       mass = 1 - a.tail - b.tail;
     }
-    return std::exp(log_scale) * std::max(mass, 0.0);
+    return std::max(mass, 0.0);
+  }
+  // The same times e^log_scale, which may be an ordinary number where the mass alone is none.
+  static double ScaledMass(const Point& a, const Point& b, double log_scale) {
+    if (a.z <= 0) return std::exp(log_scale) * Mass(a, b);
+    const double high = LogNormalCdf(-a.z);
+    const double ratio = LogNormalCdf(-b.z) - high;
+    return std::exp(high + log_scale) * -std::expm1(std::min(ratio, 0.0));
   }
 
  private:
@@ -55,7 +56,8 @@ class LaplaceNoise {
 
   explicit LaplaceNoise(double scale) : scale_(scale) {}
   Point At(double x) const { return {x / scale_}; }
-  static double Mass(const Point& a, const Point& b, double log_scale) {
+  static double Mass(const Point& a, const Point& b) { return ScaledMass(a, b, 0); }
+  static double ScaledMass(const Point& a, const Point& b, double log_scale) {
     const auto tail = [&](double z) { return 0.5 * std::exp(log_scale - z); };
     if (a.z >= 0) return std::max(tail(a.z) - tail(b.z), 0.0);
     if (b.z <= 0) return std::max(tail(-b.z) - tail(-a.z), 0.0);

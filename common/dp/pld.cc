@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <utility>
 
 #include "common/base/text.h"
 #include "common/dp/accountant.h"
@@ -79,18 +80,20 @@ LossGrid GridOfCurve(const RdpCurve& curve, double interval, double delta) {
 
 double EpsilonOn(const History& history, double interval, double delta) {
   bool symmetric = true;
-  for (const auto& [event, steps] : history.with_grid) symmetric &= IsSymmetric(event);
-  double epsilon = 0;
-  for (const Direction direction : {Direction::kRemove, Direction::kAdd}) {
-    if (symmetric && direction == Direction::kAdd) break;
-    std::vector<RepeatedLoss> losses;
-    for (const auto& [event, steps] : history.with_grid) {
-      losses.push_back({GridOf(event, direction, interval), steps});
-    }
-    if (history.by_curve) losses.push_back({GridOfCurve(history.curve, interval, delta), 1});
-    epsilon = std::max(epsilon, EpsilonOfLosses(losses, interval, delta));
+  std::vector<RepeatedLoss> remove;
+  std::vector<RepeatedLoss> add;
+  for (const auto& [event, steps] : history.with_grid) {
+    symmetric &= IsSymmetric(event);
+    LossGridPair grids = GridsOf(event, interval);
+    remove.push_back({std::move(grids.remove), steps});
+    add.push_back({std::move(grids.add), steps});
   }
-  return epsilon;
+  if (history.by_curve) {
+    remove.push_back({GridOfCurve(history.curve, interval, delta), 1});
+    if (!symmetric) add.push_back(remove.back());
+  }
+  const double epsilon = EpsilonOfLosses(remove, interval, delta);
+  return symmetric ? epsilon : std::max(epsilon, EpsilonOfLosses(add, interval, delta));
 }
 
 double PointsOn(const History& history, double interval) {

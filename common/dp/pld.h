@@ -22,8 +22,8 @@ struct RepeatedLoss {
 
 // The smallest epsilon >= 0 of the sum of all losses, on one grid of `interval`. `delta` in (0, 1).
 // Infinity when the infinite masses alone pass delta, or the part of the sum that decides spans
-// more than 2^22 grid points. Losses above 709 get no credit for their distance to epsilon: their
-// e^-loss is no double.
+// more than 2^22 grid points. Losses above 708 get no credit for their distance to epsilon: their
+// e^-loss is no normal double.
 double EpsilonOfLosses(std::span<const RepeatedLoss> losses, double interval, double delta);
 
 // The grid interval for histories whose Renyi epsilon is this: 1e-4 below 20, 1e-3 below 500, else

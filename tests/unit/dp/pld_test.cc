@@ -95,6 +95,67 @@ TEST_CASE("both neighbouring directions count, and which is larger depends", "[d
   REQUIRE(Pld({some}, 1e-3) == PldIn(Direction::kAdd, some, 1e-3));
 }
 
+// The losses of `a` and `b` together, without transforms. Losses above `most` points become
+// infinite, those below minus `most` too small to matter.
+LossGrid Together(const LossGrid& a, const LossGrid& b, std::int64_t most) {
+  LossGrid sum{-most, std::vector<double>(static_cast<std::size_t>(2 * most) + 1), 0};
+  sum.infinite = a.infinite + b.infinite - a.infinite * b.infinite;
+  for (std::size_t i = 0; i < a.masses.size(); ++i) {
+    if (a.masses[i] == 0) continue;
+    const std::int64_t first = a.first + static_cast<std::int64_t>(i) + b.first + most;
+    for (std::size_t k = 0; k < b.masses.size(); ++k) {
+      const std::int64_t place = first + static_cast<std::int64_t>(k);
+      const double mass = a.masses[i] * b.masses[k];
+      if (place > 2 * most) sum.infinite += mass;
+      if (place >= 0 && place <= 2 * most) sum.masses[static_cast<std::size_t>(place)] += mass;
+    }
+  }
+  return sum;
+}
+
+TEST_CASE("where rare large losses decide the sum is what adding step by step gives", "[dp]") {
+  constexpr double kInterval = 4e-3;
+  for (const Direction direction : {Direction::kRemove, Direction::kAdd}) {
+    const LossGrid one = GridOf(SubsampledGaussian{0.01, 0.5, 1}, direction, kInterval);
+    LossGrid sum = one;
+    for (int doubling = 0; doubling < 6; ++doubling) sum = Together(sum, sum, 5500);
+    const std::vector<RepeatedLoss> added = {{sum, 1}};
+    const std::vector<RepeatedLoss> repeated = {{one, 64}};
+    for (const double delta : {1e-3, 1e-5, 1e-7}) {
+      INFO("remove " << (direction == Direction::kRemove) << " delta " << delta);
+      const double exact = EpsilonOfLosses(added, kInterval, delta);
+      const double epsilon = EpsilonOfLosses(repeated, kInterval, delta);
+      REQUIRE(epsilon >= exact * (1 - 1e-9));
+      REQUIRE(epsilon <= exact * (1 + 1e-6));
+    }
+  }
+}
+
+TEST_CASE("a release's grid keeps the masses under both neighbours, in both directions", "[dp]") {
+  const std::vector<Event> events = {SubsampledGaussian{0.01, 0.7, 1},
+                                     SubsampledGaussian{0.9, 0.3, 1}, SubsampledGaussian{1, 2, 1},
+                                     SubsampledLaplace{0.1, 0.5, 1}, SubsampledLaplace{1, 1, 1}};
+  for (const Event& event : events) {
+    const LossGridPair grids = GridsOf(event, 1e-3);
+    REQUIRE(grids.add.first ==
+            (IsSymmetric(event)
+                 ? grids.remove.first
+                 : 1 - grids.remove.first - static_cast<std::int64_t>(grids.remove.masses.size())));
+    for (const LossGrid& grid : {grids.remove, grids.add}) {
+      double here = grid.infinite;
+      double other = 0;
+      for (std::size_t i = 0; i < grid.masses.size(); ++i) {
+        REQUIRE(grid.masses[i] >= 0);
+        here += grid.masses[i];
+        const auto point = static_cast<double>(grid.first + static_cast<std::int64_t>(i));
+        other += grid.masses[i] * std::exp(-1e-3 * point);
+      }
+      REQUIRE(here == Approx(1).epsilon(1e-12));
+      REQUIRE(other == Approx(1).epsilon(1e-9));
+    }
+  }
+}
+
 TEST_CASE("without sampling both directions are the same, and just above the exact value", "[dp]") {
   for (const double sigma : {1.0, 5.0, 50.0}) {
     for (const double delta : {1e-3, 1e-6, 1e-12}) {
