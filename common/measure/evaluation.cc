@@ -25,20 +25,23 @@ Status CheckAdversary(const v1::AdversarySpec& adversary, bool number) {
   return OkStatus();
 }
 
-CountLayout NumberLayout(const EvaluationShape& shape) {
+CountLayout NumberLayout() {
   const double units = kErrorUnits;
   CountLayout layout{{{std::string(kErrors), {2}, std::numbers::sqrt2},
                       {std::string(kAbsoluteError), {1}, units},
                       {std::string(kSquaredError), {1}, units}}};
-  if (!shape.beside_training) {
-    layout.families.push_back({std::string(kClients), {shape.bins}, std::numbers::sqrt2});
-  }
   return layout;
 }
 
 CountLayout AnswersLayout(const EvaluationShape& shape) {
   return {{{std::string(kAnswers), {2}, std::numbers::sqrt2},
            {std::string(kLoss), {1}, shape.most_loss * kLossUnits}}};
+}
+
+// One example more can move the client from one bin to another.
+void AddClients(const EvaluationShape& shape, CountLayout& layout) {
+  if (!shape.spread) return;
+  layout.families.push_back({std::string(kClients), {shape.bins}, std::numbers::sqrt2});
 }
 
 CountLayout ClassLayout(const EvaluationShape& shape) {
@@ -53,8 +56,6 @@ CountLayout ClassLayout(const EvaluationShape& shape) {
   add(kConfidence, {shape.bins}, kConfidenceUnits);
   add(kLoss, {1}, shape.most_loss * kLossUnits);
   if (shape.robust) add(kRobust, {2}, std::numbers::sqrt2);
-  // One example more can move the client from one bin to another.
-  add(kClients, {shape.bins}, std::numbers::sqrt2);
   return layout;
 }
 
@@ -68,7 +69,10 @@ StatusOr<EvaluationShape> EvaluationShapeOf(const v1::TaskSpec& task) {
   EvaluationShape shape{.classes = task.model().classes(),
                         .bins = task.measure().bins(),
                         .beside_training = KindOf(task) == Kind::kTrain};
-  if (!shape.beside_training && (shape.bins < kMinBins || shape.bins > kMaxBins)) {
+  if (shape.beside_training) {
+    shape.bins = kTrainingBins;
+    shape.spread = task.privacy().unit() == "none";
+  } else if (shape.bins < kMinBins || shape.bins > kMaxBins) {
     return InvalidArgument(
         Join("measure.bins is ", shape.bins, ", expected ", kMinBins, " to ", kMaxBins));
   }
@@ -106,15 +110,16 @@ StatusOr<EvaluationShape> EvaluationShapeOf(const v1::TaskSpec& task) {
 StatusOr<CountLayout> EvaluationLayout(const v1::TaskSpec& task) {
   if (KindOf(task) == Kind::kTrain && !task.validation()) return CountLayout();
   TUTTI_ASSIGN(const EvaluationShape shape, EvaluationShapeOf(task));
-  if (shape.number) return NumberLayout(shape);
-  if (shape.beside_training) return AnswersLayout(shape);
-  CountLayout layout = ClassLayout(shape);
+  CountLayout layout = shape.number            ? NumberLayout()
+                       : shape.beside_training ? AnswersLayout(shape)
+                                               : ClassLayout(shape);
   if (layout.families.front().lanes() > kMaxCountLanes) {
     return InvalidArgument(Join("model.classes is ", shape.classes, " with ", shape.rows,
                                 shape.rows == 1 ? " row" : " rows",
                                 " of groups: their confusion matrix has more than ", kMaxCountLanes,
                                 " numbers; evaluate a model of fewer classes"));
   }
+  AddClients(shape, layout);
   return layout;
 }
 

@@ -22,7 +22,8 @@
 // Jobs that train count in every round, so they count little:
 //   answers      {2}  examples, and those predicted right
 //   loss         {1}  as above, at most MostLoss(classes) an example
-// or the first three families of models that predict numbers.
+// or the first three families of models that predict numbers; and, in jobs without privacy,
+//   clients      {kTrainingBins}  as above: with noise for examples it would say nothing, and cost
 #pragma once
 
 #include <cstdint>
@@ -47,6 +48,7 @@ inline constexpr std::string_view kSquaredError = "squared_error";
 inline constexpr std::uint32_t kConfidenceUnits = 100;
 inline constexpr double kMaxLoss = 20;
 inline constexpr std::uint32_t kLossUnits = 100;
+inline constexpr std::uint32_t kTrainingBins = 20;
 // Twice the loss of a guess that knows nothing, in whole units: noise is sized by the most an
 // example can add.
 double MostLoss(std::uint32_t classes);
@@ -64,6 +66,7 @@ struct EvaluationShape {
   double clip = 1;               // of its errors, in the target's unit
   double most_loss = kMaxLoss;   // of an example
   bool beside_training = false;  // the families of jobs that train
+  bool spread = true;            // the family of clients is there
 };
 
 // InvalidArgument names the key that cannot be.

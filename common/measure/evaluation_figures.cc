@@ -172,6 +172,7 @@ StatusOr<std::optional<Validation>> ValidationOf(const v1::TaskSpec& task, const
     figures.accuracy = ShareOfAll(lanes[kAnswers][1], lanes[kAnswers][0]);
     figures.loss = Mean(Scaled(lanes[kLoss][0], 1.0 / kLossUnits), figures.examples);
   }
+  if (shape.spread) figures.clients = SpreadOf(lanes[kClients]);
   return std::optional(figures);
 }
 

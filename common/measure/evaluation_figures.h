@@ -62,6 +62,7 @@ struct Validation {
   // Cross entropy, at most MostLoss an example; of numbers the squared error in the target's unit,
   // at most that of secure_aggregation.value_clip. Its sample's doubt is not counted.
   Estimate loss;
+  std::optional<ClientSpread> clients;  // jobs without privacy: as in jobs that evaluate
 };
 // None when the job counts no answers. InvalidArgument: as above.
 StatusOr<std::optional<Validation>> ValidationOf(const v1::TaskSpec& task, const Opened& opened);

@@ -89,7 +89,7 @@ std::vector<std::uint64_t> EvaluationTally::Counts() const {
       lane = (lane + kFine / 2) / kFine;
     }
   }
-  if (examples_ == 0 || shape_.beside_training) return counts;
+  if (examples_ == 0 || !shape_.spread) return counts;
   std::uint64_t bin = correct_ * shape_.bins / examples_;
   if (shape_.number) {
     const auto sum = static_cast<double>(Of(layout_, kAbsoluteError, std::span(lanes_))[0]);

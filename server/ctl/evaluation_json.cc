@@ -9,19 +9,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json ToJson(const measure::Within& within, double factor) {
+Json RangeJson(const measure::Within& within, double factor) {
   return {factor * within.low, factor * within.high};
-}
-
-Json ToJson(const measure::ClientSpread& clients, double factor) {
-  if (!clients.known) return nullptr;
-  return {{"lowest", ToJson(clients.lowest, factor)},
-          {"quantile_10", ToJson(clients.tenth, factor)},
-          {"median", ToJson(clients.median, factor)},
-          {"quantile_90", ToJson(clients.ninetieth, factor)},
-          {"highest", ToJson(clients.highest, factor)},
-          {"mean", factor * clients.mean},
-          {"stddev", factor * clients.stddev}};
 }
 
 Json ToJson(const measure::Roc& roc) {
@@ -73,7 +62,7 @@ Json ToJson(const v1::TaskSpec& task, const measure::ClassEvaluation& figures) {
   json["calibration"] = ToJson(figures.calibration);
   json["robust_accuracy"] =
       figures.robust_accuracy ? ctl::ToJson(*figures.robust_accuracy) : Json(nullptr);
-  json["client_accuracy"] = ToJson(figures.clients, 1);
+  json["client_accuracy"] = ctl::ToJson(figures.clients, 1);
   if (figures.groups.empty()) return json;
   json["fairness"] = FairnessJson(task.fairness(), figures.rates);
   Json groups = Json::object();
@@ -88,6 +77,17 @@ Json ToJson(const v1::TaskSpec& task, const measure::ClassEvaluation& figures) {
 
 }  // namespace
 
+Json ToJson(const measure::ClientSpread& clients, double factor) {
+  if (!clients.known) return nullptr;
+  return {{"lowest", RangeJson(clients.lowest, factor)},
+          {"quantile_10", RangeJson(clients.tenth, factor)},
+          {"median", RangeJson(clients.median, factor)},
+          {"quantile_90", RangeJson(clients.ninetieth, factor)},
+          {"highest", RangeJson(clients.highest, factor)},
+          {"mean", factor * clients.mean},
+          {"stddev", factor * clients.stddev}};
+}
+
 StatusOr<Json> EvaluationJson(const v1::TaskSpec& task, const measure::Opened& opened) {
   if (task.model().classes() != 1) {
     TUTTI_ASSIGN(const measure::ClassEvaluation figures, measure::ClassEvaluationOf(task, opened));
@@ -99,7 +99,7 @@ StatusOr<Json> EvaluationJson(const v1::TaskSpec& task, const measure::Opened& o
               {"root_mean_squared_error", ctl::ToJson(figures.root_mean_squared_error)},
               {"clipped", ctl::ToJson(figures.beyond)},
               {"clip", figures.shape.clip},
-              {"client_mean_absolute_error", ToJson(figures.clients, figures.shape.clip)}};
+              {"client_mean_absolute_error", ctl::ToJson(figures.clients, figures.shape.clip)}};
 }
 
 }  // namespace tutti::ctl

@@ -21,23 +21,6 @@ std::string Range(const measure::Within& within, double factor, int digits) {
   return Join(Fixed(factor * within.low, digits), " to ", Fixed(factor * within.high, digits));
 }
 
-std::string ClientsText(const measure::ClientSpread& clients, const std::string& figure,
-                        double factor, int digits) {
-  if (!clients.known) {
-    return "\nclients by their own figure: hidden by the noise; more clients or less noise show "
-           "it\n";
-  }
-  Table table({{"client", Align::kLeft}, {figure, Align::kRight}});
-  table.AddRow({"lowest", Range(clients.lowest, factor, digits)});
-  table.AddRow({"10 % are below", Range(clients.tenth, factor, digits)});
-  table.AddRow({"median", Range(clients.median, factor, digits)});
-  table.AddRow({"10 % are above", Range(clients.ninetieth, factor, digits)});
-  table.AddRow({"highest", Range(clients.highest, factor, digits)});
-  table.AddRow({"mean", Fixed(factor * clients.mean, digits)});
-  table.AddRow({"standard deviation", Fixed(factor * clients.stddev, digits)});
-  return Section("clients, each by its own examples", table.Text());
-}
-
 std::string FiguresText(const measure::ClassEvaluation& figures) {
   const measure::ConfusionFigures& all = figures.all.confusion;
   Table table({{"figure"}, {"value", Align::kRight}, {"note"}});
@@ -151,6 +134,23 @@ std::string NumberText(const measure::NumberEvaluation& figures) {
 }
 
 }  // namespace
+
+std::string ClientsText(const measure::ClientSpread& clients, const std::string& figure,
+                        double factor, int digits) {
+  if (!clients.known) {
+    return "\nclients by their own figure: hidden by the noise; more clients or less noise show "
+           "it\n";
+  }
+  Table table({{"client", Align::kLeft}, {figure, Align::kRight}});
+  table.AddRow({"lowest", Range(clients.lowest, factor, digits)});
+  table.AddRow({"10 % are below", Range(clients.tenth, factor, digits)});
+  table.AddRow({"median", Range(clients.median, factor, digits)});
+  table.AddRow({"10 % are above", Range(clients.ninetieth, factor, digits)});
+  table.AddRow({"highest", Range(clients.highest, factor, digits)});
+  table.AddRow({"mean", Fixed(factor * clients.mean, digits)});
+  table.AddRow({"standard deviation", Fixed(factor * clients.stddev, digits)});
+  return Section("clients, each by its own examples", table.Text());
+}
 
 StatusOr<std::string> EvaluationText(const v1::TaskSpec& task, const measure::Opened& opened) {
   std::string text;

@@ -6,6 +6,7 @@
 #include "common/measure/groups.h"
 #include "common/terminal/table.h"
 #include "server/ctl/estimate_text.h"
+#include "server/ctl/evaluation_report.h"
 #include "server/ctl/group_report.h"
 
 namespace tutti::ctl {
@@ -26,7 +27,14 @@ std::string ValidationText(const v1::TaskSpec& task, const measure::Validation& 
                   Join("cross entropy, at most ",
                        Fixed(measure::MostLoss(task.model().classes()), 2), " an example")});
   }
-  return table.Text();
+  std::string text = table.Text();
+  if (figures.clients && task.model().classes() == 1) {
+    text += ClientsText(*figures.clients, "mean absolute error",
+                        task.secure_aggregation().value_clip(), kDigits);
+  } else if (figures.clients) {
+    text += ClientsText(*figures.clients, "accuracy, %", 100, 1);
+  }
+  return text;
 }
 
 }  // namespace
@@ -54,6 +62,11 @@ StatusOr<nlohmann::ordered_json> TrainingJson(const v1::TaskSpec& task,
     json["validation"] = {{"examples", ToJson(figures->examples)},
                           {"accuracy", ToJson(figures->accuracy)},
                           {"loss", ToJson(figures->loss)}};
+    if (figures->clients) {
+      const bool number = task.model().classes() == 1;
+      json["validation"]["clients"] =
+          ToJson(*figures->clients, number ? task.secure_aggregation().value_clip() : 1);
+    }
   }
   return json;
 }

@@ -14,7 +14,7 @@ namespace tutti::ctl {
 // The groups of [fairness], the answers of evaluation.by = "clients", or both. InvalidArgument when
 // the counts are not the job's.
 StatusOr<std::string> TrainingText(const v1::TaskSpec& task, const measure::Opened& opened);
-// FairnessJson, and {"validation": {"examples", "accuracy", "loss"}}.
+// FairnessJson, and {"validation": {"examples", "accuracy", "loss"[, "clients"]}}.
 StatusOr<nlohmann::ordered_json> TrainingJson(const v1::TaskSpec& task,
                                               const measure::Opened& opened);
 

@@ -112,6 +112,12 @@ StatusOr<std::optional<ClientsVerdict>> VerdictOf(const PreparedJob& job,
       .examples = static_cast<std::uint64_t>(std::llround(figures->examples.value)),
       .loss = std::max(0.0, figures->loss.value),
       .accuracy = figures->accuracy.known() ? figures->accuracy.value : -1};
+  if (figures->clients && figures->clients->known) {
+    const bool number = job.task.model().classes() == 1;
+    const measure::Within& worst = number ? figures->clients->highest : figures->clients->lowest;
+    const double unit = number ? job.task.secure_aggregation().value_clip() : 1;
+    verdict.worst_client = measure::Within{unit * worst.low, unit * worst.high};
+  }
   if (const auto round = before.find(kRound); round != before.end()) {
     std::from_chars(round->second.data(), round->second.data() + round->second.size(),
                     verdict.round);

@@ -8,6 +8,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/status.h"
+#include "common/measure/client_spread.h"
 #include "server/job/job_settings.h"
 #include "server/job/model_step.h"
 
@@ -29,6 +30,9 @@ struct ClientsVerdict {
   std::uint64_t examples = 0;  // as counted
   double loss = 0;             // mean, at least 0
   double accuracy = 0;         // in [0, 1]; -1: a model that predicts numbers
+  // Jobs without privacy: the figure of the client the model serves worst, to a bin: accuracy, or
+  // mean absolute error in the target's unit.
+  std::optional<measure::Within> worst_client = {};
 };
 
 struct NextModel {

@@ -231,6 +231,8 @@ std::optional<round::RoundLoss> Bookkeeper::LossOf(RoundReport& report) const {
   if (!verdict) return std::nullopt;
   report.clients_loss = verdict->loss;
   if (verdict->accuracy >= 0) report.clients_accuracy = verdict->accuracy;
+  if (const auto& worst = verdict->worst_client)
+    report.worst_client = (worst->low + worst->high) / 2;
   if (verdict->round == 0) return std::nullopt;  // the job's first model is no round's
   return round::RoundLoss{verdict->round, verdict->loss};
 }

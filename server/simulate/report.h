@@ -26,6 +26,7 @@ struct RoundReport {
   // evaluation.by = "clients": what they counted of the model the round began with.
   std::optional<double> clients_loss{};
   std::optional<double> clients_accuracy{};
+  std::optional<double> worst_client{};  // the middle of ClientsVerdict::worst_client
   std::optional<double> test_loss{};
   std::optional<double> test_accuracy{};     // never of a model that predicts numbers
   std::optional<double> robust_accuracy{};   // against the adversary models are measured with

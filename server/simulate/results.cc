@@ -40,6 +40,7 @@ nlohmann::json ToJson(const RoundReport& round) {
           {"update_norm", round.update_norm},
           {"clients_loss", OrNull(round.clients_loss)},
           {"clients_accuracy", OrNull(round.clients_accuracy)},
+          {"worst_client", OrNull(round.worst_client)},
           {"test_loss", OrNull(round.test_loss)},
           {"test_accuracy", OrNull(round.test_accuracy)},
           {"robust_accuracy", OrNull(round.robust_accuracy)},
@@ -83,7 +84,7 @@ std::string ToCsv(const Report& report) {
   std::string text =
       "round,failures,clock_seconds,round_seconds,invited,survivors,malicious,late,groups,"
       "groups_left_out,train_loss,clipped_fraction,update_norm,clients_loss,"
-      "clients_accuracy,test_loss,test_accuracy,"
+      "clients_accuracy,worst_client,test_loss,test_accuracy,"
       "robust_accuracy,backdoor_success,test_gap,back_to,training_seconds,seconds\n";
   for (const RoundReport& round : report.rounds) {
     text += Join(round.round, ",", round.failures, ",", Number(round.clock_seconds), ",",
@@ -91,10 +92,11 @@ std::string ToCsv(const Report& report) {
                  round.malicious, ",", round.late, ",", round.groups, ",", round.groups_left_out,
                  ",", Number(round.train_loss), ",", Number(round.clipped_fraction), ",",
                  Number(round.update_norm), ",", Number(round.clients_loss), ",",
-                 Number(round.clients_accuracy), ",", Number(round.test_loss), ",",
-                 Number(round.test_accuracy), ",", Number(round.robust_accuracy), ",",
-                 Number(round.backdoor_success), ",", Number(round.test_gap), ",", round.back_to,
-                 ",", Number(round.training_seconds), ",", Number(round.seconds), "\n");
+                 Number(round.clients_accuracy), ",", Number(round.worst_client), ",",
+                 Number(round.test_loss), ",", Number(round.test_accuracy), ",",
+                 Number(round.robust_accuracy), ",", Number(round.backdoor_success), ",",
+                 Number(round.test_gap), ",", round.back_to, ",", Number(round.training_seconds),
+                 ",", Number(round.seconds), "\n");
   }
   return text;
 }

@@ -94,6 +94,7 @@ TEST_CASE("clients measure each round's model together, also across kill -9 of t
   REQUIRE(validation.at("examples").at("value") == 80 + 120 + 160);
   REQUIRE(validation.at("accuracy").at("value").get<double>() ==
           Approx(reply.rounds(1).accuracy()));
+  REQUIRE(validation.at("clients").at("lowest").at(0) <= validation.at("accuracy").at("value"));
 }
 
 TEST_CASE("a job ends early by what its clients counted, and names the best model", "[e2e]") {

@@ -25,11 +25,12 @@ inline v1::TaskSpec EvaluateTask(std::uint32_t classes, std::uint32_t bins = 10)
 }
 
 // Of a job that trains and counts answers beside it.
-inline v1::TaskSpec ValidateTask(std::uint32_t classes) {
+inline v1::TaskSpec ValidateTask(std::uint32_t classes, bool with_privacy = true) {
   v1::TaskSpec task = EvaluateTask(classes);
   task.set_kind("train");
   task.clear_measure();
   task.set_validation(true);
+  task.mutable_privacy()->set_unit(with_privacy ? "example" : "none");
   return task;
 }
 

@@ -76,7 +76,8 @@ TEST_CASE("one example more or less changes no family by more than it says", "[m
                                         EvaluateTask(1, 20),
                                         WithAdversary(ValidateTask(2)),
                                         ValidateTask(10),
-                                        ValidateTask(1)};
+                                        ValidateTask(1),
+                                        ValidateTask(3, false)};
   for (const v1::TaskSpec& task : tasks) {
     const CountLayout layout = *LayoutOf(task);
     std::vector<double> largest(layout.families.size());
@@ -170,6 +171,13 @@ TEST_CASE("beside training only answers and their loss are counted, which is bou
   v1::TaskSpec without = task;
   without.set_validation(false);
   REQUIRE(LayoutOf(without)->lanes() == 8);
+  // Without privacy each client also says in which twentieth its accuracy lies.
+  v1::TaskSpec open = ValidateTask(4, false);
+  REQUIRE(LayoutOf(open)->lanes() == 3 + 20);
+  const std::vector<std::uint64_t> more = CountsOf(open, examples);
+  REQUIRE(std::vector<std::uint64_t>(more.begin(), more.begin() + 3) == counts);
+  REQUIRE(more[3 + right * 20 / 300] == 1);
+  REQUIRE(Sum(*LayoutOf(open), kClients, more) == 1);
 }
 
 TEST_CASE("the order of the examples changes nothing", "[measure]") {

@@ -155,11 +155,14 @@ TEST_CASE("answers that clients count are a verdict on the model the round began
     training.set_plateau_factor(0.5);
   });
   REQUIRE(job.settings.clients_evaluate);
-  REQUIRE(job.counts->layout.lanes() == 3);
+  REQUIRE(job.counts->layout.lanes() == 3 + 20);
   Bytes checkpoint = *FirstCheckpoint(job, {});
   const auto step = [&](std::uint64_t round, std::vector<std::int64_t> counts) {
     std::vector<GroupResult> results = One(std::vector<float>(job.layout.values, 0.25F));
     results[0].counts = std::move(counts);
+    results[0].counts.resize(job.counts->layout.lanes());
+    results[0].counts[3 + 4] = 1;   // a client from 20 to 25 %
+    results[0].counts[3 + 15] = 2;  // and two from 75 to 80 %
     auto next = MakeNextModel(job, checkpoint, {.round = round, .clients = 3}, std::move(results));
     INFO(next.status());
     REQUIRE(next.ok());
@@ -172,6 +175,9 @@ TEST_CASE("answers that clients count are a verdict on the model the round began
   REQUIRE(first->examples == 200);
   REQUIRE(first->loss == Approx(1));
   REQUIRE(first->accuracy == Approx(0.25));
+  REQUIRE(first->worst_client);
+  REQUIRE(first->worst_client->low == Approx(0.2));
+  REQUIRE(first->worst_client->high == Approx(0.25));
   REQUIRE(CheckpointTermsOf(job, checkpoint)->rate_factor == 1);
   REQUIRE(step(2, {200, 100, 25000})->round == 1);  // no better: the rate is halved
   REQUIRE(CheckpointTermsOf(job, checkpoint)->rate_factor == 0.5);

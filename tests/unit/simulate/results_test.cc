@@ -21,6 +21,7 @@ Report TwoRounds() {
                            .update_norm = 2,
                            .clients_loss = 0.625,
                            .clients_accuracy = 0.7,
+                           .worst_client = 0.375,
                            .test_loss = 0.5,
                            .test_accuracy = 0.8,
                            .robust_accuracy = 0.4,
@@ -56,10 +57,11 @@ TEST_CASE("a table has a line a round, and nothing where nothing was measured", 
   REQUIRE(ToCsv(TwoRounds()) ==
           "round,failures,clock_seconds,round_seconds,invited,survivors,malicious,late,groups,"
           "groups_left_out,train_loss,clipped_fraction,update_norm,clients_loss,"
-          "clients_accuracy,test_loss,test_accuracy,robust_accuracy,backdoor_success,test_gap,back_"
+          "clients_accuracy,worst_client,test_loss,test_accuracy,robust_accuracy,backdoor_success,"
+          "test_gap,back_"
           "to,training_seconds,seconds\n"
-          "1,0,12.5,12.5,10,8,0,0,1,0,0.75,0,2,0.625,0.7,0.5,0.8,0.4,0.125,0.125,0,0,0\n"
-          "2,1,40,20,10,9,0,0,1,0,0.25,0,1,,,,,,,,1,0,0\n");
+          "1,0,12.5,12.5,10,8,0,0,1,0,0.75,0,2,0.625,0.7,0.375,0.5,0.8,0.4,0.125,0.125,0,0,0\n"
+          "2,1,40,20,10,9,0,0,1,0,0.25,0,1,,,,,,,,,1,0,0\n");
 }
 
 TEST_CASE("a document says what was simulated and that its noise protects nobody", "[simulate]") {
