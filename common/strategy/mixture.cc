@@ -1,10 +1,10 @@
 #include "common/strategy/mixture.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "common/base/text.h"
+#include "common/model/metadata_number.h"
 
 namespace tutti::strategy {
 namespace {
@@ -14,26 +14,6 @@ constexpr const char* kLast = "mixture_growth_last";
 
 // Places in what is kept. The sum of many rounds needs more digits than a float has.
 enum Place : std::size_t { kLogWeight, kSumHigh, kSumLow, kRound, kPlaces };
-
-StatusOr<double> NumberOf(const model::Metadata& metadata, const char* key) {
-  const auto found = metadata.find(key);
-  if (found == metadata.end()) return 0.0;
-  const std::string& text = found->second;
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) {
-    return InvalidArgument(Join("the checkpoint's ", key, " is \"", Escaped(text, 40),
-                                "\", expected a finite number"));
-  }
-  return value;
-}
-
-std::string TextOfNumber(double value) {
-  char text[32];
-  const auto [end, error] = std::to_chars(std::begin(text), std::end(text), value);
-  TUTTI_CHECK(error == std::errc());
-  return {std::begin(text), end};
-}
 
 Status Refuse(std::string_view why, std::string_view fix) {
   return InvalidArgument(Join("training.agnostic_rate: ", why, "; ", fix));
@@ -54,15 +34,14 @@ double Before(const MixtureRound& round, std::span<const float> kept) {
 }  // namespace
 
 StatusOr<MixtureGrowth> MixtureGrowthOf(const model::Metadata& metadata) {
-  MixtureGrowth growth;
-  TUTTI_ASSIGN(growth.sum, NumberOf(metadata, kSum));
-  TUTTI_ASSIGN(growth.last, NumberOf(metadata, kLast));
-  return growth;
+  TUTTI_ASSIGN(const std::optional<double> sum, model::NumberIn(metadata, kSum));
+  TUTTI_ASSIGN(const std::optional<double> last, model::NumberIn(metadata, kLast));
+  return MixtureGrowth{.sum = sum.value_or(0), .last = last.value_or(0)};
 }
 
 void SetMixtureGrowth(const MixtureGrowth& growth, model::Metadata& metadata) {
-  metadata[kSum] = TextOfNumber(growth.sum);
-  metadata[kLast] = TextOfNumber(growth.last);
+  model::SetNumber(kSum, growth.sum, metadata);
+  model::SetNumber(kLast, growth.last, metadata);
 }
 
 MixtureGrowth NextGrowth(const MixtureGrowth& growth, double mean_weight) {

@@ -1,10 +1,10 @@
 #include "common/strategy/plateau.h"
 
-#include <charconv>
 #include <cmath>
 #include <string>
 
 #include "common/base/text.h"
+#include "common/model/metadata_number.h"
 
 namespace tutti::strategy {
 namespace {
@@ -13,35 +13,15 @@ constexpr const char* kFactor = "learning_rate_factor";
 constexpr const char* kBest = "plateau_best_loss";
 constexpr const char* kSince = "plateau_rounds";
 
-std::string TextOf(double value) {
-  char text[32];
-  const auto [end, error] = std::to_chars(std::begin(text), std::end(text), value);
-  TUTTI_CHECK(error == std::errc());
-  return {std::begin(text), end};
-}
-
-StatusOr<std::optional<double>> NumberOf(const model::Metadata& metadata, const char* key) {
-  const auto found = metadata.find(key);
-  if (found == metadata.end()) return std::optional<double>();
-  const std::string& text = found->second;
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) {
-    return InvalidArgument(Join("the checkpoint's ", key, " is \"", Escaped(text, 40),
-                                "\", expected a finite number"));
-  }
-  return std::optional(value);
-}
-
 }  // namespace
 
 bool HasPlateau(const v1::TrainingSpec& training) { return training.schedule() == "plateau"; }
 
 StatusOr<Plateau> PlateauOf(const model::Metadata& metadata) {
   Plateau plateau;
-  TUTTI_ASSIGN(const std::optional<double> factor, NumberOf(metadata, kFactor));
-  TUTTI_ASSIGN(plateau.best, NumberOf(metadata, kBest));
-  TUTTI_ASSIGN(const std::optional<double> since, NumberOf(metadata, kSince));
+  TUTTI_ASSIGN(const std::optional<double> factor, model::NumberIn(metadata, kFactor));
+  TUTTI_ASSIGN(plateau.best, model::NumberIn(metadata, kBest));
+  TUTTI_ASSIGN(const std::optional<double> since, model::NumberIn(metadata, kSince));
   plateau.factor = factor.value_or(1);
   if (!(plateau.factor > 0 && plateau.factor <= 1)) {
     return InvalidArgument(Join("the checkpoint's ", kFactor, " is ", plateau.factor,
@@ -56,8 +36,8 @@ StatusOr<Plateau> PlateauOf(const model::Metadata& metadata) {
 }
 
 void SetPlateau(const Plateau& plateau, model::Metadata& metadata) {
-  metadata[kFactor] = TextOf(plateau.factor);
-  if (plateau.best) metadata[kBest] = TextOf(*plateau.best);
+  model::SetNumber(kFactor, plateau.factor, metadata);
+  if (plateau.best) model::SetNumber(kBest, *plateau.best, metadata);
   metadata[kSince] = std::to_string(plateau.rounds_since);
 }
 

@@ -234,7 +234,7 @@ class CommandLine {
         "the model is, class by class, client by client and group by group; of a job that trains\n"
         "with [fairness] how it treats the groups, with evaluation.by = \"clients\" how good it "
         "is; of\n"
-        "a job with kind = \"analyse\" the answers to its questions. Nothing but sums over all "
+        "a job with kind = \"analyse\" the answers to its questions. Nothing but sums over all\n"
         "clients is known here.\n"
         "Behind each figure stands how far it may be off (95 % of the time no further): because "
         "the\n"
