@@ -17,11 +17,18 @@ JOBS = {"scattering": ("#1b6ca8", "scattering features and one linear layer", 3,
         "cnn": ("#c4500c", "convolutional network", 3, 86.0),
         "federated": ("#2a8a4a", "scattering, eight clients, noise in the secure sum", None, None),
         "federated-local": ("#8a4aa0", "scattering, eight clients, each all of its noise", None, None)}
-WIDTH, HEIGHT, LEFT, TOP = 520, 300, 66, 46
+WIDTH, HEIGHT, LEFT, TOP = 520, 400, 66, 46
 
 
 def cross(x, y, colour):
     return [line(x - 5, y + dy, x + 5, y - dy, colour, 1.5) for dy in (-5, 5)]
+
+
+def is_above(mean, others):
+    """Whether a point's label stands above it: away from its nearest neighbour at the same epsilon."""
+    higher = [other - mean for other in others if other > mean]
+    lower = [mean - other for other in others if other < mean]
+    return not higher or (bool(lower) and min(lower) < min(higher))
 
 
 def main(figures_path, svg_path):
@@ -42,16 +49,20 @@ def main(figures_path, svg_path):
                 text(across.at(epsilon), bottom + 20, f"{epsilon:g}")]
     out += [line(LEFT, bottom, LEFT + WIDTH, bottom, "#666"), line(LEFT, TOP, LEFT, bottom, "#666"),
             text(LEFT + WIDTH / 2, bottom + 42, "epsilon at delta 1e-5 (logarithmic)")]
-    for row, (job, (colour, label, at_epsilon, published)) in enumerate(JOBS.items()):
+    means_of = {}
+    for job in JOBS:
         by_epsilon = {}
         for r in rows:
             if r["job"] == job:
                 by_epsilon.setdefault(float(r["epsilon"]), []).append(100 * float(r["test_accuracy"]))
-        means = [(epsilon, sum(runs) / len(runs)) for epsilon, runs in sorted(by_epsilon.items())]
+        means_of[job] = [(epsilon, sum(runs) / len(runs)) for epsilon, runs in sorted(by_epsilon.items())]
+    for row, (job, (colour, label, at_epsilon, published)) in enumerate(JOBS.items()):
+        means = means_of[job]
         places = [(across.at(x), up.at(y)) for x, y in means]
         out += curve(places, colour)
-        for (x, y), (_, mean) in zip(places, means):
-            out.append(text(x, y + (-10 if row == 0 else 18), f"{mean:.1f}", colour=colour))
+        for (x, y), (epsilon, mean) in zip(places, means):
+            others = [other for one in means_of.values() for e, other in one if e == epsilon and other != mean]
+            out.append(text(x, y + (-10 if is_above(mean, others) else 18), f"{mean:.1f}", colour=colour))
         if published is not None:
             out += cross(across.at(at_epsilon), up.at(published), "#111")
         y = legend + 20 * row
