@@ -16,18 +16,9 @@ void StartEvaluator(World& world) {
 
 // Four trainers whose tables are known one by one.
 std::vector<Table> StartTrainersWithOwnTables(World& world, const std::string& victim_failpoint) {
-  std::vector<Table> tables;
-  for (std::uint32_t i = 0; i < 4; ++i) {
-    const std::string name = "client-" + std::to_string(i);
-    tables.push_back(MakeTable(60 + 30 * i, 100 + i));
-    WriteText(world.folder() / (name + ".csv"), tables.back().Csv());
-    world.Enrol(name, {.data_file = name + ".csv"});
-    const bool victim = i == 3 && !victim_failpoint.empty();
-    world.StartClient(name,
-                      victim ? Environment{{"TUTTI_FAILPOINT", victim_failpoint}} : Environment{});
-    world.AwaitAttached(name);
-  }
-  return tables;
+  const Environment environment =
+      victim_failpoint.empty() ? Environment{} : Environment{{"TUTTI_FAILPOINT", victim_failpoint}};
+  return world.StartTrainersWithTables({60, 90, 120, 150}, 100, environment);
 }
 
 // One whole-batch step a round without noise: everybody can say what the sum has to be.

@@ -98,15 +98,7 @@ TEST_CASE("every strategy's job runs to the end and learns", "[e2e]") {
 TEST_CASE("a server optimiser's state survives kill -9, and the steps are the paper's", "[e2e]") {
   World world;
   world.StartServer();
-  std::vector<Table> tables;
-  for (std::uint32_t i = 0; i < 4; ++i) {
-    const std::string name = "client-" + std::to_string(i);
-    tables.push_back(MakeTable(60 + 30 * i, 100 + i));
-    WriteText(world.folder() / (name + ".csv"), tables.back().Csv());
-    world.Enrol(name, {.data_file = name + ".csv"});
-    world.StartClient(name);
-    world.AwaitAttached(name);
-  }
+  const std::vector<Table> tables = world.StartTrainersWithTables({60, 90, 120, 150}, 100);
   WriteText(world.folder() / "first.safetensors", SafetensorsOf({}));
   world.Submit(
       "yogi",
@@ -195,15 +187,7 @@ TEST_CASE("a job ends early, and its best model is the one that is kept", "[e2e]
 TEST_CASE("clusters move as Lloyd's step on the rows of all clients moves them", "[e2e]") {
   World world;
   world.StartServer();
-  std::vector<Table> tables;
-  for (std::uint32_t i = 0; i < 3; ++i) {
-    const std::string name = "client-" + std::to_string(i);
-    tables.push_back(MakeTable(60 + 40 * i, 900 + i));
-    WriteText(world.folder() / (name + ".csv"), tables.back().Csv());
-    world.Enrol(name, {.data_file = name + ".csv"});
-    world.StartClient(name);
-    world.AwaitAttached(name);
-  }
+  const std::vector<Table> tables = world.StartTrainersWithTables({60, 100, 140}, 900);
   world.Submit("kinds",
                Plain({"cohort.size=3", "cohort.min_clients=3", "model.architecture=kmeans",
                       "model.classes=3", "training.loss=distortion", "training.learning_rate=1.0",

@@ -10,20 +10,9 @@
 namespace tutti::e2e {
 namespace {
 
-constexpr std::uint32_t kClients = 3;
-
 // Clients with tables of different sizes, which they train on and measure with.
 std::vector<Table> StartClients(World& world) {
-  std::vector<Table> tables;
-  for (std::uint32_t i = 0; i < kClients; ++i) {
-    const std::string name = "client-" + std::to_string(i);
-    tables.push_back(MakeTable(80 + 40 * i, 700 + i));
-    WriteText(world.folder() / (name + ".csv"), tables.back().Csv());
-    world.Enrol(name, {.data_file = name + ".csv"});
-    world.StartClient(name);
-    world.AwaitAttached(name);
-  }
-  return tables;
+  return world.StartTrainersWithTables({80, 120, 160}, 700);
 }
 
 std::vector<std::string> ByClients(const std::vector<std::string>& more) {

@@ -173,6 +173,21 @@ void World::StartTrainers(std::uint32_t count, ClientOptions options) {
   for (std::uint32_t i = 0; i < count; ++i) AwaitAttached("client-" + std::to_string(i));
 }
 
+std::vector<Table> World::StartTrainersWithTables(const std::vector<std::size_t>& rows,
+                                                  std::uint64_t seed,
+                                                  const Environment& environment) {
+  std::vector<Table> tables;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::string name = "client-" + std::to_string(i);
+    tables.push_back(MakeTable(rows[i], seed + i));
+    WriteText(folder_ / (name + ".csv"), tables.back().Csv());
+    Enrol(name, {.data_file = name + ".csv"});
+    StartClient(name, i + 1 == rows.size() ? environment : Environment{});
+    AwaitAttached(name);
+  }
+  return tables;
+}
+
 v1::ClientInfo World::ClientInfo(const std::string& name) {
   grpc::ClientContext context;
   SetDeadline(context);

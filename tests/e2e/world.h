@@ -79,6 +79,11 @@ class World {
   Process& StartClient(const std::string& name, const Environment& environment = {});
   // client-0 .. of one table, every one its part.
   void StartTrainers(std::uint32_t count, ClientOptions options = {});
+  // client-0 .. with tables of their own, of so many rows: MakeTable with `seed`, `seed` + 1, ...
+  // `environment`: of the last one.
+  std::vector<Table> StartTrainersWithTables(const std::vector<std::size_t>& rows,
+                                             std::uint64_t seed,
+                                             const Environment& environment = {});
   Process& client(const std::string& name) { return *clients_.at(name); }
   std::string ClientLog(const std::string& name) const { return ReadText(LogOf(name)); }
   bool Attached(const std::string& name);

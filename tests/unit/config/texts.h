@@ -8,6 +8,8 @@
 
 #include "common/config/load.h"
 #include "common/config/validate.h"
+#include "tests/catch.h"
+#include "tutti/v1/config.pb.h"
 
 namespace tutti::config {
 
@@ -55,6 +57,16 @@ inline std::string Replaced(std::string text, const std::string& from, const std
     return "the text to replace is missing: " + from;
   }
   return text.replace(at, from.size(), to);
+}
+
+// The one problem of a job, whose key it names and whose text has the words.
+inline void RequireProblem(const std::string& job, const std::string& key,
+                           const std::string& words) {
+  const std::vector<std::string> lines = Problems<v1::JobConfig>(job);
+  INFO((lines.empty() ? "no problem" : lines.front()));
+  REQUIRE(lines.size() == 1);
+  REQUIRE(lines.front().find(": " + key + ": ") != std::string::npos);
+  REQUIRE(lines.front().find(words) != std::string::npos);
 }
 
 inline std::string ReadAll(const std::string& path) {

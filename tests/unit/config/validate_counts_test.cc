@@ -6,22 +6,12 @@
 namespace tutti::config {
 namespace {
 
-using Lines = std::vector<std::string>;
-
 // A job whose clients count answers; `more` goes on in the section [evaluation].
 std::string ByClients(const std::string& privacy = "unit = \"none\"", const std::string& more = "",
                       const std::string& training = "") {
   return Replaced(Replaced(kJob, "target_epsilon = 2", privacy), "local_steps = 2",
                   "local_steps = 2\n" + training) +
          "\n[evaluation]\nby = \"clients\"\n" + more;
-}
-
-void RequireProblem(const std::string& job, const std::string& key, const std::string& words) {
-  const Lines lines = Problems<v1::JobConfig>(job);
-  INFO((lines.empty() ? "no problem" : lines.front()));
-  REQUIRE(lines.size() == 1);
-  REQUIRE(lines.front().find(": " + key + ": ") != std::string::npos);
-  REQUIRE(lines.front().find(words) != std::string::npos);
 }
 
 constexpr const char* kPlateau =

@@ -6,22 +6,11 @@
 namespace tutti::config {
 namespace {
 
-using Lines = std::vector<std::string>;
-
 // A job of two groups with privacy for examples; `fairness` goes on in its section.
 std::string Fair(const std::string& fairness,
                  const std::string& privacy = "target_epsilon = 2\ncounts_noise_multiplier = 8") {
   return Replaced(kJob, "target_epsilon = 2", privacy) +
          "\n[fairness]\nattribute = \"sex\"\ngroups = [\"female\", \"male\"]\n" + fairness;
-}
-
-// The one problem of a job, whose key it names and whose text has the words.
-void RequireProblem(const std::string& job, const std::string& key, const std::string& words) {
-  const Lines lines = Problems<v1::JobConfig>(job);
-  INFO((lines.empty() ? "no problem" : lines.front()));
-  REQUIRE(lines.size() == 1);
-  REQUIRE(lines.front().find(": " + key + ": ") != std::string::npos);
-  REQUIRE(lines.front().find(words) != std::string::npos);
 }
 
 TEST_CASE("every rule of fairness fits a job of classes", "[config]") {
