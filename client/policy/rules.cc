@@ -9,6 +9,7 @@
 #include "common/measure/counts.h"
 #include "common/model/architecture.h"
 #include "common/privacy/personal.h"
+#include "common/strategy/class_weights.h"
 #include "common/strategy/packing.h"
 #include "common/strategy/schedule.h"
 #include "common/strategy/staleness.h"
@@ -135,6 +136,7 @@ Status CheckModel(const v1::PolicyConfig& policy, const v1::TaskSpec& task) {
 // Combinations in which a strategy would send more than the privacy of the job covers.
 Status CheckStrategy(const v1::TaskSpec& task) {
   Status status = strategy::CheckSchedule(task);
+  status.Update(strategy::CheckClassWeights(task));
   status.Update(strategy::CheckStrategy(task));
   status.Update(strategy::CheckPacking(task));
   status.Update(strategy::CheckStaleness(task));

@@ -32,6 +32,7 @@ std::vector<TrainingKey> TrainingKeysOf(const v1::JobConfig& job) {
           {"training.agnostic_rate", training.agnostic_rate() > 0},
           {"training.max_staleness", training.max_staleness() > 0},
           {"training.average_decay", training.average_decay() > 0},
+          {"training.class_weights", !training.class_weights().empty()},
           {"training.schedule", Says(training.schedule(), "constant")},
           {"server.optimiser", Says(job.server().optimiser(), "fedavg")},
           {"robust.rule", Says(job.robust().rule(), "mean")},

@@ -16,6 +16,7 @@
 #include "common/privacy/setting.h"
 #include "common/secagg/config.h"
 #include "common/secagg/graph.h"
+#include "common/strategy/class_weights.h"
 #include "common/strategy/clusters.h"
 #include "common/strategy/packing.h"
 #include "common/strategy/schedule.h"
@@ -50,6 +51,10 @@ void CheckStrategy(const v1::JobConfig& job, Rules& rules) {
   if (const Status status = strategy::CheckSchedule(task); !status.ok()) {
     rules.Add({"training.schedule", "training.final_learning_rate", "training.plateau_rounds",
                "evaluation.by"},
+              std::string(MessageOf(status)));
+  }
+  if (const Status status = strategy::CheckClassWeights(task); !status.ok()) {
+    rules.Add({"training.class_weights", "training.loss", "model.classes", "fairness.rule"},
               std::string(MessageOf(status)));
   }
   if (!strategy::ClusterProblems(task).empty()) return;  // reported with the model

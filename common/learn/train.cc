@@ -127,6 +127,25 @@ Status CheckWholeBatch(const model::Architecture& architecture, const v1::Traini
       batch, " of the ", data.size(), " examples; raise it to the most that any client takes"));
 }
 
+// One a class, or none.
+StatusOr<std::vector<float>> ClassWeightsOf(const v1::TrainingSpec& training,
+                                            const model::Architecture& architecture,
+                                            const GroupTilts& tilts) {
+  const auto& weights = training.class_weights();
+  if (weights.empty()) return std::vector<float>();
+  const bool sound = std::all_of(weights.begin(), weights.end(),
+                                 [](double weight) { return weight > 0 && std::isfinite(weight); });
+  if (!sound || architecture.clusters || architecture.classes < 2 ||
+      static_cast<std::size_t>(weights.size()) != architecture.classes ||
+      (tilts.scales() && !tilts.empty())) {
+    return InvalidArgument(Join("training.class_weights has ", weights.size(),
+                                " numbers, expected one above 0 for each of the model's ",
+                                architecture.classes,
+                                " classes, and nothing else that scales the loss"));
+  }
+  return std::vector<float>(weights.begin(), weights.end());
+}
+
 Status CheckTerms(const StepTerms& terms, std::size_t weights) {
   if ((!terms.drift.empty() && terms.drift.size() != weights) ||
       (!terms.anchor.empty() && terms.anchor.size() != weights)) {
@@ -162,7 +181,8 @@ class TrainedTerms {
 // Rows of the data copied side by side.
 class Gathered {
  public:
-  Gathered(const DataView& data, std::span<const std::uint32_t> rows, const TrainHooks& hooks)
+  Gathered(const DataView& data, std::span<const std::uint32_t> rows, const TrainHooks& hooks,
+           std::span<const float> class_weights)
       : tilts_(hooks.tilts) {
     const std::size_t width = data.features.size() / data.size();
     features_.reserve(rows.size() * width);
@@ -175,6 +195,7 @@ class Gathered {
       if (!tilts_.empty()) {
         coefficients_.push_back(tilts_.Of(data.groups[row], data.labels[row]));
       }
+      if (!class_weights.empty()) factors_.push_back(class_weights[data.labels[row]]);
       if (data.targets.empty()) {
         labels_.push_back(data.labels[row]);
       } else {
@@ -184,7 +205,8 @@ class Gathered {
   }
   Batch batch() const {
     Batch batch{.features = features_, .labels = labels_, .targets = targets_};
-    (tilts_.scales() ? batch.factors : batch.tilts) = coefficients_;
+    batch.factors = factors_;
+    if (!coefficients_.empty()) (tilts_.scales() ? batch.factors : batch.tilts) = coefficients_;
     batch.tilted_class = tilts_.positive_class();
     return batch;
   }
@@ -196,6 +218,7 @@ class Gathered {
   std::vector<float> targets_;
   const GroupTilts& tilts_;
   std::vector<float> coefficients_;  // one a row; empty: none
+  std::vector<float> factors_;       // likewise; never beside coefficients that scale
 };
 
 // Sums of one round of training.
@@ -209,7 +232,8 @@ class Trainer {
  public:
   Trainer(Network& network, const DataView& data, model::TrainingPlan plan,
           std::optional<noise::NoisePlan> privacy, std::optional<Adversary> adversary,
-          SecureRng& rng, const Progress& progress, const TrainHooks& hooks)
+          SecureRng& rng, const Progress& progress, const TrainHooks& hooks,
+          std::vector<float> class_weights)
       : network_(network),
         data_(data),
         plan_(plan),
@@ -217,7 +241,8 @@ class Trainer {
         adversary_(adversary),
         rng_(rng),
         progress_(progress),
-        hooks_(hooks) {}
+        hooks_(hooks),
+        class_weights_(std::move(class_weights)) {}
 
   // `average` starts at the network's weights and holds the result.
   Status Run(Optimiser& optimiser, std::uint32_t batch_size, WeightAverage& average) {
@@ -257,7 +282,7 @@ class Trainer {
   Status AddExamples(std::span<const std::uint32_t> rows, std::span<float> gradient) {
     for (std::size_t start = 0; start < rows.size(); start += kPartExamples) {
       Gathered part(data_, rows.subspan(start, std::min(kPartExamples, rows.size() - start)),
-                    hooks_);
+                    hooks_, class_weights_);
       if (adversary_) {
         TUTTI_TRY(adversary_->ChangeShare(network_, part.batch(), part.features(), rng_));
       }
@@ -307,6 +332,7 @@ class Trainer {
   SecureRng& rng_;
   const Progress& progress_;
   const TrainHooks& hooks_;
+  std::vector<float> class_weights_;
   Totals totals_;
   std::uint64_t step_ = 0;
 };
@@ -331,6 +357,8 @@ StatusOr<TrainResult> Train(Network& network, const v1::TrainingSpec& training,
   TUTTI_TRY(CheckData(architecture, data, weights.size()));
   TUTTI_TRY(CheckTerms(hooks.terms, weights.size()));
   TUTTI_TRY(hooks.tilts.CheckFit(architecture.classes, data.labels.size(), data.groups.size()));
+  TUTTI_ASSIGN(std::vector<float> class_weights,
+               ClassWeightsOf(training, architecture, hooks.tilts));
   const bool with_privacy = privacy.unit() != "none";
   TUTTI_TRY(CheckSpecs(training, privacy));
   const model::Layout& layout = network.architecture().layout;
@@ -357,7 +385,8 @@ StatusOr<TrainResult> Train(Network& network, const v1::TrainingSpec& training,
   const TrainedTerms terms(layout, hooks.terms, weights);
   TrainHooks added = hooks;
   added.terms = terms.view();
-  Trainer trainer(network, data, plan, noise_plan, adversary, rng, progress, added);
+  Trainer trainer(network, data, plan, noise_plan, adversary, rng, progress, added,
+                  std::move(class_weights));
   WeightAverage average(training.average_decay(), network.weights());
   TUTTI_TRY(trainer.Run(optimiser, training.batch_size(), average));
   if (!model::AllFinite(average.values())) {

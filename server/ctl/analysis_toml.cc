@@ -153,14 +153,19 @@ class Snippet {
     if (question.categories_size() > 1) {
       label_keys_ += Join("classes = ", TomlWords(question.categories()), "\n");
     }
-    std::vector<std::string> weights;
+    std::vector<std::string> weights, unknown;
     for (std::size_t i = 0; i < answer.class_weights.size(); ++i) {
       const Figure& weight = answer.class_weights[i];
-      weights.push_back(Join(TomlText(question.categories(static_cast<int>(i))), " ",
-                             weight.known() ? TomlNumber(weight.value, 4) : "not known"));
+      weights.push_back(weight.known() ? TomlNumber(weight.value, 4) : "1.0");
+      if (!weight.known()) {
+        unknown.push_back(TomlText(question.categories(static_cast<int>(i))));
+      }
     }
-    label_keys_ +=
-        Join("# Weights that would make the classes count alike: ", JoinWith(weights, ", "), ".\n");
+    label_keys_ += Join("# To let the classes count alike, in the job's [training]:\n",
+                        "#   class_weights = [", JoinWith(weights, ", "), "]\n");
+    if (!unknown.empty()) {
+      label_keys_ += Join("#   (not known: ", JoinWith(unknown, ", "), ")\n");
+    }
   }
 
   std::string Head() const {

@@ -174,7 +174,7 @@ TEST_CASE("TOML gives every client the same preparation", "[ctl]") {
   // Constant columns are not divided by nothing.
   REQUIRE(csv.stddevs(2) == Approx(1));
   REQUIRE(csv.columns(2).missing() == "default");
-  REQUIRE(Says(*snippet, "\"good\" 0.625, \"bad\" 2.5"));
+  REQUIRE(Says(*snippet, "class_weights = [0.625, 2.5]"));
 }
 
 TEST_CASE("TOML without a label says what is left to do, and needs a feature", "[ctl]") {

@@ -117,6 +117,45 @@ TEST_CASE("the update is trained minus received", "[train]") {
   }
 }
 
+TEST_CASE("an example of a class with weight three counts like three of them", "[train]") {
+  const Clouds clouds(60);
+  Clouds repeated(0);
+  for (std::size_t i = 0; i < clouds.labels.size(); ++i) {
+    for (std::uint32_t k = 0; k < (clouds.labels[i] == 1 ? 3 : 1); ++k) {
+      const auto row = clouds.features.begin() + static_cast<std::ptrdiff_t>(2 * i);
+      repeated.features.insert(repeated.features.end(), row, row + 2);
+      repeated.labels.push_back(clouds.labels[i]);
+    }
+  }
+  v1::TrainingSpec weighted = Training(0.5, 60, 1);
+  weighted.add_class_weights(1);
+  weighted.add_class_weights(3);
+  std::vector<float> update(6), wanted(6);
+  auto rng = SeededRng(1);
+  REQUIRE(
+      Train(Logistic(2, 2), weighted, NoPrivacy(), clouds.view(), update, rng, kNoProgress).ok());
+  REQUIRE(Train(Logistic(2, 2), Training(0.5, 120, 1), NoPrivacy(), repeated.view(), wanted, rng,
+                kNoProgress)
+              .ok());
+  for (std::size_t i = 0; i < 6; ++i) {
+    REQUIRE(update[i] * 60 == Approx(wanted[i] * 120).margin(1e-4));
+  }
+  // The weight is in a gradient before it is clipped: under a clip norm that every one reaches no
+  // class counts more.
+  std::vector<float> clipped(6), plain(6);
+  auto one = SeededRng(4), other = SeededRng(4);
+  v1::TrainingSpec private_step = Training(0.5, 30, 1);
+  REQUIRE(
+      Train(Logistic(2, 2), private_step, Privacy(1e-3, 0), clouds.view(), plain, one, kNoProgress)
+          .ok());
+  private_step.add_class_weights(2);
+  private_step.add_class_weights(9);
+  REQUIRE(Train(Logistic(2, 2), private_step, Privacy(1e-3, 0), clouds.view(), clipped, other,
+                kNoProgress)
+              .ok());
+  for (std::size_t i = 0; i < 6; ++i) REQUIRE(clipped[i] == Approx(plain[i]).margin(1e-7));
+}
+
 TEST_CASE("without noise a private step is clipped descent with the expected batch as divisor",
           "[train]") {
   const Clouds clouds(300);
@@ -283,6 +322,9 @@ TEST_CASE("what does not fit is refused with what was found", "[train]") {
   REQUIRE(train(Logistic(2, 2), Training(0, 5, 1), NoPrivacy()) == StatusCode::kInvalidArgument);
   REQUIRE(train(Logistic(2, 2), Training(1, 5, 0), NoPrivacy()) == StatusCode::kInvalidArgument);
   REQUIRE(train(Logistic(2, 2), Training(1, 5, 1), Privacy(0, 1)) == StatusCode::kInvalidArgument);
+  v1::TrainingSpec weights_of_three = Training(1, 5, 1);
+  for (const double weight : {1.0, 2.0, 3.0}) weights_of_three.add_class_weights(weight);
+  REQUIRE(train(Logistic(2, 2), weights_of_three, NoPrivacy()) == StatusCode::kInvalidArgument);
   v1::PrivacySpec odd = NoPrivacy();
   odd.set_unit("client");
   REQUIRE(train(Logistic(2, 2), Training(1, 5, 1), odd) == StatusCode::kInvalidArgument);
