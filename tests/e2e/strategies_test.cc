@@ -77,6 +77,7 @@ TEST_CASE("every strategy's job runs to the end and learns", "[e2e]") {
            {"compressed",
             Plain({"secure_aggregation.sampled_fraction=0.5", "secure_aggregation.rotate=true"})},
            {"compressed-private", {"rounds=3", "secure_aggregation.sampled_fraction=0.5"}},
+           {"weighted", Plain({"training.class_weights=[1.0, 2.0, 0.5]"})},
            {"cosine", Plain({"training.schedule=cosine", "training.final_learning_rate=0.05"})},
        }) {
     INFO(row.name);
