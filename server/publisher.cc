@@ -312,7 +312,14 @@ StatusOr<PublishedRound> Publisher::Store(PublishOrder& order, NextModel next,
   shelf_.Put(model, std::move(bytes));
   published.evaluation = publication.evaluation;
   if (published.evaluation) {
-    TUTTI_ASSIGN(published.evaluated, RoundOf(model.job, published.evaluation->round));
+    // The round is published whatever comes of this: only watchers miss a line.
+    const auto evaluated = RoundOf(model.job, published.evaluation->round);
+    if (evaluated.ok()) {
+      published.evaluated = *evaluated;
+    } else {
+      log::Warn("an evaluated round could not be read",
+                {{"job", model.job}, {"reason", evaluated.status()}});
+    }
   }
   return published;
 }
